@@ -1,0 +1,239 @@
+// Package run is the run record: one measured run of a load test, as one JSON file.
+//
+// Units are fixed by the key: durations are seconds, shares and ratios lie in 0..1, sizes are bytes.
+// Latency is counted from the moment a request was due by the pacer's schedule, not from when it was sent.
+// Absent figures are absent keys or nulls, never zeros that mean "unknown".
+package run
+
+import "time"
+
+// Schema is the version that Record has in this source. Older records stay readable.
+const Schema = 1
+
+// Record is one run. The order of fields is the order of keys in the file.
+type Record struct {
+	Schema        int       `json:"schema"`
+	ID            string    `json:"id"`
+	Started       time.Time `json:"started"`
+	Layout        string    `json:"layout"`
+	Label         string    `json:"label"`
+	Scenario      string    `json:"scenario"`
+	Target        string    `json:"target"`
+	Pace          string    `json:"pace,omitempty"` // as given to -pace
+	RequestedRate float64   `json:"requested_rate"` // requests per second; 0: as fast as it goes
+	ActualRate    float64   `json:"actual_rate"`    // requests per second that were sent
+	Duration      float64   `json:"duration_s"`     // measured part, without the warm-up
+	Warmup        float64   `json:"warmup_s"`
+	Partial       bool      `json:"partial,omitempty"` // ended before its time (Ctrl-C)
+
+	Requests     int64            `json:"requests"`
+	Responses    int64            `json:"responses"`
+	SuccessRatio float64          `json:"success_ratio"` // answers with 2xx or 3xx, over requests
+	Status       map[string]int64 `json:"status"`
+	Errors       []ErrorCount     `json:"errors"`
+
+	Latency     Latency `json:"latency_s"`
+	ScheduleLag Lag     `json:"schedule_lag_s"` // how late requests were sent
+
+	Groups         []Group        `json:"groups"` // sorted by name
+	Routes         []Route        `json:"routes"` // sorted by path, then method
+	Reconciliation Reconciliation `json:"reconciliation"`
+	Generator      Generator      `json:"generator"`
+	Servers        *Servers       `json:"servers,omitempty"`
+	Env            Env            `json:"env"`
+
+	Session  *Session `json:"session,omitempty"` // only in scenario session
+	WS       *WS      `json:"ws,omitempty"`      // only in scenario ws
+	Search   *Search  `json:"search,omitempty"`  // only with -find-max
+	Series   []Point  `json:"series,omitempty"`  // one point a second
+	Asserts  []Assert `json:"asserts,omitempty"`
+	Warnings []string `json:"warnings,omitempty"` // whole sentences, most important first
+	Command  []string `json:"command,omitempty"`  // the arguments that repeat this run
+}
+
+// ErrorCount is a class of failure ("connect_refused", "timeout", "http_5xx", …) and how many requests ended in it.
+type ErrorCount struct {
+	Class string `json:"class"`
+	Count int64  `json:"count"`
+}
+
+// Latency is a latency distribution, in seconds.
+type Latency struct {
+	Min  float64 `json:"min"`
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P95  float64 `json:"p95"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
+	// HDR is the whole histogram in HdrHistogram's compressed base64 form (V2), of microseconds. It is
+	// kept for the whole run and for each route, so that percentile curves can be drawn from the record.
+	HDR string `json:"hdr,omitempty"`
+}
+
+// Lag is how far behind its schedule the generator was, in seconds.
+type Lag struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// Verdict says whether a group's requests were shared as nginx.conf promises.
+type Verdict string
+
+// The verdicts of a group.
+const (
+	Pass Verdict = "pass"
+	Fail Verdict = "fail"
+	Info Verdict = "info" // the method makes no promise that could be checked
+)
+
+// Group is an upstream of nginx.conf and what it got.
+type Group struct {
+	Name     string  `json:"name"`
+	Method   string  `json:"method"` // round_robin, random, hash, least_conn or ip_hash
+	Requests int64   `json:"requests"`
+	Verdict  Verdict `json:"verdict"`
+	// Bound is the largest deviation that passes and WorstDeviation the largest that was seen, both in
+	// requests for round_robin. For random and hash they are the critical and the observed G statistic.
+	Bound          float64    `json:"bound"`
+	WorstDeviation float64    `json:"worst_deviation"`
+	PValue         *float64   `json:"p_value,omitempty"` // of the G-test, for random and hash
+	Reasons        []string   `json:"reasons,omitempty"` // why the verdict is not pass, as sentences
+	Notes          []string   `json:"notes,omitempty"`   // what else explains the distribution
+	Upstreams      []Upstream `json:"upstreams"`         // sorted by address
+}
+
+// Upstream is one server of a group.
+type Upstream struct {
+	Addr          string   `json:"addr"`
+	Instance      string   `json:"instance"` // name in the layout or X-Instance; empty if neither is known
+	Mode          string   `json:"mode"`     // FORK, CLUSTER or empty
+	Weight        int      `json:"weight"`
+	ExpectedShare float64  `json:"expected_share"`
+	Requests      int64    `json:"requests"` // final answers by this server
+	Share         float64  `json:"share"`
+	RetriedAway   int64    `json:"retried_away"` // attempts that failed here and went on to another server
+	SuccessRatio  float64  `json:"success_ratio"`
+	Latency       Latency  `json:"latency_s"`
+	Workers       []Worker `json:"workers"` // sorted by pid; empty where no X-Worker is sent
+}
+
+// Worker is a process behind an upstream's port.
+type Worker struct {
+	PID      int   `json:"pid"`
+	Requests int64 `json:"requests"`
+}
+
+// Route is one method and path of the load.
+type Route struct {
+	Method     string   `json:"method"`
+	Path       string   `json:"path"`
+	Requests   int64    `json:"requests"`
+	Throughput float64  `json:"throughput_rps"`        // successful answers per second
+	Draws      *float64 `json:"draws_per_s,omitempty"` // numbers drawn per second; only /api/randoms
+	Latency    Latency  `json:"latency_s"`
+}
+
+// Reconciliation sets the three counts of the same requests against each other. A count is null where
+// its source cannot be read. Differences are attributed by cause.
+type Reconciliation struct {
+	Client      int64            `json:"client"`               // answers the client saw
+	Nginx       *int64           `json:"nginx"`                // lines of this run in nginx's access log
+	Servers     *int64           `json:"servers"`              // requests the servers counted, dead workers included
+	Attributed  map[string]int64 `json:"attributed,omitempty"` // cause (retried, refused, in_flight, foreign, warmup …) → requests
+	Unexplained int64            `json:"unexplained"`          // what no cause accounts for
+}
+
+// Generator is the load generator's own cost and whether it kept up.
+type Generator struct {
+	CPU       float64 `json:"cpu_s"`
+	MaxRSS    int64   `json:"max_rss_bytes"`
+	SendRatio float64 `json:"send_ratio"` // sent over due; a run under ValidSendRatio is not valid
+}
+
+// ValidSendRatio is the least Generator.SendRatio of a valid run.
+const ValidSendRatio = 0.99
+
+// Servers is what the system under test used during the measured part.
+type Servers struct {
+	CPU           float64 `json:"cpu_s"` // the instances, workers included; without nginx
+	CPUPerRequest float64 `json:"cpu_per_request_s"`
+	NginxCPU      float64 `json:"nginx_cpu_s"`
+	RSS           int64   `json:"rss_bytes"` // at the end of the run
+}
+
+// Env is where the run took place.
+type Env struct {
+	OS       string `json:"os"`
+	CPU      string `json:"cpu"`
+	Cores    int    `json:"cores"`
+	Go       string `json:"go"`
+	Nginx    string `json:"nginx"`
+	Commit   string `json:"commit"`
+	Database string `json:"database"`
+}
+
+// Session is the outcome of scenario session.
+type Session struct {
+	Users    int   `json:"users"`
+	Requests int64 `json:"requests"`
+	Breaks   int64 `json:"breaks"` // signed-in requests that landed on the login page
+}
+
+// WS is the outcome of scenario ws.
+type WS struct {
+	Clients    int          `json:"clients"`
+	Sent       int64        `json:"sent"`
+	Delivered  int64        `json:"delivered"`
+	Lost       int64        `json:"lost"`
+	Doubled    int64        `json:"doubled"`
+	OutOfOrder int64        `json:"out_of_order"`
+	Upstreams  []WSUpstream `json:"upstreams"`
+}
+
+// WSUpstream is the delivery latency at the clients of one upstream, from send to receipt.
+type WSUpstream struct {
+	Addr    string  `json:"addr"`
+	Clients int     `json:"clients"`
+	Latency Latency `json:"latency_s"`
+}
+
+// Search is the outcome of -find-max.
+type Search struct {
+	SLO       string       `json:"slo"`
+	MaxRate   float64      `json:"max_rate"` // highest rate that held, requests per second; 0: none did
+	Confirmed bool         `json:"confirmed"`
+	Steps     []SearchStep `json:"steps"` // in the order tried
+}
+
+// SearchStep is one rate that was tried.
+type SearchStep struct {
+	Rate       float64 `json:"rate"`
+	ActualRate float64 `json:"actual_rate"`
+	P50        float64 `json:"p50_s"`
+	P99        float64 `json:"p99_s"`
+	ErrorRatio float64 `json:"error_ratio"`
+	Held       bool    `json:"held"`
+	Reason     string  `json:"reason,omitempty"` // why it did not hold
+}
+
+// Point is one second of the run, by when requests were due.
+type Point struct {
+	T      float64 `json:"t_s"` // from the start of the measured part
+	Sent   int64   `json:"sent"`
+	Errors int64   `json:"errors"`
+	P50    float64 `json:"p50_s"`
+	P99    float64 `json:"p99_s"`
+}
+
+// Assert is one -assert and its outcome.
+type Assert struct {
+	Expr   string  `json:"expr"`
+	Value  float64 `json:"value"`
+	Passed bool    `json:"passed"`
+}
+
+// Valid tells whether the generator kept up, so that the figures speak of the servers and not of it.
+func (r *Record) Valid() bool { return r.RequestedRate == 0 || r.Generator.SendRatio >= ValidSendRatio }

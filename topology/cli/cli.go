@@ -1,0 +1,119 @@
+// Package cli holds the manners that the four commands share: how flags may be written, what goes to
+// which stream, and what an exit code means.
+//
+//	0  done
+//	1  failed at run time: one line on stderr with the object and the cause, and a "hint:" line where one helps
+//	2  called wrongly: one line that names the flag, what was given and what is accepted
+//	3  a verdict failed (a threshold, a distribution)
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/jessevdk/go-flags"
+	"golang.org/x/term"
+)
+
+// Exit codes of every command.
+const (
+	OK      = 0
+	Failure = 1
+	Usage   = 2
+	Verdict = 3
+)
+
+// UsageError is a call that can't be understood: exit code 2.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usagef makes a UsageError. The text names the flag, what was given and what is accepted.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// VerdictError is a run that was measured and found wanting: exit code 3. The report has said why already.
+type VerdictError struct{ Reason string }
+
+func (e *VerdictError) Error() string { return e.Reason }
+
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// Hint adds to err what the user can do about it.
+func Hint(err error, format string, args ...any) error {
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// Report writes err for the user, as "NAME: err" and, where there is one, "hint: …", and returns the
+// exit code that it stands for.
+func Report(w io.Writer, name string, err error) int {
+	if err == nil {
+		return OK
+	}
+	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", " "))
+	var h *hinted
+	if errors.As(err, &h) {
+		fmt.Fprintf(w, "hint: %s\n", h.hint)
+	}
+	var usage *UsageError
+	var verdict *VerdictError
+	switch {
+	case errors.As(err, &usage):
+		return Usage
+	case errors.As(err, &verdict):
+		return Verdict
+	}
+	return Failure
+}
+
+// DoubleDashes rewrites "-name" and "-name=value" to "--name…" for every long name that parser knows, in
+// whatever command: go-flags would read "-rate 200" as "-r ate". Arguments after "--" stay as they are, and
+// so does the argument that an option consumes.
+func DoubleDashes(parser *flags.Parser, args []string) []string {
+	long := map[string]bool{"help": true, "version": true}
+	collect(parser.Command, long)
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && long[name] {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+func collect(c *flags.Command, long map[string]bool) {
+	var groups func([]*flags.Group)
+	groups = func(gs []*flags.Group) {
+		for _, g := range gs {
+			for _, o := range g.Options() {
+				if o.LongName != "" {
+					long[o.LongName] = true
+				}
+			}
+			groups(g.Groups())
+		}
+	}
+	groups(c.Groups())
+	for _, sub := range c.Commands() {
+		collect(sub, long)
+	}
+}
+
+// IsTerminal tells whether f is a terminal, so that colour and live views make sense on it.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Colour tells whether to colour what goes to f: only on a terminal, and never with NO_COLOR set.
+func Colour(f *os.File) bool { return os.Getenv("NO_COLOR") == "" && IsTerminal(f) }

@@ -1,0 +1,63 @@
+// Package layout says what runs where: the instances with their ports and modes, the headers by which
+// their answers are told apart, how nginx.conf shares load over them, and which layouts run right now.
+package layout
+
+// Response headers by which a client tells who answered.
+const (
+	HeaderInstance      = "X-Instance"       // the instance's name in the layout, or its port
+	HeaderWorker        = "X-Worker"         // pid of the process that answered
+	HeaderUpstream      = "X-Upstream"       // nginx's $upstream_addr: every address tried, the last one answered
+	HeaderUpstreamGroup = "X-Upstream-Group" // nginx's $proxy_host: the name of the upstream group
+)
+
+// Ports of the layout where nothing moves it.
+const (
+	HTTPPort = 80
+	BasePort = 8080
+)
+
+// RunDir is the folder, relative to the project's, under which each running layout has a folder of its own.
+const RunDir = "run"
+
+// Mode is how one instance uses the cores.
+type Mode string
+
+// The modes.
+const (
+	Fork    Mode = "FORK"    // one process
+	Cluster Mode = "CLUSTER" // a master and a worker per core
+)
+
+// Instance is one server of the layout.
+type Instance struct {
+	Name    string            `yaml:"name" json:"name"`
+	Port    int               `yaml:"port" json:"port"`
+	Mode    Mode              `yaml:"mode" json:"mode"`
+	Workers int               `yaml:"workers,omitempty" json:"workers,omitempty"` // CLUSTER; 0: one per core
+	Threads int               `yaml:"threads,omitempty" json:"threads,omitempty"` // GOMAXPROCS; 0: Go's default
+	Env     map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
+	Args    []string          `yaml:"args,omitempty" json:"args,omitempty"` // further flags of server
+}
+
+// Layout is a set of instances behind one nginx.
+type Layout struct {
+	Name      string     `yaml:"name" json:"name"`
+	NginxConf string     `yaml:"nginx_conf,omitempty" json:"nginx_conf,omitempty"` // path; empty: ./nginx.conf
+	HTTPPort  int        `yaml:"http_port,omitempty" json:"http_port"`
+	Instances []Instance `yaml:"instances" json:"instances"`
+}
+
+// State is what a running layout tells about itself, in RunDir/HTTPPORT/state.json. It is enough to find the
+// layout's parts without asking its topology process.
+type State struct {
+	Dir       string     `json:"dir"`        // absolute; RunDir/HTTPPORT
+	PID       int        `json:"pid"`        // of topology
+	Layout    string     `json:"layout"`     // name
+	HTTPPort  int        `json:"http_port"`  // where nginx listens, on 127.0.0.1 and every other address
+	Control   string     `json:"control"`    // path of the control socket
+	NginxConf string     `json:"nginx_conf"` // absolute; the moved copy that nginx really reads
+	NginxDir  string     `json:"nginx_dir"`  // absolute; nginx's prefix, against which the paths in NginxConf are read
+	Database  string     `json:"database"`   // "embedded" or "external"
+	MongoURL  string     `json:"mongo_url"`
+	Instances []Instance `json:"instances"`
+}

@@ -1,0 +1,60 @@
+package layout
+
+// Method is how an upstream group picks a server.
+type Method string
+
+// The methods that nginx.conf can name.
+const (
+	RoundRobin Method = "round_robin"
+	Random     Method = "random"
+	Hash       Method = "hash"
+	LeastConn  Method = "least_conn"
+	IPHash     Method = "ip_hash"
+)
+
+// Nginx is what a configuration of nginx says about sharing load.
+type Nginx struct {
+	File      string  // as given to ReadNginx
+	Listen    []int   // ports, ascending
+	Workers   int     // worker_processes; auto: the number of cores
+	AccessLog string  // path of the JSON access log, resolved against the prefix; empty: none
+	Groups    []Group // sorted by name
+}
+
+// Group is one upstream block.
+type Group struct {
+	Name      string
+	Method    Method
+	Zone      bool // worker processes share the state of the balancing
+	Keepalive int  // idle connections kept to the servers per worker process
+	Servers   []Server
+}
+
+// Server is one server line of an upstream block.
+type Server struct {
+	Addr        string // host:port
+	Weight      int
+	MaxFails    int
+	FailTimeout float64 // seconds
+	Backup      bool
+	Down        bool
+}
+
+// Share is the part of the group's requests, 0..1, that the server at addr is due while every server is up:
+// its weight over the sum of weights of all servers that are neither backup nor down.
+func (g Group) Share(addr string) float64 {
+	var own, sum int
+	for _, s := range g.Servers {
+		if s.Backup || s.Down {
+			continue
+		}
+		sum += s.Weight
+		if s.Addr == addr {
+			own += s.Weight
+		}
+	}
+	if sum == 0 {
+		return 0
+	}
+	return float64(own) / float64(sum)
+}
