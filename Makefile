@@ -1,0 +1,60 @@
+# Two commands do the main things: "make bench" and "make test". "make help" lists the rest.
+
+# HTTP_PORT and BASE_PORT move the layout: HTTP_PORT=8000 BASE_PORT=9080 make topology
+HTTP_PORT ?=
+BASE_PORT ?=
+LAYOUT    ?= seed
+RATE      ?= 200
+DURATION  ?= 15s
+
+COMMANDS := server topology loadgen results
+PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
+
+.DEFAULT_GOAL := help
+.PHONY: help build nginx cc chromium topology down bench compare test e2e benchmarks lint install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the four commands, into bin/
+	go build -o bin/ $(COMMANDS:%=./%)
+
+nginx:
+	@.ci/need nginx
+
+cc:
+	@.ci/need cc
+
+chromium:
+	@.ci/need chromium
+
+topology: build nginx ## start the layout and leave it running
+	@bin/topology up -d --layout $(LAYOUT) $(PORTS)
+
+down: build ## end the running layout
+	@bin/topology down $(if $(HTTP_PORT),--http-port $(HTTP_PORT))
+
+bench: build nginx ## the main job: layout up, load, report, layout down
+	@bin/topology run --free-ports --layout $(LAYOUT) $(PORTS) -- \
+		sh -c 'bin/loadgen -rate $(RATE) -duration $(DURATION) -target "$$BALANCEO_TARGET"'
+
+compare: build nginx ## all modes against each other, with statistics and an HTML report (some ten minutes)
+	@bin/results campaign
+
+test: nginx cc ## everything but the browser, under the race detector
+	CGO_ENABLED=1 go test -race -timeout 15m ./...
+
+e2e: nginx chromium ## the pages in a real browser
+	go test -tags e2e -run E2E -count 1 -timeout 10m ./server/e2e ./results/...
+
+benchmarks: build ## micro and whole-process benchmarks, in benchstat's format
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint: ## formatting, go vet, staticcheck, golangci-lint, go.mod
+	.ci/lint
+
+install: ## the four commands, into Go's bin folder
+	go install $(COMMANDS:%=./%)
+
+clean: ## what was built; run records stay
+	rm -rf bin
