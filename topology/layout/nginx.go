@@ -9,6 +9,7 @@ const (
 	Random     Method = "random"
 	Hash       Method = "hash"
 	LeastConn  Method = "least_conn"
+	LeastTime  Method = "least_time" // nginx Plus
 	IPHash     Method = "ip_hash"
 )
 
