@@ -1,0 +1,158 @@
+// Package scenario says which requests a load consists of and in which order they are sent.
+//
+// A scenario is a list of weighted requests. Their order is not drawn at random: it is the smooth weighted
+// interleaving that nginx itself uses for its servers, so that after any number of requests each one was
+// sent within two of its exact part, and half of "mix" means half, not about half.
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"balanceo/loadgen/tally"
+	"balanceo/topology/cli"
+)
+
+// The built-in scenarios that are a list of requests.
+const (
+	Mix     = "mix"     // half Site, half Randoms
+	Site    = "site"    // the pages that need no session
+	Randoms = "randoms" // /api/randoms
+)
+
+// The built-in scenarios that act, with users or websocket clients.
+const (
+	Session   = "session"
+	WebSocket = "ws"
+)
+
+// Names are the built-in scenarios, as -scenario takes them.
+func Names() []string { return []string{Mix, Site, Randoms, Session, WebSocket} }
+
+// Request is one kind of request of a scenario.
+type Request struct {
+	Method string
+	Path   string // with the query
+	Header []Header
+	Body   []byte
+	Weight int
+	Draws  int64 // random numbers that the server draws for it
+}
+
+// Header is one header of a request.
+type Header struct{ Name, Value string }
+
+// Label is the request's name in the record: the query does not tell routes apart.
+func (r Request) Label() tally.Route {
+	path, _, _ := strings.Cut(r.Path, "?")
+	return tally.Route{Method: r.Method, Path: path}
+}
+
+// Scenario is a load. It is not changed once made, so any goroutine may read it.
+type Scenario struct {
+	Name     string
+	Requests []Request
+	sequence []int // indices into Requests; repeats itself
+}
+
+// New makes a scenario of requests; those of weight 0 are never sent.
+func New(name string, requests []Request) (*Scenario, error) {
+	s := &Scenario{Name: name, Requests: requests}
+	weights := make([]int, len(requests))
+	for i, r := range requests {
+		weights[i] = r.Weight
+	}
+	var err error
+	if s.sequence, err = interleave(weights); err != nil {
+		return nil, fmt.Errorf("scenario %q: %w", name, err)
+	}
+	return s, nil
+}
+
+// At returns which request is the n-th to be sent, counted from 0, as an index into Requests.
+func (s *Scenario) At(n uint64) int { return s.sequence[n%uint64(len(s.sequence))] }
+
+// Labels returns the names of Requests, by index.
+func (s *Scenario) Labels() []tally.Route {
+	out := make([]tally.Route, len(s.Requests))
+	for i, r := range s.Requests {
+		out[i] = r.Label()
+	}
+	return out
+}
+
+// randomsPath is the route that draws.
+const randomsPath = "/api/randoms"
+
+// sitePaths need no session. There are five, which has no factor in common with the sum of weights of the
+// site's servers (3), so that each page goes to all of them in their shares.
+func sitePaths() []string { return []string{"/", "/login", "/info", "/signup", "/checkAuth"} }
+
+// Builtin returns the scenario mix, site or randoms; cant is how many numbers a request to /api/randoms asks for.
+func Builtin(name string, cant int) (*Scenario, error) {
+	var requests []Request
+	site := sitePaths()
+	switch name {
+	case Mix, Site:
+		for _, path := range site {
+			requests = append(requests, Request{Method: "GET", Path: path, Weight: 1})
+		}
+	case Randoms:
+		site = site[:1]
+	default:
+		return nil, cli.Usagef("-scenario %q: accepted are %s, or the path of a YAML file",
+			name, strings.Join(Names(), ", "))
+	}
+	if name != Site {
+		requests = append(requests, Request{
+			Method: "GET", Path: fmt.Sprintf("%s?cant=%d", randomsPath, cant), Weight: len(site), Draws: int64(cant),
+		})
+	}
+	return New(name, requests)
+}
+
+// maxSequence bounds the sum of weights, once their common divisor is taken out.
+const maxSequence = 1 << 20
+
+// interleave returns the smooth weighted order of one round.
+func interleave(weights []int) ([]int, error) {
+	var divisor, sum int
+	for _, w := range weights {
+		if w < 0 {
+			return nil, fmt.Errorf("weight %d: it must not be negative", w)
+		}
+		divisor = gcd(w, divisor)
+	}
+	if divisor == 0 {
+		return nil, fmt.Errorf("no request has a weight above 0")
+	}
+	weights = slices.Clone(weights)
+	for i := range weights {
+		weights[i] /= divisor
+		if sum += weights[i]; sum > maxSequence {
+			return nil, fmt.Errorf("the weights add up to more than %d", maxSequence)
+		}
+	}
+	out := make([]int, sum)
+	current := make([]int, len(weights))
+	for n := range out {
+		best := -1
+		for i, w := range weights {
+			current[i] += w
+			if w > 0 && (best < 0 || current[i] > current[best]) {
+				best = i
+			}
+		}
+		current[best] -= sum
+		out[n] = best
+	}
+	return out, nil
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

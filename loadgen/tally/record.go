@@ -1,0 +1,161 @@
+package tally
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"balanceo/results/run"
+)
+
+// Route names a route in the record: method and path without the query.
+type Route struct{ Method, Path string }
+
+// Evidence is what a tally knows of a group beyond what the record tells: what may move its shares.
+type Evidence struct {
+	NoLive     int64 // answers that nginx gave itself, as no server of the group was live
+	Stragglers int64 // requests of the warm-up still under way when the measured part began
+	Lost       int64 // requests that were sent and got no answer, so that who worked on them is unknown
+}
+
+// Fill writes into r what was counted: requests, status, errors, latency, lag, groups, routes and series.
+// Groups have their counts and names from the headers; what nginx.conf says of them is for package
+// distribution. Routes of the same method and path become one. Measured is how long the measured part
+// lasted.
+func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) error {
+	r.Requests, r.Responses = t.requests, t.responses
+	r.SuccessRatio = ratio(t.successes, t.requests)
+	r.Status = map[string]int64{}
+	for code, n := range t.status {
+		if n > 0 && code > 0 {
+			r.Status[strconv.Itoa(code)] = n
+		}
+	}
+	r.Errors = []run.ErrorCount{}
+	for class, n := range t.errors {
+		r.Errors = append(r.Errors, run.ErrorCount{Class: class, Count: n})
+	}
+	slices.SortFunc(r.Errors, func(a, b run.ErrorCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
+	})
+	r.ScheduleLag = t.lag.lag()
+	r.Groups = t.recordGroups()
+	r.Series = t.series.record()
+
+	var all histogram
+	for i := range t.routes {
+		all.merge(&t.routes[i].latency)
+	}
+	var err error
+	if r.Latency, err = all.latencyHDR(); err != nil {
+		return err
+	}
+	r.Routes, err = t.recordRoutes(routes, measured)
+	return err
+}
+
+func ratio(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+func (t *Tally) recordGroups() []run.Group {
+	out := []run.Group{}
+	for _, name := range slices.Sorted(maps.Keys(t.groups)) {
+		g := run.Group{Name: name, Verdict: run.Info, Upstreams: []run.Upstream{}}
+		for _, u := range t.groups[name].upstreams {
+			g.Requests += u.requests
+		}
+		for _, addr := range slices.Sorted(maps.Keys(t.groups[name].upstreams)) {
+			u := t.groups[name].upstreams[addr]
+			g.Upstreams = append(g.Upstreams, u.record(addr, g.Requests))
+		}
+		if g.Requests > 0 || t.groups[name].noLive > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func (u *upstream) record(addr string, groupRequests int64) run.Upstream {
+	out := run.Upstream{
+		Addr: addr, Instance: u.instance,
+		Requests: u.requests, Share: ratio(u.requests, groupRequests), RetriedAway: u.retriedAway,
+		SuccessRatio: ratio(u.successes, u.requests), Latency: u.latency.latency(),
+		Workers: []run.Worker{},
+	}
+	for _, pid := range slices.Sorted(maps.Keys(u.workers)) {
+		if n := *u.workers[pid]; n > 0 {
+			out.Workers = append(out.Workers, run.Worker{PID: pid, Requests: n})
+		}
+	}
+	return out
+}
+
+func (t *Tally) recordRoutes(routes []Route, measured time.Duration) ([]run.Route, error) {
+	merged := map[Route]*route{}
+	for i := range t.routes {
+		if t.routes[i].requests == 0 || i >= len(routes) {
+			continue
+		}
+		if merged[routes[i]] == nil {
+			merged[routes[i]] = &route{}
+		}
+		merged[routes[i]].merge(&t.routes[i])
+	}
+	keys := slices.SortedFunc(maps.Keys(merged), func(a, b Route) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
+	})
+	out := []run.Route{}
+	for _, key := range keys {
+		m := merged[key]
+		r := run.Route{Method: key.Method, Path: key.Path, Requests: m.requests}
+		if s := measured.Seconds(); s > 0 {
+			r.Throughput = float64(m.successes) / s
+			if m.drawing {
+				draws := float64(m.draws) / s
+				r.Draws = &draws
+			}
+		}
+		var err error
+		if r.Latency, err = m.latency.latencyHDR(); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// Evidence tells for each group what may have moved its shares. Requests that were lost on a route none of
+// whose answers named its group count for every group.
+func (t *Tally) Evidence() map[string]Evidence {
+	lost := map[string]int64{}
+	var unknown int64
+	for i := range t.routes {
+		if t.routes[i].group == "" {
+			unknown += t.routes[i].lost
+		} else {
+			lost[t.routes[i].group] += t.routes[i].lost
+		}
+	}
+	out := map[string]Evidence{}
+	for name, g := range t.groups {
+		out[name] = Evidence{NoLive: g.noLive, Stragglers: g.stragglers, Lost: lost[name] + unknown}
+	}
+	return out
+}
+
+// Counts are the sums that reconciliation needs.
+type Counts struct {
+	Requests, Responses int64 // of the measured part
+	Warmup              int64 // hits of the warm-up
+}
+
+// Counts returns the sums so far.
+func (t *Tally) Counts() Counts {
+	return Counts{Requests: t.requests, Responses: t.responses, Warmup: t.warmed}
+}

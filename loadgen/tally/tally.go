@@ -1,0 +1,306 @@
+package tally
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds on what a Tally remembers, so that its memory depends neither on how long the attack lasts nor on
+// what a server puts into its headers. What comes after is counted under Rest.
+const (
+	maxAnswers = 4096 // combinations of group, upstream, instance and worker
+	maxErrors  = 64   // classes of failure
+	maxWorkers = 512  // processes behind one upstream
+)
+
+// Rest is the name under which everything beyond a bound is counted.
+const Rest = "(rest)"
+
+// Config says what a Tally counts.
+type Config struct {
+	Warmup time.Duration // hits that were due earlier are no part of the result
+	Routes int           // how many routes there are; Hit.Route lies below it
+}
+
+// Tally is the count of one goroutine's hits. It is not safe for concurrent use.
+type Tally struct {
+	cfg Config
+
+	requests, responses, successes int64
+
+	status  [600]int64 // by code; 0: no answer, codes beyond are counted under 599
+	errors  map[string]int64
+	lag     histogram
+	routes  []route
+	answers map[origin]*answer
+	groups  map[string]*group
+	series  series
+
+	warmed int64 // hits of the warm-up
+}
+
+// origin is where an answer came from, as its headers tell.
+type origin struct{ group, tried, worker, name string }
+
+// answer is what is counted for one origin; it points to where its hits are added, so that adding one
+// needs a single look-up and no allocation.
+type answer struct {
+	group    *group
+	upstream *upstream   // that answered; nil: nginx itself did, as no server was live
+	worker   *int64      // nil: no X-Worker
+	failed   []*upstream // that were tried before
+}
+
+type group struct {
+	upstreams  map[string]*upstream
+	noLive     int64 // answered by nginx itself, as no server was live
+	stragglers int64 // hits of the warm-up that were still under way when the measured part began
+}
+
+type upstream struct {
+	instance    string
+	requests    int64
+	successes   int64
+	retriedAway int64
+	latency     histogram
+	workers     map[int]*int64
+}
+
+type route struct {
+	group     string // that answered last
+	requests  int64
+	successes int64
+	draws     int64
+	drawing   bool
+	lost      int64 // sent, and no answer came, so that who worked on it is not known
+	latency   histogram
+}
+
+// New makes an empty Tally.
+func New(cfg Config) *Tally {
+	return &Tally{
+		cfg:     cfg,
+		errors:  map[string]int64{},
+		routes:  make([]route, max(cfg.Routes, 1)),
+		answers: map[origin]*answer{},
+		groups:  map[string]*group{},
+	}
+}
+
+// Add counts one hit.
+func (t *Tally) Add(h *Hit) {
+	a := t.answer(h)
+	if h.Due < t.cfg.Warmup {
+		t.warmed++
+		if a != nil && h.Done > t.cfg.Warmup {
+			a.group.stragglers++
+		}
+		return
+	}
+	latency := h.Done - h.Due
+	ok := h.Err == "" && h.Status >= 200 && h.Status < 400
+	t.requests++
+	t.status[min(max(h.Status, 0), len(t.status)-1)]++
+	if h.Status != 0 {
+		t.responses++
+	}
+	if ok {
+		t.successes++
+	}
+	if h.Err != "" {
+		t.countError(h.Err, 1)
+	}
+	t.lag.add(h.Sent - h.Due)
+	t.series.add(h.Due-t.cfg.Warmup, latency, !ok)
+	t.addRoute(h, a, latency, ok)
+	if a != nil {
+		a.add(latency, ok)
+	}
+}
+
+func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
+	r := &t.routes[min(max(h.Route, 0), len(t.routes)-1)]
+	r.requests++
+	r.latency.add(latency)
+	r.drawing = r.drawing || h.Draws > 0
+	if ok {
+		r.successes++
+		r.draws += h.Draws
+	}
+	if a != nil {
+		r.group = h.Group
+	} else if h.Status == 0 && !neverSent(h.Err) {
+		r.lost++
+	}
+}
+
+// neverSent tells whether a failure of that class means that no server can have worked on the request.
+func neverSent(class string) bool {
+	return strings.HasPrefix(class, "connect") || strings.HasPrefix(class, "dns") || strings.HasPrefix(class, "tls")
+}
+
+func (t *Tally) countError(class string, n int64) {
+	if _, known := t.errors[class]; !known && len(t.errors) >= maxErrors {
+		class = Rest
+	}
+	t.errors[class] += n
+}
+
+func (a *answer) add(latency time.Duration, ok bool) {
+	for _, u := range a.failed {
+		u.retriedAway++
+	}
+	if a.upstream == nil {
+		a.group.noLive++
+		return
+	}
+	a.upstream.requests++
+	a.upstream.latency.add(latency)
+	if ok {
+		a.upstream.successes++
+	}
+	if a.worker != nil {
+		*a.worker++
+	}
+}
+
+// answer finds where to count a hit; nil where the answer does not tell its group or its upstream.
+func (t *Tally) answer(h *Hit) *answer {
+	if h.Group == "" || h.Tried == "" {
+		return nil
+	}
+	key := origin{h.Group, h.Tried, h.Worker, h.Name}
+	if a := t.answers[key]; a != nil {
+		return a
+	}
+	if len(t.answers) >= maxAnswers {
+		key = origin{group: Rest, tried: Rest}
+		if a := t.answers[key]; a != nil {
+			return a
+		}
+	}
+	// The hit's strings may be views of larger ones; what is kept is a copy.
+	key = origin{strings.Clone(key.group), strings.Clone(key.tried), strings.Clone(key.worker), strings.Clone(key.name)}
+	a := t.newAnswer(key)
+	t.answers[key] = a
+	return a
+}
+
+func (t *Tally) newAnswer(key origin) *answer {
+	g := t.group(key.group)
+	a := &answer{group: g}
+	failed, last := Tried(key.tried)
+	for _, addr := range failed {
+		if addr != key.group {
+			a.failed = append(a.failed, g.upstream(addr))
+		}
+	}
+	if last == key.group && key.group != Rest {
+		return a // nginx names the group where it found no live server in it
+	}
+	a.upstream = g.upstream(last)
+	if key.name != "" {
+		a.upstream.instance = key.name
+	}
+	if pid, err := strconv.Atoi(key.worker); err == nil && pid > 0 {
+		a.worker = a.upstream.worker(pid)
+	}
+	return a
+}
+
+// Tried takes nginx's $upstream_addr apart: the addresses that failed and were left for another, and the
+// last one, which answered. Where internal redirects join several requests by " : ", the last address
+// before each redirect answered too, so it is in neither.
+func Tried(list string) (failed []string, last string) {
+	for part := range strings.SplitSeq(list, " : ") {
+		addrs := strings.Split(part, ", ")
+		failed = append(failed, addrs[:len(addrs)-1]...)
+		last = addrs[len(addrs)-1]
+	}
+	return failed, last
+}
+
+func (t *Tally) group(name string) *group {
+	g := t.groups[name]
+	if g == nil {
+		g = &group{upstreams: map[string]*upstream{}}
+		t.groups[name] = g
+	}
+	return g
+}
+
+func (g *group) upstream(addr string) *upstream {
+	u := g.upstreams[addr]
+	if u == nil {
+		u = &upstream{workers: map[int]*int64{}}
+		g.upstreams[addr] = u
+	}
+	return u
+}
+
+// worker is where pid's requests are counted; 0 stands for the rest.
+func (u *upstream) worker(pid int) *int64 {
+	if u.workers[pid] == nil && len(u.workers) >= maxWorkers {
+		pid = 0
+	}
+	if u.workers[pid] == nil {
+		u.workers[pid] = new(int64)
+	}
+	return u.workers[pid]
+}
+
+// Merge adds what other counted. Both must have the same Config.
+func (t *Tally) Merge(other *Tally) {
+	t.requests += other.requests
+	t.responses += other.responses
+	t.successes += other.successes
+	t.warmed += other.warmed
+	for code, n := range other.status {
+		t.status[code] += n
+	}
+	for class, n := range other.errors {
+		t.countError(class, n)
+	}
+	t.lag.merge(&other.lag)
+	t.series.merge(&other.series)
+	for i := range other.routes {
+		t.routes[min(i, len(t.routes)-1)].merge(&other.routes[i])
+	}
+	for name, g := range other.groups {
+		t.group(name).merge(g)
+	}
+}
+
+func (r *route) merge(other *route) {
+	if other.group != "" {
+		r.group = other.group
+	}
+	r.requests += other.requests
+	r.successes += other.successes
+	r.draws += other.draws
+	r.drawing = r.drawing || other.drawing
+	r.lost += other.lost
+	r.latency.merge(&other.latency)
+}
+
+func (g *group) merge(other *group) {
+	g.noLive += other.noLive
+	g.stragglers += other.stragglers
+	for addr, u := range other.upstreams {
+		g.upstream(addr).merge(u)
+	}
+}
+
+func (u *upstream) merge(other *upstream) {
+	if other.instance != "" {
+		u.instance = other.instance
+	}
+	u.requests += other.requests
+	u.successes += other.successes
+	u.retriedAway += other.retriedAway
+	u.latency.merge(&other.latency)
+	for pid, n := range other.workers {
+		*u.worker(pid) += *n
+	}
+}
