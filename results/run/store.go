@@ -5,9 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -16,6 +20,12 @@ import (
 // DefaultDir is where records lie, relative to the project's folder.
 const DefaultDir = "results/runs"
 
+const suffix = ".json"
+
+// staleAfter is the age from which a temporary file can't belong to a writer that is still alive: writing
+// a record takes milliseconds.
+const staleAfter = time.Hour
+
 // NewID makes an id that sorts by time and is unique: "20261123-151403-7f3a9c".
 func NewID(started time.Time) string {
 	var b [3]byte
@@ -23,11 +33,19 @@ func NewID(started time.Time) string {
 	return started.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
 }
 
-// Write stores r as DIR/ID.json, whole or not at all, and returns the file's path.
+// Write stores r as DIR/ID.json, whole or not at all, and returns the file's path. An earlier record of the
+// same id is replaced. A record that Check refuses is not written, for no command could read it.
 func Write(dir string, r *Record) (string, error) {
+	current := *r
+	current.Schema = Schema
+	r = &current
+	if err := r.Check(); err != nil {
+		return "", fmt.Errorf("write run record %q: %w", r.ID, oneLine(err))
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make folder of run records %q: %w", dir, err)
 	}
+	removeStale(dir, time.Now())
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
@@ -35,9 +53,118 @@ func Write(dir string, r *Record) (string, error) {
 	if err := enc.Encode(r); err != nil {
 		return "", fmt.Errorf("encode run record %q: %w", r.ID, err)
 	}
-	path := filepath.Join(dir, r.ID+".json")
-	if err := renameio.WriteFile(path, b.Bytes(), 0o644); err != nil {
+	path := filepath.Join(dir, r.ID+suffix)
+	// The temporary file lies beside the record, under a name with a leading dot that List passes over.
+	if err := renameio.WriteFile(path, b.Bytes(), 0o644, renameio.WithTempDir(dir)); err != nil {
 		return "", fmt.Errorf("write run record %q: %w", path, err)
 	}
 	return path, nil
+}
+
+// removeStale removes what writers that were killed have left behind. It is no matter if that fails.
+func removeStale(dir string, now time.Time) {
+	left, _ := filepath.Glob(filepath.Join(dir, ".*"+suffix+"*"))
+	for _, path := range left {
+		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > staleAfter {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+// Read reads one record.
+func Read(path string) (*Record, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read run record: %w", err)
+	}
+	r := new(Record)
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("read run record %q: %w", path, describe(data, err))
+	}
+	if err := r.Check(); err != nil {
+		return nil, fmt.Errorf("read run record %q: %w", path, oneLine(err))
+	}
+	return r, nil
+}
+
+// describe says where in the file the syntax breaks.
+func describe(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	if len(bytes.TrimSpace(data)) == 0 {
+		return errors.New("the file is empty")
+	}
+	if errors.As(err, &syntax) {
+		at := min(int(syntax.Offset), len(data))
+		return fmt.Errorf("not JSON in line %d: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
+	}
+	return err
+}
+
+func oneLine(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+// Damaged is a file among the records that can't be read as one.
+type Damaged struct {
+	File string // name within the folder
+	Err  error
+}
+
+// List reads all records of a folder, oldest first, and tells by name which files are none. A folder that does
+// not exist holds no records.
+func List(dir string) ([]*Record, []Damaged, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("list run records: %w", err)
+	}
+	var damaged []Damaged
+	files := map[string][]string{} // by id
+	records := map[string]*Record{}
+	for _, entry := range entries {
+		name := entry.Name()
+		if entry.IsDir() || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, suffix) {
+			continue
+		}
+		r, err := Read(filepath.Join(dir, name))
+		if err != nil {
+			damaged = append(damaged, Damaged{name, err})
+			continue
+		}
+		files[r.ID] = append(files[r.ID], name)
+		if len(files[r.ID]) == 1 || name == r.ID+suffix {
+			records[r.ID] = r
+		}
+	}
+	for id, names := range files {
+		damaged = append(damaged, duplicates(id, names)...)
+	}
+	slices.SortFunc(damaged, func(a, b Damaged) int { return strings.Compare(a.File, b.File) })
+	runs := make([]*Record, 0, len(records))
+	for _, r := range records {
+		runs = append(runs, r)
+	}
+	slices.SortFunc(runs, func(a, b *Record) int {
+		if c := a.Started.Compare(b.Started); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return runs, damaged, nil
+}
+
+// duplicates keeps one file of an id, the one named after it or else the first by name, and complains of the
+// others: counting a run twice would make a comparison look surer than it is.
+func duplicates(id string, names []string) []Damaged {
+	kept := names[0]
+	if slices.Contains(names, id+suffix) {
+		kept = id + suffix
+	}
+	var damaged []Damaged
+	for _, name := range names {
+		if name != kept {
+			damaged = append(damaged, Damaged{name, fmt.Errorf("holds the run %q once more, which %q holds", id, kept)})
+		}
+	}
+	return damaged
 }

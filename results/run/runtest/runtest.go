@@ -1,0 +1,225 @@
+// Package runtest makes run records for tests: plausible in every part, and the same for the same Spec.
+package runtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"balanceo/results/run"
+)
+
+// Spec says what the record should look like. The zero value of each field is a usable default.
+type Spec struct {
+	Seed     uint64        // what makes this run differ from another of the same kind
+	Started  time.Time     // default: 2026-11-23 15:00 UTC
+	Layout   string        // default: seed
+	Label    string        //
+	Scenario string        // default: mix
+	Rate     float64       // requests per second; default: 200
+	Duration time.Duration // default: 15 s
+	Median   time.Duration // typical latency; default: 800 µs
+	Slower   float64       // what latency and CPU are multiplied with; default: 1
+	Noise    float64       // relative standard deviation from run to run; default: 0.04
+	Errors   int64         // answers 502
+	Capacity float64       // not 0: the record is of a search for the highest rate, and this is what it found
+}
+
+func (s *Spec) defaults() {
+	set(&s.Started, time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
+	set(&s.Layout, "seed")
+	set(&s.Scenario, "mix")
+	set(&s.Rate, 200)
+	set(&s.Duration, 15*time.Second)
+	set(&s.Median, 800*time.Microsecond)
+	set(&s.Slower, 1)
+	set(&s.Noise, 0.04)
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+type maker struct {
+	Spec
+	rng *rand.Rand
+}
+
+// Record makes the record that spec describes.
+func Record(spec Spec) *run.Record {
+	spec.defaults()
+	m := maker{spec, rand.New(rand.NewPCG(spec.Seed, uint64(spec.Started.UnixNano())))}
+	requests := int64(m.Rate * m.Duration.Seconds())
+	r := &run.Record{
+		Schema:  run.Schema,
+		ID:      fmt.Sprintf("%s-%06x", m.Started.UTC().Format("20060102-150405"), m.rng.Uint32N(1<<24)),
+		Started: m.Started, Layout: m.Layout, Label: m.Label, Scenario: m.Scenario,
+		Target: "http://127.0.0.1:80", Pace: "constant",
+		RequestedRate: m.Rate, ActualRate: m.Rate * 0.9997, Duration: m.Duration.Seconds(), Warmup: 2,
+		Requests: requests, Responses: requests, SuccessRatio: 1 - float64(m.Errors)/float64(requests),
+		Status:      map[string]int64{"200": requests - m.Errors},
+		ScheduleLag: run.Lag{P50: 0.00002, P99: 0.0004, Max: 0.002},
+		Generator:   run.Generator{CPU: 30e-6 * float64(requests), MaxRSS: 48 << 20, SendRatio: 0.9998},
+		Env: run.Env{
+			OS: "linux 6.1 amd64", CPU: "Example CPU @ 2.4 GHz", Cores: 2, Go: "go1.26.0", Nginx: "1.22.1",
+			Commit: "0123abc", Database: "embedded",
+		},
+		Command: []string{"loadgen", "-rate", fmt.Sprint(m.Rate), "-target", ":80", "-scenario", m.Scenario, "-duration", m.Duration.String()},
+	}
+	if m.Errors > 0 {
+		r.Status["502"] = m.Errors
+		r.Errors = []run.ErrorCount{{Class: "http_5xx", Count: m.Errors}}
+	}
+	// Latency and CPU go together: a run on a busy machine is slow in both.
+	luck := m.vary(1)
+	median := m.Median.Seconds() * m.Slower * luck
+	hist := m.latencies(median, requests)
+	r.Latency = Summarize(hist)
+	r.Groups = m.groups(requests, median)
+	r.Routes = m.routes(requests, median)
+	r.Reconciliation = reconciliation(requests)
+	r.Servers = &run.Servers{
+		CPU: 60e-6 * m.Slower * luck * float64(requests), CPUPerRequest: m.vary(60e-6 * m.Slower * luck),
+		NginxCPU: 20e-6 * float64(requests), RSS: int64(m.vary(240 << 20)),
+	}
+	r.Series = m.series(median)
+	if m.Capacity > 0 {
+		m.search(r)
+	}
+	return r
+}
+
+func (m *maker) vary(v float64) float64 { return v * math.Exp(m.Noise*m.rng.NormFloat64()) }
+
+// latencies draws from a lognormal body with a slow twentieth, which is what a server's latency looks like.
+func (m *maker) latencies(median float64, n int64) *hdrhistogram.Histogram {
+	h := hdrhistogram.New(1, 60_000_000, 3)
+	for range n {
+		v := median * math.Exp(0.25*m.rng.NormFloat64())
+		if m.rng.Float64() < 0.05 {
+			v *= 2 + 3*m.rng.ExpFloat64()
+		}
+		_ = h.RecordValue(max(1, int64(v*1e6)))
+	}
+	return h
+}
+
+// Summarize gives the figures of a histogram of microseconds, as a record holds them.
+func Summarize(h *hdrhistogram.Histogram) run.Latency {
+	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1e6 }
+	text, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		panic(err) // only for a cookie that the library does not know
+	}
+	return run.Latency{
+		Min: float64(h.Min()) / 1e6, Mean: h.Mean() / 1e6, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
+		P999: at(99.9), Max: float64(h.Max()) / 1e6, HDR: string(text),
+	}
+}
+
+func (m *maker) groups(requests int64, median float64) []run.Group {
+	modes := map[string][]string{
+		"seed":    {"CLUSTER", "FORK", "FORK", "FORK", "CLUSTER", "CLUSTER"},
+		"cluster": {"CLUSTER", "CLUSTER", "CLUSTER", "CLUSTER", "CLUSTER", "CLUSTER"},
+	}[m.Layout]
+	if modes == nil {
+		modes = []string{"FORK", "FORK", "FORK", "FORK", "FORK", "FORK"}
+	}
+	names := []string{"site1", "site2", "serverA", "serverB", "serverC", "serverD"}
+	group := func(name string, first int, weights ...int) run.Group {
+		g := run.Group{Name: name, Method: "round_robin", Requests: requests / 2, Verdict: run.Pass, Bound: 2}
+		total := 0
+		for _, w := range weights {
+			total += w
+		}
+		for i, w := range weights {
+			n := g.Requests * int64(w) / int64(total)
+			u := run.Upstream{
+				Addr: fmt.Sprintf("127.0.0.1:%d", 8080+first+i), Instance: names[first+i], Mode: modes[first+i], Weight: w,
+				ExpectedShare: float64(w) / float64(total), Requests: n, Share: float64(n) / float64(g.Requests), SuccessRatio: 1,
+				Latency: Summarize(m.latencies(median, n)),
+			}
+			u.Latency.HDR = ""
+			u.Workers = m.workers(first+i, n, modes[first+i])
+			g.Upstreams = append(g.Upstreams, u)
+		}
+		return g
+	}
+	return []run.Group{group("node_app", 0, 2, 1), group("node_app_api", 2, 1, 1, 1, 1)}
+}
+
+func (m *maker) workers(instance int, n int64, mode string) []run.Worker {
+	pid := 1000 + 10*instance
+	if mode == "FORK" {
+		return []run.Worker{{PID: pid, Requests: n}}
+	}
+	first := int64(float64(n) * (0.5 + 0.1*m.rng.Float64()))
+	return []run.Worker{{PID: pid + 1, Requests: first}, {PID: pid + 2, Requests: n - first}}
+}
+
+func (m *maker) routes(requests int64, median float64) []run.Route {
+	half := requests / 2
+	route := func(path string, n int64) run.Route {
+		return run.Route{
+			Method: "GET", Path: path, Requests: n, Throughput: float64(n) / m.Duration.Seconds(),
+			Latency: Summarize(m.latencies(median, n)),
+		}
+	}
+	randoms := route("/api/randoms", half)
+	draws := randoms.Throughput * 1000
+	randoms.Draws = &draws
+	return []run.Route{randoms, route("/info", half/2), route("/login", requests-half-half/2)}
+}
+
+func reconciliation(requests int64) run.Reconciliation {
+	nginx, servers := requests, requests
+	return run.Reconciliation{Client: requests, Nginx: &nginx, Servers: &servers}
+}
+
+func (m *maker) series(median float64) []run.Point {
+	points := make([]run.Point, 0, int(m.Duration.Seconds()))
+	for i := range int(m.Duration.Seconds()) {
+		points = append(points, run.Point{
+			T: float64(i), Sent: int64(m.Rate + m.rng.Float64()*3 - 1.5), P50: m.vary(median), P99: m.vary(4 * median),
+		})
+	}
+	return points
+}
+
+// search puts the search's outcome into r: doubling until it no longer holds, then halving the gap.
+func (m *maker) search(r *run.Record) {
+	capacity := m.vary(m.Capacity / m.Slower)
+	s := &run.Search{SLO: "p99<50ms", Confirmed: true}
+	try := func(rate float64) bool {
+		use := rate / capacity
+		step := run.SearchStep{
+			Rate: rate, ActualRate: min(rate, capacity*1.02), Held: use <= 1,
+			P50: 0.0008 / max(0.05, 1-use*0.9), P99: 0.003 / max(0.03, 1-use*0.93),
+		}
+		if !step.Held {
+			step.Reason = "p99 is over 50 ms"
+			step.P99 = 0.05 * use * use
+		}
+		s.Steps = append(s.Steps, step)
+		return step.Held
+	}
+	low, high := 0.0, 500.0
+	for try(high) {
+		low, high = high, 2*high
+	}
+	for high-low > 0.05*high {
+		if mid := (low + high) / 2; try(mid) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	s.MaxRate = low
+	r.Search, r.RequestedRate = s, 0
+}
