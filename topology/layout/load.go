@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"sort"
 	"strconv"
@@ -92,7 +93,29 @@ func located(name string, err error) error {
 		msg = "unknown key " + key + "; known are name, nginx_conf, http_port and instances, " +
 			"and in an instance name, port, mode, workers, threads, env and args"
 	}
+	var mismatch *yaml.TypeError
+	if errors.As(err, &mismatch) {
+		msg = fmt.Sprintf("%s is expected, not %s", kind(mismatch.DstType), kind(mismatch.SrcType))
+	}
 	return fmt.Errorf("%s:%d:%d: %s", name, pos.Line, pos.Column, msg)
+}
+
+// kind names a type for people who write YAML.
+func kind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a mapping of keys"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number with a fraction"
+	default:
+		return "a number"
+	}
 }
 
 // problem is a value that reads well and means nothing: path says which, in YAML path notation.

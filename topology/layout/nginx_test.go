@@ -1,0 +1,315 @@
+package layout
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// writeFiles puts files, by name, into a new folder.
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestReadNginx(t *testing.T) {
+	plain := Server{Weight: 1, MaxFails: 1, FailTimeout: 10}
+	server := func(addr string, change func(*Server)) Server {
+		s := plain
+		s.Addr = addr
+		if change != nil {
+			change(&s)
+		}
+		return s
+	}
+	tests := []struct {
+		name string
+		conf string
+		want Nginx
+	}{
+		{
+			"defaults",
+			`events {} http { upstream u { server 127.0.0.1:9001; server 127.0.0.1:9002; } server { location / { proxy_pass http://u; } } }`,
+			Nginx{Listen: []int{80}, Workers: 1, Groups: []Group{{
+				Name: "u", Method: RoundRobin,
+				Servers: []Server{server("127.0.0.1:9001", nil), server("127.0.0.1:9002", nil)},
+			}}},
+		},
+		{
+			"every parameter",
+			`worker_processes 3; events {} http { upstream u {
+				least_conn; zone u 64k; keepalive 8 ;
+				server 127.0.0.1:1 weight=5 max_fails=0 fail_timeout=1m30s;
+				server 127.0.0.1:2 backup; server 127.0.0.1:3 down; server example.com; server unix:/tmp/s.sock weight=2;
+				server [::1]:8080; } }`,
+			Nginx{Workers: 3, Groups: []Group{{
+				Name: "u", Method: LeastConn, Zone: true, Keepalive: 8,
+				Servers: []Server{
+					server("127.0.0.1:1", func(s *Server) { s.Weight, s.MaxFails, s.FailTimeout = 5, 0, 90 }),
+					server("127.0.0.1:2", func(s *Server) { s.Backup = true }),
+					server("127.0.0.1:3", func(s *Server) { s.Down = true }),
+					server("example.com:80", nil),
+					server("unix:/tmp/s.sock", func(s *Server) { s.Weight = 2 }),
+					server("[::1]:8080", nil),
+				},
+			}}},
+		},
+		{
+			"methods, sorted by name",
+			`worker_processes auto; events {} http {
+				upstream d { random two least_conn; server a:1; } upstream c { hash $request_uri consistent; server a:1; }
+				upstream b { ip_hash; server a:1; } upstream a { least_time header; server a:1; } }`,
+			Nginx{Workers: runtime.NumCPU(), Groups: []Group{
+				{Name: "a", Method: LeastTime, Servers: []Server{server("a:1", nil)}},
+				{Name: "b", Method: IPHash, Servers: []Server{server("a:1", nil)}},
+				{Name: "c", Method: Hash, Servers: []Server{server("a:1", nil)}},
+				{Name: "d", Method: Random, Servers: []Server{server("a:1", nil)}},
+			}},
+		},
+		{
+			"listen lines",
+			`events {} http { server { listen 127.0.0.1:8001 default_server; listen [::]:8002; listen unix:/tmp/x; }
+				server { listen *:8003; listen 8001; } server { listen localhost; } }`,
+			Nginx{Listen: []int{80, 8001, 8002, 8003}, Workers: 1},
+		},
+		{
+			"JSON log in a server block, defined after its use",
+			`events {} http { access_log off; server { listen 1; access_log plain.log combined; access_log logs/a.log j buffer=4k; }
+				log_format j escape=json '{"a":"$request"}'; }`,
+			Nginx{Listen: []int{1}, Workers: 1, AccessLog: "/prefix/logs/a.log"},
+		},
+		{
+			"no JSON log",
+			`events {} http { log_format p '$request'; log_format j escape=json '{}'; access_log /a.log p; access_log syslog:server=unix:/x j; }`,
+			Nginx{Workers: 1},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(writeFiles(t, map[string]string{"n.conf": tt.conf}), "n.conf")
+			got, err := ReadNginx(file, "/prefix")
+			if err != nil {
+				t.Fatalf("ReadNginx: %v", err)
+			}
+			tt.want.File = file
+			if d := cmp.Diff(&tt.want, got); d != "" {
+				t.Errorf("ReadNginx(%s): -want +got\n%s", tt.conf, d)
+			}
+		})
+	}
+}
+
+func TestReadNginxIncludes(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"n.conf":        `events {} http { include up/*.conf; server { include listen.inc; } }`,
+		"up/a.conf":     `upstream a { include up/a.servers; }`,
+		"up/a.servers":  `server 127.0.0.1:1 weight=3;`,
+		"up/b.conf":     `upstream b { server 127.0.0.1:2; }`,
+		"listen.inc":    `listen 8001;`,
+		"unrelated.inc": `nonsense {`,
+	})
+	got, err := ReadNginx(filepath.Join(dir, "n.conf"), "")
+	if err != nil {
+		t.Fatalf("ReadNginx: %v", err)
+	}
+	if len(got.Groups) != 2 || got.Groups[0].Servers[0].Weight != 3 || !cmp.Equal(got.Listen, []int{8001}) {
+		t.Errorf("ReadNginx with includes: got %+v, want groups a with weight 3 and b, listen 8001", got)
+	}
+}
+
+func TestReadNginxErrors(t *testing.T) {
+	tests := []struct{ conf, want string }{
+		{"events {}\nhttp {\n", "unexpected end of file"},
+		{"events {}\nhttp { upstream u {\n server 127.0.0.1:1 weight=x; } }", `n.conf:3: server 127.0.0.1:1: "weight=x"`},
+		{"events {}\nhttp { upstream u { server 127.0.0.1:1 weight=0; } }", "at least 1"},
+		{"worker_processes many;", `n.conf:1: worker_processes "many"`},
+		{"include none.conf;", "none.conf"},
+	}
+	for _, tt := range tests {
+		file := filepath.Join(writeFiles(t, map[string]string{"n.conf": tt.conf}), "n.conf")
+		got, err := ReadNginx(file, "")
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("ReadNginx(%q): got %+v, %v, want an error with %q", tt.conf, got, err, tt.want)
+		}
+	}
+	if _, err := ReadNginx("/does/not/exist.conf", ""); err == nil {
+		t.Error("ReadNginx of a missing file: got no error")
+	}
+}
+
+func TestShare(t *testing.T) {
+	g := Group{Servers: []Server{
+		{Addr: "a:1", Weight: 2}, {Addr: "b:1", Weight: 1}, {Addr: "c:1", Weight: 9, Backup: true}, {Addr: "d:1", Weight: 9, Down: true},
+	}}
+	for addr, want := range map[string]float64{"a:1": 2.0 / 3, "b:1": 1.0 / 3, "c:1": 0, "d:1": 0, "e:1": 0} {
+		if got := g.Share(addr); got != want {
+			t.Errorf("Share(%q): got %v, want %v", addr, got, want)
+		}
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for text, want := range map[string]float64{"10": 10, "10s": 10, "500ms": 0.5, "1m30s": 90, "1h 5": 3605, "1M": 30 * 86400, "0": 0} {
+		if got, err := seconds(text); got != want || err != nil {
+			t.Errorf("seconds(%q): got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "s", "1x", "-1", "1s2q"} {
+		if got, err := seconds(text); err == nil {
+			t.Errorf("seconds(%q): got %v, want an error", text, got)
+		}
+	}
+}
+
+func TestMoveNginx(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"n.conf": `# head: listen 80; stays
+user nobody;
+daemon on;
+pid /run/nginx.pid;
+events {}
+http {
+    proxy_temp_path mine;
+    include servers.inc; include types.inc;
+    map $uri $x { default 8080; listen 80; }
+    upstream u { server 127.0.0.1:8080 weight=2; # not 8080
+                 server "127.0.0.1:8081"; server localhost:8081; server example.com:8080; include more.inc; }
+    server { listen 80; listen [::]:80 ipv6only=on; listen 127.0.0.1; listen unix:/x; listen 443 ssl;
+        ssl_certificate cert.pem;
+        location /a { proxy_pass http://127.0.0.1:8080/b?c=8080; return 200 "listen 80; server 127.0.0.1:8080;"; }
+        location / { proxy_pass http://u; } }
+}
+`,
+		"servers.inc": "server { listen 80; } # kept\n",
+		"types.inc":   "types { text/html html; }\n",
+		"more.inc":    "server 127.0.0.1:8081 backup;\n",
+	})
+	want := `# head: listen 80; stays
+user nobody;
+
+pid nginx.pid;
+events {}
+http {
+    client_body_temp_path temp_client_body;
+    fastcgi_temp_path temp_fastcgi;
+    uwsgi_temp_path temp_uwsgi;
+    scgi_temp_path temp_scgi;
+    proxy_temp_path mine;
+    # from DIR/servers.inc
+server { listen 7000; } # kept
+ include "DIR/types.inc";
+    map $uri $x { default 8080; listen 80; }
+    upstream u { server 127.0.0.1:9080 weight=2; # not 8080
+                 server 127.0.0.1:9081; server localhost:9081; server example.com:8080; # from DIR/more.inc
+server 127.0.0.1:9081 backup;
+ }
+    server { listen 7000; listen [::]:7000 ipv6only=on; listen 127.0.0.1:7000; listen unix:/x; listen 7363 ssl;
+        ssl_certificate "DIR/cert.pem";
+        location /a { proxy_pass http://127.0.0.1:9080/b?c=8080; return 200 "listen 80; server 127.0.0.1:8080;"; }
+        location / { proxy_pass http://u; } }
+}
+`
+	dst := filepath.Join(t.TempDir(), "moved.conf")
+	move := Move{Listen: map[int]int{80: 7000, 443: 7363}, Servers: map[int]int{8080: 9080, 8081: 9081}}
+	if err := MoveNginx(filepath.Join(dir, "n.conf"), dst, move); err != nil {
+		t.Fatalf("MoveNginx: %v", err)
+	}
+	got, err := os.ReadFile(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(strings.ReplaceAll(want, "DIR", dir), string(got)); d != "" {
+		t.Errorf("MoveNginx: -want +got\n%s", d)
+	}
+}
+
+// The project's own configuration, moved, says the same as before and nginx accepts it.
+func TestMoveOwnConfiguration(t *testing.T) {
+	prefix := t.TempDir()
+	dst := filepath.Join(prefix, "nginx.conf")
+	move := Move{Listen: map[int]int{80: 17080}, Servers: map[int]int{}}
+	for i := range 6 {
+		move.Servers[BasePort+i] = 18080 + i
+	}
+	if err := MoveNginx("../../nginx.conf", dst, move); err != nil {
+		t.Fatalf("MoveNginx: %v", err)
+	}
+	before, err := ReadNginx("../../nginx.conf", prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := ReadNginx(dst, prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cmp.Equal(after.Listen, []int{17080}) {
+		t.Errorf("moved: got listen %v, want [17080]", after.Listen)
+	}
+	for i := range before.Groups {
+		for j := range before.Groups[i].Servers {
+			s := &before.Groups[i].Servers[j]
+			s.Addr = strings.Replace(s.Addr, ":80", ":180", 1)
+		}
+	}
+	if d := cmp.Diff(before.Groups, after.Groups); d != "" {
+		t.Errorf("groups after the move: -want +got\n%s", d)
+	}
+	out, err := exec.Command("nginx", "-t", "-p", prefix, "-c", dst, "-e", filepath.Join(prefix, "error.log")).CombinedOutput()
+	if err != nil {
+		t.Errorf("nginx -t on the moved configuration: %v\n%s", err, out)
+	}
+}
+
+func TestMoveNginxErrors(t *testing.T) {
+	tests := []struct{ conf, want string }{
+		{"http {", "braces do not match"},
+		{"a }", `line 1: unexpected "}"`},
+		{";", `line 1: unexpected ";"`},
+		{"a 'b", "quote is not closed"},
+		{"include n.conf;", "includes itself"},
+		{"\ninclude none.conf;", "n.conf:2"},
+	}
+	for _, tt := range tests {
+		dir := writeFiles(t, map[string]string{"n.conf": tt.conf})
+		err := MoveNginx(filepath.Join(dir, "n.conf"), filepath.Join(dir, "out"), Move{})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("MoveNginx(%q): got %v, want an error with %q", tt.conf, err, tt.want)
+		}
+	}
+}
+
+// Whatever the text: no panic, and tokens stand in order inside it.
+func FuzzTokenize(f *testing.F) {
+	for _, s := range []string{"a b;", "a 'b c' { # d\n e ${f} \\; ; }", `x "\"";`, "${", "'", "a\\"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		tokens, err := tokenize(text)
+		if err != nil {
+			return
+		}
+		at := 0
+		for _, tok := range tokens {
+			if tok.start < at || tok.end <= tok.start || tok.end > len(text) {
+				t.Fatalf("tokenize(%q): token %+v after offset %d", text, tok, at)
+			}
+			at = tok.end
+		}
+		_ = walk(tokens, nil, func([]string, statement) error { return nil })
+	})
+}
