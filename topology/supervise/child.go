@@ -1,0 +1,319 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// execLauncher starts real processes.
+type execLauncher struct{ spec Spec }
+
+// child is one real process and its group.
+type child struct {
+	spec    *Spec
+	cmd     *exec.Cmd
+	tail    *tail
+	outputs []*os.File // the ends of the pipes that are read here
+	alive   *os.File   // the end of the pipe that the child watches; its closing tells of the parent's death
+	ready   *os.File   // the end of the pipe on which the child reports; nil with a Probe
+	pumps   sync.WaitGroup
+
+	leader chan struct{} // closed when the process itself has ended
+	gone   chan struct{} // closed when its whole group has
+
+	mu         sync.Mutex
+	terminated bool
+	notes      []string // what had to be done to end it
+}
+
+func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(string)) (process, error) {
+	cmd, err := l.spec.Command()
+	if err != nil {
+		return nil, err
+	}
+	listeners := l.spec.Listeners
+	if l.spec.Listen != nil {
+		if listeners, err = l.spec.Listen(); err != nil {
+			return nil, err
+		}
+	}
+	c := &child{
+		spec: &l.spec, cmd: cmd, tail: newTail(tailLines),
+		leader: make(chan struct{}), gone: make(chan struct{}),
+	}
+	if err := c.start(listeners); err != nil {
+		return nil, err
+	}
+	go c.wait(onExit, c.watchReady(ctx, onReady))
+	return c, nil
+}
+
+// start wires the pipes and starts the command.
+func (c *child) start(listeners []*os.File) (err error) {
+	var theirs []*os.File // closed here in any case once the child has them
+	defer func() {
+		closeAll(theirs)
+		if err != nil {
+			closeAll(append(c.outputs, c.alive, c.ready))
+			c.pumps.Wait()
+		}
+	}()
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+		}
+		return r, w
+	}
+	aliveR, aliveW := pipe()
+	c.alive, theirs = aliveW, append(theirs, aliveR)
+	readyW := (*os.File)(nil)
+	if c.spec.Probe == nil {
+		c.ready, readyW = pipe()
+		theirs = append(theirs, readyW)
+	}
+	sinks := []io.Writer{c.cmd.Stdout, c.cmd.Stderr}
+	outR, outW := pipe()
+	errR, errW := outR, outW
+	if !same(sinks[0], sinks[1]) {
+		errR, errW = pipe()
+		theirs = append(theirs, errW)
+	}
+	theirs = append(theirs, outW)
+	if err != nil {
+		return fmt.Errorf("pipes of %q: %w", c.spec.Name, err)
+	}
+	c.cmd.Stdout, c.cmd.Stderr = outW, errW
+	c.outputs = append(c.outputs, outR)
+	c.pump(outR, sinks[0])
+	if errR != outR {
+		c.outputs = append(c.outputs, errR)
+		c.pump(errR, sinks[1])
+	}
+	dups, err := nonBlocking(listeners)
+	if err != nil {
+		return err
+	}
+	theirs = append(theirs, dups...)
+	handDown(c.cmd, dups, readyW, aliveR)
+	c.cmd.SysProcAttr = processAttributes(c.cmd.SysProcAttr, c.spec)
+	if err := c.cmd.Start(); err != nil {
+		return fmt.Errorf("start %q: %w", c.spec.Name, err)
+	}
+	return nil
+}
+
+// pump copies what the child writes to the tail and to sink.
+func (c *child) pump(r *os.File, sink io.Writer) {
+	c.pumps.Add(1)
+	go func() {
+		defer c.pumps.Done()
+		w := io.Writer(c.tail)
+		if sink != nil {
+			w = io.MultiWriter(c.tail, swallow{sink})
+		}
+		_, _ = io.Copy(w, r) // ends at the end of file, by the deadline, or by Close
+	}()
+}
+
+// swallow goes on when its writer fails: a full disk under the log must not block the child.
+type swallow struct{ w io.Writer }
+
+func (s swallow) Write(b []byte) (int, error) {
+	_, _ = s.w.Write(b)
+	return len(b), nil
+}
+
+// watchReady calls onReady when the child is ready; the channel it returns is closed when it has given up
+// or done so.
+func (c *child) watchReady(ctx context.Context, onReady func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if c.spec.Probe == nil {
+			var line [64]byte
+			if n, _ := c.ready.Read(line[:]); n > 0 {
+				onReady()
+			}
+			return
+		}
+		if c.probe(ctx) {
+			onReady()
+		}
+	}()
+	return done
+}
+
+// probe asks until the answer is good or the child has ended.
+func (c *child) probe(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, c.spec.ReadyTimeout)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.leader:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		if c.spec.Probe(ctx, c.cmd.Process.Pid) == nil {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+	}
+}
+
+// wait reaps the child, ends what is left of its group, and reports.
+func (c *child) wait(onExit func(string), readyWatched <-chan struct{}) {
+	err := c.cmd.Wait()
+	close(c.leader)
+	if !c.spec.SameGroup {
+		c.endGroup()
+	}
+	close(c.gone)
+	// Everything in the group has ended, so the pipes end too, unless something escaped from it.
+	for _, r := range c.outputs {
+		_ = r.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	}
+	c.pumps.Wait()
+	if c.ready != nil {
+		_ = c.ready.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	}
+	<-readyWatched
+	closeAll(append(c.outputs, c.alive, c.ready))
+	onExit(c.exitReason(err))
+}
+
+// leftoverGrace is how long the rest of a group has to end after TERM when its leader died by itself.
+const leftoverGrace = time.Second
+
+// endGroup ends the processes that outlive their leader and waits for their end.
+func (c *child) endGroup() {
+	pgid := c.cmd.Process.Pid
+	if !groupAlive(pgid) {
+		return
+	}
+	_ = syscall.Kill(-pgid, syscall.SIGTERM)
+	if waitGroup(pgid, leftoverGrace) {
+		return
+	}
+	c.note("killed the rest of its group: %s", describeGroup(pgid))
+	_ = syscall.Kill(-pgid, syscall.SIGKILL)
+	if !waitGroup(pgid, 5*time.Second) {
+		c.note("could not end %s", describeGroup(pgid))
+	}
+}
+
+// waitGroup polls until the group has ended; there is no event for that.
+func waitGroup(pgid int, limit time.Duration) bool {
+	deadline := time.Now().Add(limit)
+	for pause := time.Millisecond; groupAlive(pgid); pause = min(2*pause, 20*time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
+}
+
+func (c *child) pid() int { return c.cmd.Process.Pid }
+
+func (c *child) signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
+
+func (c *child) terminate(grace time.Duration, why string) {
+	c.mu.Lock()
+	first := !c.terminated
+	c.terminated = true
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	if why != "" {
+		c.note("%s", why)
+	}
+	go func() {
+		if err := c.signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			c.note("TERM: %v", err)
+		}
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-c.leader: // wait sees to the rest of the group
+			return
+		case <-timer.C:
+		}
+		pid := c.pid()
+		if c.spec.SameGroup {
+			c.note("pid %d ignored TERM for %v and was killed", pid, grace)
+			_ = c.signal(syscall.SIGKILL)
+			return
+		}
+		c.note("%s ignored TERM for %v and was killed", describeGroup(pid), grace)
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	}()
+}
+
+func (c *child) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// exitReason says for people how the child ended: "" if it was told to and obeyed.
+func (c *child) exitReason(err error) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.terminated {
+		if len(c.notes) == 0 {
+			return ""
+		}
+		return withLast(joined(c.notes), c.tail)
+	}
+	reason := "exit status 0"
+	if err != nil {
+		reason = err.Error()
+	}
+	return joined(append([]string{withLast(reason, c.tail)}, c.notes...))
+}
+
+func withLast(reason string, t *tail) string {
+	if last := t.last(); last != "" {
+		return reason + ": " + last
+	}
+	return reason
+}
+
+func joined(parts []string) string {
+	out := ""
+	for i, p := range parts {
+		if i > 0 {
+			out += "; "
+		}
+		out += p
+	}
+	return out
+}
+
+// same tells whether both streams go to the same place, as exec.Cmd does for its own.
+func same(a, b io.Writer) bool {
+	defer func() { _ = recover() }() // writers of types that can't be compared
+	return a == b
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package supervise
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+)
+
+// Limits of what is remembered of a child's output.
+const (
+	tailLines     = 20
+	tailLineBytes = 400
+)
+
+// tail keeps the last lines that were written to it.
+type tail struct {
+	mu    sync.Mutex
+	limit int
+	lines []string
+	open  []byte // a line that has not ended yet
+}
+
+func newTail(limit int) *tail { return &tail{limit: limit} }
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(b)
+	for {
+		line, rest, ended := bytes.Cut(b, []byte("\n"))
+		if room := tailLineBytes - len(t.open); room > 0 {
+			t.open = append(t.open, line[:min(room, len(line))]...)
+		}
+		if !ended {
+			return n, nil
+		}
+		t.add()
+		b = rest
+	}
+}
+
+// add moves the open line to the others; blank ones say nothing.
+func (t *tail) add() {
+	if line := strings.TrimRight(string(t.open), "\r\t "); line != "" {
+		if len(t.lines) == t.limit {
+			t.lines = append(t.lines[:0], t.lines[1:]...)
+		}
+		t.lines = append(t.lines, line)
+	}
+	t.open = t.open[:0]
+}
+
+// last is the latest line.
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if line := strings.TrimSpace(string(t.open)); line != "" {
+		return line
+	}
+	if len(t.lines) == 0 {
+		return ""
+	}
+	return t.lines[len(t.lines)-1]
+}
