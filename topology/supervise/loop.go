@@ -175,11 +175,14 @@ func (l *loop) take(e event) error {
 			}
 		case wait:
 			l.delay.Reset(a.delay)
-		case reloadDone:
-			l.answerReload(reloadError(l.p.spec.Name, a.reason))
 		}
 	}
 	l.publish(from, e.at, actions)
+	for _, a := range actions { // whoever is answered sees the new state
+		if a.kind == reloadDone {
+			l.answerReload(reloadError(l.p.spec.Name, a.reason))
+		}
+	}
 	for _, e := range failed {
 		if err := l.take(e); err != nil {
 			return err
