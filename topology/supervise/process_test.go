@@ -46,6 +46,9 @@ func runChild(behaviour string) int {
 	case "mute": // never becomes ready
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
+		if arg == "aloud" {
+			fmt.Println(os.Getpid())
+		}
 		_ = in.Notify()
 	case "serve":
 		return serve(in)
@@ -53,9 +56,9 @@ func runChild(behaviour string) int {
 		return superviseGrandchild(arg)
 	case "litter": // leaves a member of its group behind
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childVar+"=deaf")
+		cmd.Env = append(os.Environ(), childVar+"=deaf:aloud")
+		cmd.Stdout = os.Stdout
 		_ = cmd.Start()
-		fmt.Println(cmd.Process.Pid)
 		_ = in.Notify()
 	default:
 		_ = in.Notify()
