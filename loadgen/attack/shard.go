@@ -1,0 +1,231 @@
+package attack
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"balanceo/loadgen/tally"
+	"balanceo/topology/layout"
+)
+
+// shard is one vegeta attacker with its own pacer, connections and sink. With S shards, shard i sends the
+// hits i, i+S, i+2S, …
+type shard struct {
+	*attack
+	index, shards uint64
+	attacker      *vegeta.Attacker
+	sleeper       *sleeper
+	stopped       chan struct{}
+	once          sync.Once
+
+	mu     sync.Mutex
+	idle   []*lane // the one used last is taken first, so that no more connections are open than needed
+	lanes  []*lane // all there are
+	sink   Sink
+	known  tally.Interner
+	resent int64
+}
+
+// firstWorkers is how many workers start at once; vegeta adds one whenever all are busy.
+const firstWorkers = 8
+
+func newShard(a *attack, index int) (*shard, error) {
+	sleeper, err := newSleeper()
+	if err != nil {
+		return nil, err
+	}
+	s := &shard{
+		attack: a, index: uint64(index), shards: uint64(len(a.cfg.Sinks)),
+		sleeper: sleeper, stopped: make(chan struct{}), sink: a.cfg.Sinks[index],
+	}
+	workers := max(1, uint64((a.cfg.Workers+index)/len(a.cfg.Sinks)))
+	s.attacker = vegeta.NewAttacker(
+		vegeta.Client(&http.Client{Transport: s}),
+		vegeta.Workers(min(workers, firstWorkers)),
+		vegeta.MaxWorkers(workers),
+	)
+	return s, nil
+}
+
+// run attacks and returns when the last request has ended. What vegeta makes of the hits is not looked at:
+// they were counted where they were sent.
+func (s *shard) run() {
+	for range s.attacker.Attack(target, s, 0, "") {
+	}
+}
+
+// target is all that vegeta needs to know: RoundTrip takes the request from the schedule.
+func target(t *vegeta.Target) error {
+	t.Method, t.URL = http.MethodGet, "/"
+	return nil
+}
+
+// stop ends the sending; requests under way go on.
+func (s *shard) stop() {
+	s.once.Do(func() {
+		close(s.stopped)
+		s.sleeper.stop()
+		s.attacker.Stop()
+	})
+}
+
+// close is called when no request is under way any more.
+func (s *shard) close() {
+	for _, l := range s.lanes {
+		l.disconnect()
+	}
+	s.sleeper.close()
+}
+
+// cut breaks off what began at or before that time.
+func (s *shard) cut(latest time.Duration) {
+	s.mu.Lock()
+	lanes := s.lanes[:len(s.lanes):len(s.lanes)]
+	s.mu.Unlock()
+	for _, l := range lanes {
+		l.cut(latest)
+	}
+}
+
+// Pace implements vegeta.Pacer: it returns when the shard's hit of that number is due. It waits itself,
+// because vegeta would do it with time.Sleep.
+func (s *shard) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop bool) {
+	schedule := &s.cfg.Schedule
+	n := s.index + hits*s.shards
+	if n >= schedule.Hits() {
+		return 0, true
+	}
+	now := s.now()
+	if now > schedule.End()+lateGrace || (!schedule.Paced() && now >= schedule.End()) {
+		return 0, true
+	}
+	select {
+	case <-s.stopped:
+		return 0, true
+	default:
+	}
+	if wait := schedule.Due(n) - now; wait > 0 && !s.sleeper.sleep(wait) {
+		return 0, true
+	}
+	return 0, false
+}
+
+// Rate implements vegeta.Pacer; nothing here asks for it.
+func (s *shard) Rate(time.Duration) float64 { return s.cfg.Schedule.Rate() / float64(s.shards) }
+
+// answered is what vegeta's client gets for every hit, whatever came of it.
+func answered() *http.Response { return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody} }
+
+// RoundTrip implements http.RoundTripper: it sends the hit whose number vegeta put into the request, and
+// counts it.
+func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
+	seq, err := strconv.ParseUint(r.Header.Get("X-Vegeta-Seq"), 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	n := s.index + seq*s.shards
+	request := s.cfg.At(n)
+	hit := tally.Hit{Route: request, Due: s.cfg.Schedule.Due(n), Sent: s.now()}
+	if !s.cfg.Schedule.Paced() {
+		hit.Due = hit.Sent
+	}
+	w := &s.requests[request]
+	bytes := w.measured
+	if hit.Due < s.cfg.Schedule.Warmup {
+		bytes = w.warmup
+	}
+
+	l := s.take()
+	l.begin(hit.Sent)
+	reply, err := s.send(l, w, bytes)
+	hit.Done = s.now()
+	cut := l.end(hit.Sent, reply.keep)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resent += int64(reply.resent)
+	s.idle = append(s.idle, l)
+	if err == nil {
+		s.read(&hit, l)
+		hit.BytesIn = reply.body
+		if hit.Err == "" {
+			hit.Draws = w.draws
+		}
+	} else {
+		hit.Err = s.failure(err, cut)
+	}
+	s.sink.Add(&hit)
+	return answered(), nil
+}
+
+// failure is the class of err; cut tells whether the request was broken off by cut.
+func (s *shard) failure(err error, cut bool) string {
+	class := Class(err)
+	switch {
+	case s.abort.Err() != nil && (cut || errors.Is(err, context.Canceled)):
+		return Interrupted
+	case cut && Reached(class):
+		return Timeout
+	}
+	return class
+}
+
+// read fills in what the answer's header tells.
+func (s *shard) read(hit *tally.Hit, l *lane) {
+	h := &l.resp.Header
+	hit.Status = h.StatusCode()
+	hit.Err = statusClass(hit.Status)
+	hit.Group = s.known.String(h.Peek(layout.HeaderUpstreamGroup))
+	hit.Tried = s.known.String(h.Peek(layout.HeaderUpstream))
+	hit.Worker = s.known.String(h.Peek(layout.HeaderWorker))
+	hit.Name = s.known.String(h.Peek(layout.HeaderInstance))
+}
+
+// take returns an idle lane, or a new one.
+func (s *shard) take() *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := len(s.idle) - 1; last >= 0 {
+		l := s.idle[last]
+		s.idle = s.idle[:last]
+		return l
+	}
+	l := &lane{}
+	s.lanes = append(s.lanes, l)
+	return l
+}
+
+// send sends bytes on l, connecting it if need be. A connection that was kept may have been closed by the
+// server in the meantime, which shows only when it is used: then, as every HTTP client does (RFC 9112,
+// section 9.3.1), a request that may be repeated is sent again, once, on a new connection.
+func (s *shard) send(l *lane, w *wire, bytes []byte) (reply, error) {
+	kept := l.conn != nil
+	if !kept {
+		if err := l.connect(s.abort, s.dial); err != nil {
+			return reply{}, err
+		}
+	}
+	r, err := l.exchange(bytes, w.head)
+	if err == nil || !kept || !w.repeatable || r.some || !closed(err) || l.since.Load() == cutting {
+		return r, err
+	}
+	l.disconnect()
+	if err := l.connect(s.abort, s.dial); err != nil {
+		return reply{resent: 1}, err
+	}
+	r, err = l.exchange(bytes, w.head)
+	r.resent = 1
+	return r, err
+}
+
+// closed tells whether an error is that of a connection that the other side had closed.
+func closed(err error) bool {
+	class := Class(err)
+	return class == EOF || class == Reset
+}

@@ -1,0 +1,74 @@
+package attack
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Target is the server under load.
+type Target struct {
+	Addr   string // host:port to connect to
+	Host   string // the Host header
+	TLS    bool
+	Prefix string // put before each path; empty or begins with a slash and does not end with one
+}
+
+// ParseTarget reads ":80" (this machine), "host", "host:port", or an http or https URL.
+func ParseTarget(text string) (Target, error) {
+	raw := text
+	if strings.HasPrefix(raw, ":") {
+		raw = "127.0.0.1" + raw
+	}
+	if !strings.Contains(raw, "://") {
+		raw = "http://" + raw
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return Target{}, errTarget
+	}
+	defaultPort, known := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	if !known || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return Target{}, errTarget
+	}
+	port := u.Port()
+	if port == "" {
+		port = defaultPort
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return Target{}, fmt.Errorf("port %q is not in 1..65535", port)
+	}
+	t := Target{
+		Addr:   net.JoinHostPort(u.Hostname(), port),
+		Host:   u.Host,
+		TLS:    u.Scheme == "https",
+		Prefix: strings.TrimSuffix(u.EscapedPath(), "/"),
+	}
+	return t, nil
+}
+
+var errTarget = fmt.Errorf("want :PORT, HOST:PORT or an http or https URL")
+
+// URL is the target as a URL.
+func (t Target) URL() string {
+	if t.TLS {
+		return "https://" + t.Host + t.Prefix
+	}
+	return "http://" + t.Host + t.Prefix
+}
+
+// Port is the port to connect to.
+func (t Target) Port() int {
+	_, port, _ := net.SplitHostPort(t.Addr)
+	n, _ := strconv.Atoi(port) // ParseTarget checked it
+	return n
+}
+
+// Local tells whether the target is on this machine, as far as its name tells.
+func (t Target) Local() bool {
+	host, _, _ := net.SplitHostPort(t.Addr)
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
