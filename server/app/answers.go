@@ -1,0 +1,58 @@
+package app
+
+import (
+	"encoding/json"
+	"maps"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Content types of what the application itself writes.
+const (
+	contentJSON = "application/json; charset=utf-8"
+	contentHTML = "text/html; charset=utf-8"
+)
+
+// retryAfter is what a 503 asks the client to wait, in seconds.
+const retryAfter = "1"
+
+// busy marks the answer as one to try again.
+func busy(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+}
+
+// jsonError answers with {"error": text, …more}.
+func jsonError(ctx *fasthttp.RequestCtx, status int, text string, more map[string]any) {
+	body := map[string]any{"error": text}
+	maps.Copy(body, more)
+	writeJSON(ctx, status, body)
+}
+
+func writeJSON(ctx *fasthttp.RequestCtx, status int, body any) {
+	encoded, err := json.Marshal(body)
+	if err != nil { // only for what can't be encoded at all, as a channel
+		panic(err)
+	}
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetContentType(contentJSON)
+	ctx.Response.SetBodyRaw(encoded)
+}
+
+// health says whether this process takes requests. It is ready as soon as it listens, with or without the
+// database: /info and /api/randoms need none, and a process must not be taken out of service by what
+// restarting it can't mend. What the database does is said beside it.
+func (a *App) health(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	if a.draining.Load() {
+		busy(ctx)
+		writeJSON(ctx, fasthttp.StatusServiceUnavailable, map[string]any{"status": "draining"})
+		return
+	}
+	database := "none"
+	if a.cfg.Store != nil {
+		if database = "unavailable"; a.cfg.Store.Available() {
+			database = "available"
+		}
+	}
+	writeJSON(ctx, fasthttp.StatusOK, map[string]any{"status": "ready", "database": database})
+}

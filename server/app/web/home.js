@@ -1,0 +1,233 @@
+// The main page: a live list of products over one websocket that is opened again whenever it is lost.
+(() => {
+  "use strict";
+
+  const mostShown = 200; // most products shown; the server sends as many
+  const backOff = { first: 250, most: 8000 }; // ms between attempts to connect; each is drawn from half to all of it
+  const answerWait = 10000; // ms until a product that was sent and not confirmed is reported
+  const ended = 4001; // close code: the session is over
+
+  const $ = (id) => document.getElementById(id);
+  const form = $("new-product"), list = $("products"), notice = $("notice");
+  const button = form.querySelector("button");
+  const money = new Intl.NumberFormat("es-AR", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const clock = new Intl.DateTimeFormat("es-AR", { dateStyle: "short", timeStyle: "short" });
+
+  let socket = null, tries = 0, over = false, leaving = false;
+  let pending = null; // the product that was sent and not yet seen in the list, with its id
+  let pendingTimer = 0;
+  const shown = new Set();
+
+  function say(text, bad) {
+    notice.textContent = text;
+    notice.classList.toggle("bad", Boolean(bad));
+    notice.hidden = text === "";
+  }
+
+  // ---- the list
+
+  function photo(product) {
+    const letter = Array.from(product.title)[0];
+    const box = document.createElement("span");
+    box.className = "photo";
+    box.setAttribute("aria-hidden", "true");
+    const img = document.createElement("img");
+    img.alt = "";
+    img.loading = "lazy";
+    img.addEventListener("error", () => img.replaceWith(letter));
+    img.src = product.thumbnail;
+    box.append(img);
+    return box;
+  }
+
+  function row(product, fresh) {
+    const item = document.createElement("li");
+    item.dataset.id = product.id;
+    if (fresh) item.className = "fresh";
+    const text = document.createElement("div");
+    const name = document.createElement("span");
+    name.className = "name";
+    name.textContent = product.title; // text, never markup
+    const when = document.createElement("time");
+    when.dateTime = product.timeStamp;
+    when.textContent = clock.format(new Date(product.timeStamp));
+    text.append(name, when);
+    const price = document.createElement("span");
+    price.className = "price";
+    price.textContent = "$ " + money.format(product.price);
+    item.append(photo(product), text, price);
+    return item;
+  }
+
+  function tally() {
+    $("count").textContent = shown.size ? "(" + shown.size + ")" : "";
+    $("empty").hidden = shown.size > 0;
+  }
+
+  function showAll(products) {
+    shown.clear();
+    for (const p of products) shown.add(p.id);
+    list.replaceChildren(...products.map((p) => row(p, false)));
+    tally();
+  }
+
+  function show(product) {
+    if (shown.has(product.id)) return;
+    shown.add(product.id);
+    list.prepend(row(product, true));
+    while (shown.size > mostShown) {
+      shown.delete(list.lastElementChild.dataset.id);
+      list.lastElementChild.remove();
+    }
+    $("announce").textContent = "Nuevo producto: " + product.title;
+    tally();
+  }
+
+  // ---- the form
+
+  function fieldError(name, text) {
+    $(name + "-error").textContent = text;
+    const input = form.elements[name];
+    if (text) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+    return text !== "";
+  }
+
+  function httpURL(text) {
+    try {
+      return ["http:", "https:"].includes(new URL(text).protocol);
+    } catch {
+      return false;
+    }
+  }
+
+  function check(product) {
+    const bad = [];
+    const length = Array.from(product.title).length;
+    if (fieldError("title", length < 1 || length > 200 ? "Escribí un nombre de 1 a 200 caracteres." : "")) bad.push("title");
+    const price = form.elements.price.value.trim();
+    if (fieldError("price", price === "" || !Number.isFinite(product.price) || product.price < 0 ? "Escribí un precio de 0 o más." : "")) bad.push("price");
+    if (fieldError("thumbnail", httpURL(product.thumbnail) ? "" : "Escribí una dirección que empiece con http:// o https://.")) bad.push("thumbnail");
+    if (bad.length) form.elements[bad[0]].focus();
+    return bad.length === 0;
+  }
+
+  function newID() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+  }
+
+  // A product keeps its id when it is sent again after the connection was lost: the server saves it once.
+  function send() {
+    if (!pending || !socket || socket.readyState !== WebSocket.OPEN) return;
+    socket.send(JSON.stringify({ event: "NEWPROD", data: pending }));
+    clearTimeout(pendingTimer);
+    pendingTimer = setTimeout(() => settle("No hubo respuesta del servidor. Probá de nuevo."), answerWait);
+  }
+
+  function settle(problem) {
+    clearTimeout(pendingTimer);
+    if (!pending) return;
+    pending = null;
+    button.disabled = false;
+    $("form-error").textContent = problem || "";
+    if (!problem) {
+      form.reset();
+      form.elements.title.focus();
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    $("form-error").textContent = "";
+    const product = {
+      id: newID(),
+      title: form.elements.title.value.trim(),
+      price: form.elements.price.valueAsNumber,
+      thumbnail: form.elements.thumbnail.value.trim(),
+    };
+    if (pending || !check(product)) return;
+    if (!socket || socket.readyState !== WebSocket.OPEN) {
+      $("form-error").textContent = "Sin conexión: esperá a que vuelva y probá de nuevo.";
+      return;
+    }
+    pending = product;
+    button.disabled = true;
+    send();
+  });
+
+  // ---- the connection
+
+  function sessionOver() {
+    if (over) return;
+    over = true;
+    settle("Tu sesión terminó.");
+    button.disabled = true;
+    say("Tu sesión terminó. Te llevamos a la página de ingreso…", true);
+    setTimeout(() => location.assign("/login"), 3000);
+  }
+
+  function failed(error) {
+    if (error.code === "session") {
+      sessionOver();
+    } else if (error.field && form.elements[error.field]) {
+      fieldError(error.field, error.message);
+      settle("Revisá los datos.");
+      form.elements[error.field].focus();
+    } else {
+      settle(error.message);
+    }
+  }
+
+  function receive(message) {
+    const { event, data } = JSON.parse(message.data);
+    switch (event) {
+      case "PRODLIST":
+        showAll(data);
+        if (pending) shown.has(pending.id) ? settle() : send();
+        break;
+      case "PRODUCT":
+        show(data);
+        if (pending && pending.id === data.id) settle();
+        break;
+      case "ERROR":
+        failed(data);
+    }
+  }
+
+  async function signedIn() {
+    try {
+      const answer = await fetch("/checkAuth", { cache: "no-store", headers: { accept: "application/json" } });
+      return !answer.ok || (await answer.json()).auth; // a server that can't tell is no reason to leave
+    } catch {
+      return true;
+    }
+  }
+
+  function connect() {
+    const address = new URL("/ws", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(address);
+    socket.addEventListener("open", () => {
+      if (tries > 0) say("Conexión recuperada.");
+      if (tries > 0) setTimeout(() => { if (tries === 0 && !over) say(""); }, 3000);
+      tries = 0;
+    });
+    socket.addEventListener("message", receive);
+    socket.addEventListener("close", lost);
+  }
+
+  async function lost(event) {
+    if (over || leaving) return;
+    if (event.code === ended) return sessionOver();
+    const wait = Math.min(backOff.most, backOff.first * 2 ** tries++) * (0.5 + Math.random() / 2);
+    say("Se perdió la conexión. Reconectando…", true);
+    await new Promise((done) => setTimeout(done, wait));
+    if (over || leaving) return;
+    if (await signedIn()) connect();
+    else sessionOver();
+  }
+
+  addEventListener("pagehide", () => { leaving = true; });
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  connect();
+})();

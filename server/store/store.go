@@ -1,0 +1,161 @@
+// Package store keeps what must outlive a request, on MongoDB or on the embedded database, which speaks its
+// protocol: users, products, sessions and events. One code path serves both.
+//
+//   - Open makes a Store. It does not wait for the database: indexes and collections are made in the
+//     background, as soon as it answers, safely by many processes at once.
+//   - Users, sessions and products are methods of Store with a context that bounds how long they may take.
+//   - Follow delivers each product exactly once, whichever process saved it, and catches up after the database
+//     was gone.
+//   - ServeEmbedded is the embedded database as a process of its own; Shared finds or starts the one of a folder.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+)
+
+// DatabaseName is the database where the address names none.
+const DatabaseName = "balanceo"
+
+// Collections.
+const (
+	usersName    = "usuarios"
+	productsName = "productos"
+	sessionsName = "sessions"
+	eventsName   = "events"
+)
+
+// ErrUnavailable is returned, wrapped, by whatever could not be done because the database did not answer in
+// time.
+var ErrUnavailable = errors.New("database unavailable")
+
+// Store is a connection to the database. Its methods may be called from any goroutine.
+type Store struct {
+	client    *mongo.Client
+	db        *mongo.Database
+	available atomic.Bool
+	prepared  chan struct{} // closed once collections and indexes exist
+	stop      context.CancelFunc
+	work      sync.WaitGroup
+}
+
+// Open connects to the MongoDB at url. An error means that url can't be used at all; a database that does not
+// answer is none.
+func Open(url string) (*Store, error) {
+	cs, err := connstring.ParseAndValidate(url)
+	if err != nil {
+		return nil, fmt.Errorf("store: address of the database: %w", err)
+	}
+	name := cs.Database
+	if name == "" {
+		name = DatabaseName
+	}
+	opt := options.Client().ApplyURI(url).
+		SetAppName("balanceo").
+		SetConnectTimeout(time.Second).
+		SetServerSelectionTimeout(time.Second).
+		SetHeartbeatInterval(2 * time.Second).
+		SetMaxPoolSize(32)
+	client, err := mongo.Connect(opt)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	s := &Store{client: client, db: client.Database(name), prepared: make(chan struct{})}
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.work.Go(func() { s.watch(ctx) })
+	return s, nil
+}
+
+// Close ends what Open started and the connections.
+func (s *Store) Close(ctx context.Context) error {
+	s.stop()
+	s.work.Wait()
+	if err := s.client.Disconnect(ctx); err != nil {
+		return fmt.Errorf("store: closing: %w", err)
+	}
+	return nil
+}
+
+// Available tells whether the database answered when it was asked last, which is about once a second.
+func (s *Store) Available() bool { return s.available.Load() }
+
+// watch prepares the database once it answers and then keeps asking whether it does.
+func (s *Store) watch(ctx context.Context) {
+	const period = time.Second
+	prepared, reported := false, false
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		var err error
+		if prepared {
+			err = s.client.Ping(try, nil)
+		} else if err = s.prepare(try); err == nil {
+			prepared = true
+			close(s.prepared)
+		}
+		cancel()
+		s.available.Store(err == nil)
+		if err != nil && !reported && ctx.Err() == nil {
+			slog.Warn("database does not answer", "error", err)
+		}
+		if err == nil && reported {
+			slog.Info("database answers again")
+		}
+		reported = err != nil
+		select {
+		case <-ctx.Done():
+		case <-time.After(period):
+		}
+	}
+}
+
+// prepare makes the collections and indexes where they are missing. Several processes may do it at once.
+func (s *Store) prepare(ctx context.Context) error {
+	err := s.db.CreateCollection(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsKept))
+	var exists mongo.CommandError
+	if err != nil && !(errors.As(err, &exists) && exists.Name == "NamespaceExists") {
+		return fmt.Errorf("collection %q: %w", eventsName, err)
+	}
+	for _, index := range []struct {
+		collection string
+		keys       bson.D
+		unique     bool
+		expire     bool
+	}{
+		{usersName, bson.D{{Key: "email", Value: 1}}, true, false},
+		{productsName, bson.D{{Key: "timeStamp", Value: -1}}, false, false},
+		{sessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false, false},
+	} {
+		opt := options.Index()
+		if index.unique {
+			opt.SetUnique(true)
+		}
+		if _, err := s.db.Collection(index.collection).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: index.keys, Options: opt}); err != nil {
+			return fmt.Errorf("index on %q: %w", index.collection, err)
+		}
+	}
+	return nil
+}
+
+// asked turns the driver's errors for a database that does not answer into ErrUnavailable.
+func asked(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var selection interface{ Timeout() bool }
+	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.As(err, &selection) && selection.Timeout() ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected) {
+		return fmt.Errorf("store: %s: %w: %w", what, ErrUnavailable, err)
+	}
+	return fmt.Errorf("store: %s: %w", what, err)
+}
