@@ -35,6 +35,10 @@ const (
 	eventsName   = "events"
 )
 
+// purgePeriod is how often sessions that have ended are removed. MongoDB could do it by itself; the embedded
+// database has no such index.
+const purgePeriod = time.Minute
+
 // ErrUnavailable is returned, wrapped, by whatever could not be done because the database did not answer in
 // time.
 var ErrUnavailable = errors.New("database unavailable")
@@ -92,13 +96,16 @@ func (s *Store) Available() bool { return s.available.Load() }
 
 // watch prepares the database once it answers and then keeps asking whether it does.
 func (s *Store) watch(ctx context.Context) {
-	const period = time.Second
 	prepared, reported := false, false
+	purged := time.Now()
 	for ctx.Err() == nil {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		var err error
 		if prepared {
-			err = s.client.Ping(try, nil)
+			if err = s.client.Ping(try, nil); err == nil && time.Since(purged) > purgePeriod {
+				err = s.purgeSessions(try, time.Now())
+				purged = time.Now()
+			}
 		} else if err = s.prepare(try); err == nil {
 			prepared = true
 			close(s.prepared)
@@ -114,7 +121,7 @@ func (s *Store) watch(ctx context.Context) {
 		reported = err != nil
 		select {
 		case <-ctx.Done():
-		case <-time.After(period):
+		case <-time.After(time.Second):
 		}
 	}
 }
@@ -130,11 +137,10 @@ func (s *Store) prepare(ctx context.Context) error {
 		collection string
 		keys       bson.D
 		unique     bool
-		expire     bool
 	}{
-		{usersName, bson.D{{Key: "email", Value: 1}}, true, false},
-		{productsName, bson.D{{Key: "timeStamp", Value: -1}}, false, false},
-		{sessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false, false},
+		{usersName, bson.D{{Key: "email", Value: 1}}, true},
+		{productsName, bson.D{{Key: "timeStamp", Value: -1}}, false},
+		{sessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false},
 	} {
 		opt := options.Index()
 		if index.unique {

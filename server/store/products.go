@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// ProductID identifies a product. The page may choose it, so that a product that is sent again after a lost
+// connection is saved once.
+type ProductID = bson.ObjectID
+
+// Product is one entry of the list.
+type Product struct {
+	ID        ProductID `bson:"_id" json:"id"`
+	Title     string    `bson:"title" json:"title"`
+	Price     float64   `bson:"price" json:"price"`
+	Thumbnail string    `bson:"thumbnail" json:"thumbnail"`
+	TimeStamp time.Time `bson:"timeStamp" json:"timeStamp"` // when it was saved, to the millisecond
+}
+
+// AddProduct saves p and tells all followers. A product whose id is known already is the same product, sent
+// again: that is no error and changes nothing.
+func (s *Store) AddProduct(ctx context.Context, p Product) error {
+	_, err := s.db.Collection(productsName).InsertOne(ctx, p)
+	if err != nil && !mongo.IsDuplicateKeyError(err) {
+		return asked("adding a product", err)
+	}
+	if err == nil {
+		// Saved is saved: where the event is lost, followers find the product when they sweep.
+		s.publish(ctx, event{ID: bson.NewObjectID(), At: time.Now(), Product: &p})
+	}
+	return nil
+}
+
+// Newest returns the newest n products, newest first.
+func (s *Store) Newest(ctx context.Context, n int) ([]Product, error) {
+	order := bson.D{{Key: "timeStamp", Value: -1}}
+	return s.products(ctx, bson.D{}, options.Find().SetSort(order).SetLimit(int64(n)))
+}
+
+// productsSince returns the products saved at or after a time, oldest first.
+func (s *Store) productsSince(ctx context.Context, since time.Time) ([]Product, error) {
+	order := bson.D{{Key: "timeStamp", Value: 1}}
+	return s.products(ctx, bson.D{{Key: "timeStamp", Value: bson.D{{Key: "$gte", Value: since}}}}, options.Find().SetSort(order))
+}
+
+func (s *Store) products(ctx context.Context, filter bson.D, opt *options.FindOptionsBuilder) ([]Product, error) {
+	cursor, err := s.db.Collection(productsName).Find(ctx, filter, opt)
+	if err != nil {
+		return nil, asked("reading products", err)
+	}
+	products := []Product{}
+	if err := cursor.All(ctx, &products); err != nil {
+		return nil, asked("reading products", err)
+	}
+	return products, nil
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Session is what is kept of a session. Its key is not what the cookie holds but a digest of it, so that
+// nobody who reads the database can use the sessions in it.
+type Session struct {
+	Key       string    `bson:"_id"`
+	Data      []byte    `bson:"data"`
+	ExpiresAt time.Time `bson:"expiresAt"`
+}
+
+// Session returns the session that has the key and lives at the time now, or ErrNotFound.
+func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session, error) {
+	var found Session
+	err := s.db.Collection(sessionsName).FindOne(ctx, living(key, now)).Decode(&found)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return Session{}, ErrNotFound
+	}
+	return found, asked("reading a session", err)
+}
+
+// SaveSession saves a session that begins.
+func (s *Store) SaveSession(ctx context.Context, begun Session) error {
+	_, err := s.db.Collection(sessionsName).ReplaceOne(ctx, bson.D{{Key: "_id", Value: begun.Key}}, begun, options.Replace().SetUpsert(true))
+	return asked("saving a session", err)
+}
+
+// RenewSession lets a session that lives at the time now live until then. One that has ended meanwhile stays
+// ended.
+func (s *Store) RenewSession(ctx context.Context, key string, now, until time.Time) error {
+	set := bson.D{{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: until}}}}
+	_, err := s.db.Collection(sessionsName).UpdateOne(ctx, living(key, now), set)
+	return asked("renewing a session", err)
+}
+
+// EndSession removes a session and tells all followers, if there was one.
+func (s *Store) EndSession(ctx context.Context, key string) error {
+	result, err := s.db.Collection(sessionsName).DeleteOne(ctx, bson.D{{Key: "_id", Value: key}})
+	if err != nil {
+		return asked("ending a session", err)
+	}
+	if result.DeletedCount > 0 {
+		// The session has ended whether or not this arrives: each message of a websocket asks for it.
+		s.publish(ctx, event{ID: bson.NewObjectID(), At: time.Now(), Ended: key})
+	}
+	return nil
+}
+
+// purgeSessions removes what ended before now. Reading asks for the time as well, so this only saves space.
+func (s *Store) purgeSessions(ctx context.Context, now time.Time) error {
+	_, err := s.db.Collection(sessionsName).DeleteMany(ctx, bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: now}}}})
+	return asked("removing old sessions", err)
+}
+
+func living(key string, now time.Time) bson.D {
+	return bson.D{{Key: "_id", Value: key}, {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: now}}}}
+}

@@ -1,0 +1,141 @@
+// Package storetest runs embedded databases for tests.
+package storetest
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"balanceo/server/store"
+)
+
+// command is the first argument that makes a test binary a database process; see Main.
+const command = "storetest-database"
+
+// Main is to be called by TestMain, before anything else: started by Command, the test binary serves a database
+// instead of running tests.
+func Main() {
+	if len(os.Args) < 2 || os.Args[1] != command {
+		return
+	}
+	flags := flag.NewFlagSet(command, flag.ExitOnError)
+	dir := flags.String("dir", "", "")
+	listen := flags.String("listen", "127.0.0.1:0", "")
+	idle := flags.Duration("idle-exit", 0, "")
+	if err := flags.Parse(os.Args[2:]); err != nil {
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := store.ServeEmbedded(ctx, store.EmbeddedConfig{
+		Dir: *dir, Listen: *listen, IdleExit: *idle,
+		Ready: func(url string) { fmt.Println(url) },
+	})
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// Command is a database process of this test binary, whose TestMain calls Main.
+func Command(dir, listen string, idleExit time.Duration) *exec.Cmd {
+	return exec.Command(os.Args[0], command, "-dir", dir, "-listen", listen, "-idle-exit", idleExit.String())
+}
+
+// Process is a running database process.
+type Process struct {
+	URL string
+	Dir string
+	cmd *exec.Cmd
+}
+
+// Start starts a database process on dir and waits until it answers. It ends with the test.
+func Start(t testing.TB, dir, listen string) *Process {
+	t.Helper()
+	cmd := Command(dir, listen, 0)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{Dir: dir, cmd: cmd}
+	t.Cleanup(p.Kill)
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("database process on %q said nothing: %v", dir, err)
+	}
+	p.URL = strings.TrimSpace(url)
+	return p
+}
+
+// Kill ends the process uncleanly and waits for its end. It may be called again.
+func (p *Process) Kill() {
+	if p.cmd.ProcessState == nil {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+}
+
+// Signal sends the process a signal, as SIGSTOP.
+func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Addr is the host and port of the database.
+func (p *Process) Addr() string {
+	_, rest, _ := strings.Cut(p.URL, "//")
+	addr, _, _ := strings.Cut(rest, "/")
+	return addr
+}
+
+// Run serves a database in this process until the test ends and returns its address.
+func Run(t testing.TB) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan string, 1), make(chan error, 1)
+	go func() {
+		done <- store.ServeEmbedded(ctx, store.EmbeddedConfig{
+			Dir: t.TempDir(), Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url },
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("embedded database: %v", err)
+		}
+	})
+	select {
+	case url := <-ready:
+		return url
+	case err := <-done:
+		done <- err
+		t.Fatalf("embedded database: %v", err)
+	}
+	panic("unreachable")
+}
+
+// Open opens the database at url until the test ends.
+func Open(t testing.TB, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
