@@ -153,9 +153,9 @@ func TestUniform(t *testing.T) {
 // TestNumbersOfAWordAreIndependent counts pairs of digits in one word, coarsely.
 func TestNumbersOfAWordAreIndependent(t *testing.T) {
 	const cells = 20
-	src := newSource(7, 8, 9)
+	src := newSource(3, 8, 9)
 	var pairs [perWord - 1][cells * cells]uint64
-	for range 200_000 {
+	for range 1_000_000 {
 		word := src.next()
 		if !accepted(word) {
 			continue
