@@ -18,6 +18,9 @@ type Evidence struct {
 	NoLive     int64 // answers that nginx gave itself, as no server of the group was live
 	Stragglers int64 // requests of the warm-up still under way when the measured part began
 	Lost       int64 // requests that were sent and got no answer, so that who worked on them is unknown
+
+	FailedBefore map[string]int64   // by address: attempts that failed there during the warm-up
+	ByRoute      map[string][]int64 // by address: requests of each route, by the route's index
 }
 
 // Fill writes into r what was counted: requests, status, errors, latency, lag, groups, routes and series.
@@ -144,7 +147,17 @@ func (t *Tally) Evidence() map[string]Evidence {
 	}
 	out := map[string]Evidence{}
 	for name, g := range t.groups {
-		out[name] = Evidence{NoLive: g.noLive, Stragglers: g.stragglers, Lost: lost[name] + unknown}
+		e := Evidence{
+			NoLive: g.noLive, Stragglers: g.stragglers, Lost: lost[name] + unknown,
+			FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
+		}
+		for addr, u := range g.upstreams {
+			if u.failedBefore > 0 {
+				e.FailedBefore[addr] = u.failedBefore
+			}
+			e.ByRoute[addr] = slices.Clone(u.byRoute)
+		}
+		out[name] = e
 	}
 	return out
 }

@@ -65,6 +65,9 @@ type upstream struct {
 	retriedAway int64
 	latency     histogram
 	workers     map[int]*int64
+	byRoute     []int64 // requests, by route
+
+	failedBefore int64 // attempts of the warm-up that failed here and went on to another server
 }
 
 type route struct {
@@ -93,8 +96,8 @@ func (t *Tally) Add(h *Hit) {
 	a := t.answer(h)
 	if h.Due < t.cfg.Warmup {
 		t.warmed++
-		if a != nil && h.Done > t.cfg.Warmup {
-			a.group.stragglers++
+		if a != nil {
+			a.warm(h.Done > t.cfg.Warmup)
 		}
 		return
 	}
@@ -115,7 +118,17 @@ func (t *Tally) Add(h *Hit) {
 	t.series.add(h.Due-t.cfg.Warmup, latency, !ok)
 	t.addRoute(h, a, latency, ok)
 	if a != nil {
-		a.add(latency, ok)
+		a.add(h.Route, latency, ok)
+	}
+}
+
+// warm counts what a hit of the warm-up leaves behind for the measured part.
+func (a *answer) warm(straggler bool) {
+	for _, u := range a.failed {
+		u.failedBefore++
+	}
+	if straggler {
+		a.group.stragglers++
 	}
 }
 
@@ -137,7 +150,12 @@ func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
 
 // neverSent tells whether a failure of that class means that no server can have worked on the request.
 func neverSent(class string) bool {
-	return strings.HasPrefix(class, "connect") || strings.HasPrefix(class, "dns") || strings.HasPrefix(class, "tls")
+	for _, before := range []string{"connect", "dns", "tls", "no_"} {
+		if strings.HasPrefix(class, before) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *Tally) countError(class string, n int64) {
@@ -147,7 +165,7 @@ func (t *Tally) countError(class string, n int64) {
 	t.errors[class] += n
 }
 
-func (a *answer) add(latency time.Duration, ok bool) {
+func (a *answer) add(route int, latency time.Duration, ok bool) {
 	for _, u := range a.failed {
 		u.retriedAway++
 	}
@@ -157,6 +175,7 @@ func (a *answer) add(latency time.Duration, ok bool) {
 	}
 	a.upstream.requests++
 	a.upstream.latency.add(latency)
+	a.upstream.byRoute[min(max(route, 0), len(a.upstream.byRoute)-1)]++
 	if ok {
 		a.upstream.successes++
 	}
@@ -193,13 +212,13 @@ func (t *Tally) newAnswer(key origin) *answer {
 	failed, last := Tried(key.tried)
 	for _, addr := range failed {
 		if addr != key.group {
-			a.failed = append(a.failed, g.upstream(addr))
+			a.failed = append(a.failed, t.upstream(g, addr))
 		}
 	}
 	if last == key.group && key.group != Rest {
 		return a // nginx names the group where it found no live server in it
 	}
-	a.upstream = g.upstream(last)
+	a.upstream = t.upstream(g, last)
 	if key.name != "" {
 		a.upstream.instance = key.name
 	}
@@ -230,10 +249,10 @@ func (t *Tally) group(name string) *group {
 	return g
 }
 
-func (g *group) upstream(addr string) *upstream {
+func (t *Tally) upstream(g *group, addr string) *upstream {
 	u := g.upstreams[addr]
 	if u == nil {
-		u = &upstream{workers: map[int]*int64{}}
+		u = &upstream{workers: map[int]*int64{}, byRoute: make([]int64, len(t.routes))}
 		g.upstreams[addr] = u
 	}
 	return u
@@ -268,7 +287,12 @@ func (t *Tally) Merge(other *Tally) {
 		t.routes[min(i, len(t.routes)-1)].merge(&other.routes[i])
 	}
 	for name, g := range other.groups {
-		t.group(name).merge(g)
+		into := t.group(name)
+		into.noLive += g.noLive
+		into.stragglers += g.stragglers
+		for addr, u := range g.upstreams {
+			t.upstream(into, addr).merge(u)
+		}
 	}
 }
 
@@ -284,14 +308,6 @@ func (r *route) merge(other *route) {
 	r.latency.merge(&other.latency)
 }
 
-func (g *group) merge(other *group) {
-	g.noLive += other.noLive
-	g.stragglers += other.stragglers
-	for addr, u := range other.upstreams {
-		g.upstream(addr).merge(u)
-	}
-}
-
 func (u *upstream) merge(other *upstream) {
 	if other.instance != "" {
 		u.instance = other.instance
@@ -299,6 +315,10 @@ func (u *upstream) merge(other *upstream) {
 	u.requests += other.requests
 	u.successes += other.successes
 	u.retriedAway += other.retriedAway
+	u.failedBefore += other.failedBefore
+	for i, n := range other.byRoute {
+		u.byRoute[i] += n
+	}
 	u.latency.merge(&other.latency)
 	for pid, n := range other.workers {
 		*u.worker(pid) += *n
