@@ -1,0 +1,129 @@
+package compare
+
+import (
+	"balanceo/results/run"
+	"balanceo/results/units"
+)
+
+// Direction tells which way a metric is better.
+type Direction int
+
+// The directions.
+const (
+	Lower Direction = iota
+	Higher
+)
+
+// Metric is one figure of a run.
+type Metric struct {
+	Key    string // stable, for JSON and file formats: "p99"
+	Name   string // for people
+	Unit   units.Unit
+	Better Direction
+	// Of returns the figure of a run. It is false where the run has none, as when it was not measured.
+	Of func(*run.Record) (float64, bool)
+	// Search is true for what comes from a search for the highest rate, and not from a run at one rate.
+	Search bool
+}
+
+// Metrics are the rows of a comparison, in their order.
+func Metrics() []Metric {
+	return []Metric{
+		{Key: "throughput", Name: "throughput", Unit: units.PerSecond, Better: Higher, Of: throughput},
+		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P50 })},
+		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P90 })},
+		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P99 })},
+		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P999 })},
+		{Key: "errors", Name: "errors", Unit: units.Ratio, Of: errorRatio},
+		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws},
+		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest},
+		{Key: "memory", Name: "memory", Unit: units.Bytes, Of: memory},
+		{Key: "evenness", Name: "evenness", Unit: units.Index, Better: Higher, Of: Evenness},
+		{Key: "capacity", Name: "capacity", Unit: units.PerSecond, Better: Higher, Of: capacity, Search: true},
+	}
+}
+
+// throughput is successful answers per second of the measured part.
+func throughput(r *run.Record) (float64, bool) {
+	if r.Duration <= 0 {
+		return 0, false
+	}
+	return r.SuccessRatio * float64(r.Requests) / r.Duration, true
+}
+
+// quantile takes a quantile of the latency. No request takes 0 s: an older record that lacks the quantile has 0.
+func quantile(of func(*run.Latency) float64) func(*run.Record) (float64, bool) {
+	return func(r *run.Record) (float64, bool) {
+		v := of(&r.Latency)
+		return v, v > 0
+	}
+}
+
+func errorRatio(r *run.Record) (float64, bool) {
+	return max(0, 1-r.SuccessRatio), r.Requests > 0
+}
+
+func draws(r *run.Record) (float64, bool) {
+	sum, any := 0.0, false
+	for _, route := range r.Routes {
+		if route.Draws != nil {
+			sum, any = sum+*route.Draws, true
+		}
+	}
+	return sum, any
+}
+
+func cpuPerRequest(r *run.Record) (float64, bool) {
+	if r.Servers == nil {
+		return 0, false
+	}
+	return r.Servers.CPUPerRequest, r.Servers.CPUPerRequest > 0
+}
+
+func memory(r *run.Record) (float64, bool) {
+	if r.Servers == nil {
+		return 0, false
+	}
+	return float64(r.Servers.RSS), r.Servers.RSS > 0
+}
+
+// Evenness is how evenly the workers behind each port share its requests: Jain's fairness index
+// (Σx)² / (k Σx²) of the k workers of an upstream, averaged over the upstreams by their requests. It is 1
+// where all workers, or a single one, do the same, and 1/k where one of k does everything.
+// Source: Jain, Chiu, Hawe, "A quantitative measure of fairness and discrimination", DEC-TR-301, 1984.
+func Evenness(r *run.Record) (float64, bool) {
+	sum, weight := 0.0, 0.0
+	for _, g := range r.Groups {
+		for _, u := range g.Upstreams {
+			if index, n := jain(u.Workers); n > 0 {
+				sum += index * n
+				weight += n
+			}
+		}
+	}
+	if weight == 0 {
+		return 0, false
+	}
+	return sum / weight, true
+}
+
+// jain returns the index and the number of requests.
+func jain(workers []run.Worker) (index, requests float64) {
+	var sum, squares float64
+	for _, w := range workers {
+		x := float64(w.Requests)
+		sum += x
+		squares += x * x
+	}
+	if squares == 0 {
+		return 0, 0
+	}
+	return sum * sum / (float64(len(workers)) * squares), sum
+}
+
+func capacity(r *run.Record) (float64, bool) {
+	if r.Search == nil {
+		return 0, false
+	}
+	return r.Search.MaxRate, true
+}
