@@ -129,13 +129,14 @@ func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := s.index + seq*s.shards
-	request := s.cfg.At(n)
-	hit := tally.Hit{Route: request, Due: s.cfg.Schedule.Due(n), Sent: s.now()}
-	if !s.cfg.Schedule.Paced() {
-		hit.Due = hit.Sent
+	hit := tally.Hit{Sent: s.now()}
+	if s.cfg.Schedule.Paced() {
+		n := s.index + seq*s.shards
+		hit.Route, hit.Due = s.cfg.At(n), s.cfg.Schedule.Due(n)
+	} else { // shards go at their own speeds, so each has to send the whole mix
+		hit.Route, hit.Due = s.cfg.At(seq), hit.Sent
 	}
-	w := &s.requests[request]
+	w := &s.requests[hit.Route]
 	bytes := w.measured
 	if hit.Due < s.cfg.Schedule.Warmup {
 		bytes = w.warmup

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"balanceo/results/run"
+)
+
+// environment tells where a run takes place. What can't be found out stays empty.
+func environment(ctx context.Context, database string) run.Env {
+	return run.Env{
+		OS: osName(), CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(),
+		Nginx: nginxVersion(ctx), Commit: commit(ctx), Database: database,
+	}
+}
+
+// nginxVersion is what the nginx on the PATH says of itself, as "1.22.1".
+func nginxVersion(ctx context.Context) string {
+	for _, name := range []string{"nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"} {
+		out, err := output(ctx, name, "-v")
+		if _, v, found := strings.Cut(out, "nginx/"); err == nil && found {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// commit is the one this program was built from; where it was built without, that of the current folder.
+func commit(ctx context.Context) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if c := buildCommit(info); c != "" {
+			return c
+		}
+	}
+	out, err := output(ctx, "git", "rev-parse", "--short=12", "HEAD")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(out)
+}
+
+// buildCommit is the commit's first twelve digits, with a plus where the sources differed from it.
+func buildCommit(info *debug.BuildInfo) string {
+	var revision, changed string
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "+"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + changed
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	return string(out), err
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"balanceo/loadgen/slo"
+	"balanceo/results/run"
+)
+
+// Lengths of the runs of -find-max. The last one, which confirms, lasts as long as -duration says.
+const (
+	stepDuration = 3 * time.Second
+	stepWarmup   = 500 * time.Millisecond
+	coolDown     = 500 * time.Millisecond
+)
+
+// findMax searches for the highest rate that holds and returns the record of the run that confirmed it.
+func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (*run.Record, error) {
+	step := *p
+	step.quiet, step.duration, step.warmup = true, min(stepDuration, p.duration), min(stepWarmup, p.warmup)
+	probe := func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
+		plan := &step
+		if confirm {
+			plan = p
+		}
+		r, err := plan.once(ctx, run.NewID(time.Now()), rate, promise, stderr)
+		if err != nil {
+			return nil, err
+		}
+		if !p.quiet {
+			fmt.Fprintf(stderr, "%10.0f/s  p50 %-9s p99 %-9s errors %.2f%%\n", rate,
+				time.Duration(r.Latency.P50*1e9).Round(10*time.Microsecond), time.Duration(r.Latency.P99*1e9).Round(10*time.Microsecond),
+				slo.ErrorRatio(r)*100)
+		}
+		select {
+		case <-time.After(coolDown):
+		case <-ctx.Done():
+		}
+		return r, nil
+	}
+	start := p.rate
+	if start == 0 {
+		start = 200
+	}
+	found, r, err := p.search.Search(ctx, start, probe)
+	if r == nil {
+		return nil, err
+	}
+	if err != nil && !errors.Is(err, slo.ErrInterrupted) {
+		return nil, err
+	}
+	r.Search = found
+	r.Partial = r.Partial || err != nil
+	return r, nil
+}

@@ -1,0 +1,86 @@
+// Command loadgen loads an nginx and explains what it saw: which server and which process answered, whether
+// load is shared as nginx.conf promises, how fast, how evenly, and what was lost.
+//
+//	loadgen -rate 200 -target :80
+//
+// It works in steps: flags are read into a plan (options.go), the plan is carried out by package attack
+// (measure.go), every hit is counted by package tally, and what was counted becomes a run record, which is
+// explained (explain.go), stored, and printed by package report.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/jessevdk/go-flags"
+
+	"balanceo/topology/cli"
+)
+
+func main() { os.Exit(loadgen(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// loadgen is the whole command; its result is the exit code.
+func loadgen(args []string, stdout, stderr *os.File) int {
+	opts, err := parseOptions(args)
+	var help *flags.Error
+	switch {
+	case errors.As(err, &help) && help.Type == flags.ErrHelp:
+		fmt.Fprintln(stdout, help.Message)
+		return cli.OK
+	case err != nil:
+		return cli.Report(stderr, "loadgen", err)
+	case opts.Version:
+		fmt.Fprintln(stdout, "loadgen", version())
+		return cli.OK
+	}
+	p, err := opts.plan()
+	if err != nil {
+		return cli.Report(stderr, "loadgen", err)
+	}
+	p.command = append([]string{"loadgen"}, args...)
+	ctx, stop := interruptible(context.Background(), stderr)
+	defer stop()
+	return cli.Report(stderr, "loadgen", p.run(ctx, stdout, stderr))
+}
+
+// interruptible returns a context that ends at the first Ctrl-C or TERM. The second one ends the process at
+// once, as it would without us.
+func interruptible(parent context.Context, stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			fmt.Fprintln(stderr, "\nloadgen: ending the attack; once more to leave at once")
+			cancel()
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		<-done
+	}
+}
+
+// version is the module's version and the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if commit := buildCommit(info); commit != "" {
+		return info.Main.Version + " " + commit
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+	"balanceo/topology/layout"
+)
+
+// promise is what is known beforehand of how the load will be shared: nginx's configuration, and the layout
+// that runs behind the target if it is one of ours.
+type promise struct {
+	nginx *layout.Nginx // nil: no configuration was found, so nothing is promised
+	from  string        // where it was found, for people
+	state *layout.State // nil: no layout of ours
+}
+
+// findPromise looks for the configuration: -nginx-conf, else that of the running layout whose nginx is the
+// target, else ./nginx.conf.
+func (p *plan) findPromise() (*promise, error) {
+	out := &promise{}
+	state, found, err := layout.FindByTarget(layout.DefaultRunDir(), p.target.URL())
+	if err != nil {
+		return nil, fmt.Errorf("look for a running layout: %w", err)
+	}
+	if found {
+		out.state = &state
+	}
+	switch {
+	case p.nginxConf != "":
+		out.from = fmt.Sprintf("-nginx-conf %s", p.nginxConf)
+		out.nginx, err = layout.ReadNginx(p.nginxConf, "")
+	case found:
+		out.from = fmt.Sprintf("%s of the running layout %s", state.NginxConf, state.Layout)
+		out.nginx, err = layout.ReadNginx(state.NginxConf, state.NginxDir)
+	default:
+		out.from = "./nginx.conf"
+		out.nginx, err = layout.ReadNginx("nginx.conf", "")
+		if errors.Is(err, fs.ErrNotExist) {
+			out.nginx, out.from, err = nil, "", nil
+		}
+	}
+	if err != nil {
+		return nil, cli.Hint(err, "-nginx-conf names the configuration that the target's nginx reads")
+	}
+	return out, nil
+}
+
+// share is the promised share of the server at addr within the group; 0: none.
+func (p *promise) share(group, addr string) float64 {
+	if p.nginx == nil {
+		return 0
+	}
+	for _, g := range p.nginx.Groups {
+		if g.Name == group {
+			return g.Share(addr)
+		}
+	}
+	return 0
+}
+
+// instance is the name of the instance of the running layout that serves addr; empty: unknown.
+func (p *promise) instance(_, addr string) string {
+	if p.state == nil {
+		return ""
+	}
+	i := slices.IndexFunc(p.state.Instances, func(i layout.Instance) bool {
+		return addr == fmt.Sprintf("127.0.0.1:%d", i.Port)
+	})
+	if i < 0 {
+		return ""
+	}
+	return p.state.Instances[i].Name
+}
+
+func (p *promise) layoutName() string {
+	if p.state == nil {
+		return ""
+	}
+	return p.state.Layout
+}
+
+func (p *promise) database() string {
+	if p.state == nil {
+		return ""
+	}
+	return p.state.Database
+}
+
+// watcher looks at the servers' side of a run.
+type watcher struct{ *promise }
+
+// watch begins to look at the servers' side, just before the attack.
+func (p *promise) watch(context.Context, *plan, string) (*watcher, error) { return &watcher{p}, nil }
+
+// explain sets what was measured against what was promised.
+func (w *watcher) explain(_ context.Context, m *measurement) error {
+	if w.nginx == nil {
+		return nil
+	}
+	for i := range m.record.Groups {
+		g := &m.record.Groups[i]
+		g.Notes = append(g.Notes, "Expected shares are from "+w.from+".")
+		for j := range g.Upstreams {
+			u := &g.Upstreams[j]
+			u.ExpectedShare = w.share(g.Name, u.Addr)
+			g.Verdict = run.Pass
+		}
+	}
+	return nil
+}

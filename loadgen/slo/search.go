@@ -1,0 +1,124 @@
+package slo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"balanceo/results/run"
+)
+
+// Precision is how close to each other the highest rate that held and the lowest that did not are at the end.
+const Precision = 1.02
+
+// highestRate ends the doubling: no one machine sends more.
+const highestRate = 10e6
+
+// Probe runs at one rate and returns the record of the run. With confirm it is the last, longer run.
+type Probe func(ctx context.Context, rate float64, confirm bool) (*run.Record, error)
+
+// Search finds the highest rate at which the SLO holds: it doubles the rate from start until one does not
+// hold (or halves it until one does), halves the interval until its ends are within Precision, and confirms
+// the result with a last run. Where the confirmation fails it goes 5 % down, up to three times. The record
+// returned is that of the last run. The Search is complete as far as it got even when there is an error.
+func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Search, *run.Record, error) {
+	f := &finder{slo: s, probe: probe, found: &run.Search{SLO: s.Text, Steps: []run.SearchStep{}}}
+	low, high, err := f.bracket(ctx, start)
+	for err == nil && low > 0 && high > low*Precision {
+		var held bool
+		middle := low + (high-low)/2
+		if held, err = f.try(ctx, middle, false); held {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	for range 3 {
+		if err != nil || low == 0 {
+			break
+		}
+		if f.found.Confirmed, err = f.try(ctx, low, true); f.found.Confirmed {
+			break
+		}
+		low *= 0.95
+	}
+	if f.found.Confirmed {
+		f.found.MaxRate = low
+	}
+	return f.found, f.last, err
+}
+
+type finder struct {
+	slo   SLO
+	probe Probe
+	found *run.Search
+	last  *run.Record
+}
+
+// bracket returns a rate that holds and one above it that does not; low is 0 if none holds.
+func (f *finder) bracket(ctx context.Context, start float64) (low, high float64, err error) {
+	held, err := f.try(ctx, start, false)
+	if err != nil {
+		return 0, 0, err
+	}
+	if held {
+		for low = start; low < highestRate; low = high {
+			high = low * 2
+			if held, err = f.try(ctx, high, false); err != nil || !held {
+				return low, high, err
+			}
+		}
+		return low, low, nil
+	}
+	for high = start; high >= 2; high = low {
+		low = high / 2
+		if held, err = f.try(ctx, low, false); err != nil || held {
+			return low, high, err
+		}
+	}
+	return 0, high, nil
+}
+
+// try runs at a rate and tells whether it held.
+func (f *finder) try(ctx context.Context, rate float64, confirm bool) (bool, error) {
+	r, err := f.probe(ctx, rate, confirm)
+	if err != nil {
+		return false, err
+	}
+	f.last = r
+	step := run.SearchStep{
+		Rate: rate, ActualRate: r.ActualRate, P50: r.Latency.P50, P99: r.Latency.P99, ErrorRatio: ErrorRatio(r),
+	}
+	step.Reason = f.slo.broken(r)
+	step.Held = step.Reason == ""
+	f.found.Steps = append(f.found.Steps, step)
+	if r.Partial || ctx.Err() != nil {
+		return step.Held, errors.Join(ErrInterrupted, ctx.Err())
+	}
+	return step.Held, nil
+}
+
+// ErrInterrupted is why a search ended before its time.
+var ErrInterrupted = errors.New("the search was interrupted")
+
+// broken says why the run does not hold; empty if it does. A run that did not get its requests sent does
+// not hold, whatever its other figures are.
+func (s SLO) broken(r *run.Record) string {
+	var reasons []string
+	for _, c := range s.Conditions {
+		value, holds, err := c.Check(r)
+		switch {
+		case err != nil:
+			reasons = append(reasons, err.Error())
+		case !holds:
+			reasons = append(reasons, fmt.Sprintf("%s is %s, want %s%s", c.name(), c.Show(value), c.op, c.Show(c.limit)))
+		}
+	}
+	if !r.Valid() {
+		reasons = append(reasons, fmt.Sprintf("sent %.1f%% of the rate", r.Generator.SendRatio*100))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+func (c Condition) name() string { return strings.TrimSpace(c.Text[:strings.IndexAny(c.Text, "<>")]) }
