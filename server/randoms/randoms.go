@@ -100,9 +100,9 @@ func (s *source) next() uint64 {
 // needs no bounds check.
 type table [1024]uint32
 
-// chunk is how many numbers are drawn before others get their turn, about a quarter of a millisecond. It is
+// chunk is how many numbers are drawn before others get their turn, about a millisecond. It is
 // a multiple of perWord, and far below what the uint32 of a table can count.
-const chunk = perWord * 50_000
+const chunk = perWord * 200_000
 
 // drawer holds the tables of one draw; it is used again for the next one.
 type drawer struct {
