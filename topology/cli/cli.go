@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/jessevdk/go-flags"
@@ -91,6 +92,41 @@ func DoubleDashes(parser *flags.Parser, args []string) []string {
 		}
 		out = append(out, arg)
 	}
+	return out
+}
+
+// Parse reads args for parser, -name as --name. What it asks for itself, as --help does, is written to stdout, and
+// done tells that nothing else is to be done. Every error is a UsageError.
+func Parse(parser *flags.Parser, args []string, stdout io.Writer) (rest []string, done bool, err error) {
+	rest, err = parser.ParseArgs(DoubleDashes(parser, args))
+	var known *flags.Error
+	switch {
+	case err == nil:
+		return rest, false, nil
+	case !errors.As(err, &known):
+		return nil, false, &UsageError{err}
+	case known.Type == flags.ErrHelp:
+		_, err = fmt.Fprintln(stdout, strings.TrimRight(known.Message, "\n"))
+		return nil, true, err
+	case known.Type == flags.ErrUnknownFlag:
+		return nil, false, Usagef("%s; accepted are %s", known.Message, strings.Join(accepted(parser), ", "))
+	}
+	return nil, false, &UsageError{known}
+}
+
+// accepted lists the flags of the active commands and of the program.
+func accepted(parser *flags.Parser) []string {
+	var out []string
+	for c := parser.Command; c != nil; c = c.Active {
+		for _, g := range append([]*flags.Group{c.Group}, c.Groups()...) {
+			for _, o := range g.Options() {
+				if o.LongName != "" && !o.Hidden && !slices.Contains(out, "--"+o.LongName) {
+					out = append(out, "--"+o.LongName)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 

@@ -1,0 +1,324 @@
+// Package fleet runs one layout: the database, the instances and nginx, each kept by supervise, in a folder
+// of its own.
+//
+// New prepares the folder and binds every instance's port. Start starts the database, then the instances and
+// nginx side by side, and returns once everything answers. Stop ends them the other way round. In between,
+// Reload, Restart, Kill and Scale act on parts, and Targets tells how they are.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"balanceo/topology/layout"
+	"balanceo/topology/logs"
+	"balanceo/topology/status"
+	"balanceo/topology/supervise"
+)
+
+// Config is what a Fleet is made of.
+type Config struct {
+	Layout    *layout.Layout // with the ports that are to be used; HTTPPort is not 0
+	NginxConf string         // the configuration as it was written, with the ports of From
+	From      *layout.Layout // the layout before its ports were moved
+	Dir       string         // absolute; the running layout's own folder
+	Server    string         // path of the server binary
+	Nginx     string         // path of the nginx binary
+	MongoURL  string         // empty: the embedded database is started
+	Grace     time.Duration  // between TERM and KILL (10 s)
+	// Event is told what happens to the parts, one line at a time. It must not block. Nil: nobody is.
+	Event func(line string)
+}
+
+// Fleet is one layout that runs.
+type Fleet struct {
+	cfg      Config
+	mongoURL string
+	conf     *layout.Nginx // as moved
+	tiers    [][]*part     // in the order of starting; those of one tier start together
+	record   *logs.File    // topology's own log
+
+	// turn holds one token: what acts on parts takes turns, and nothing does once Stop has it.
+	turn chan struct{}
+	mu   sync.Mutex // guards conf
+}
+
+// New prepares the folder of the layout and takes the ports of its instances. Close gives them back if Start
+// is not called.
+func New(cfg Config) (f *Fleet, err error) {
+	if cfg.Grace == 0 {
+		cfg.Grace = 10 * time.Second
+	}
+	f = &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	for _, dir := range []string{"", "logs", "scoreboard", "nginx", "database"} {
+		if err := os.MkdirAll(filepath.Join(cfg.Dir, dir), 0o755); err != nil {
+			return nil, fmt.Errorf("folder of the layout: %w", err)
+		}
+	}
+	if f.record, err = logs.Open(f.logPath("topology")); err != nil {
+		return nil, err
+	}
+	if f.conf, err = f.prepareNginx(f.nginxConf()); err != nil {
+		return nil, err
+	}
+	if err := f.testNginx(context.Background(), f.nginxConf()); err != nil {
+		return nil, err
+	}
+	if cfg.MongoURL == "" {
+		if err := f.addDatabase(); err != nil {
+			return nil, err
+		}
+	}
+	instances := make([]*part, 0, len(cfg.Layout.Instances)+1)
+	f.tiers = append(f.tiers, instances)
+	for _, in := range cfg.Layout.Instances {
+		p, err := f.newInstance(in)
+		if p != nil {
+			instances = append(instances, p)
+			f.tiers[len(f.tiers)-1] = instances
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	nginx, err := f.newNginx()
+	if err != nil {
+		return nil, err
+	}
+	f.tiers[len(f.tiers)-1] = append(instances, nginx)
+	return f, nil
+}
+
+func (f *Fleet) logPath(name string) string { return filepath.Join(f.cfg.Dir, "logs", name+".log") }
+
+// close gives back what New took.
+func (f *Fleet) close() {
+	for _, p := range f.parts() {
+		if p.socket != nil {
+			p.socket.close()
+		}
+		_ = p.log.Close()
+	}
+	if f.record != nil {
+		_ = f.record.Close()
+	}
+}
+
+// Close gives back what New took, when the fleet is not to be started.
+func (f *Fleet) Close() { f.close() }
+
+// parts lists all parts: the instances in their order, nginx, the database.
+func (f *Fleet) parts() []*part {
+	var out []*part
+	for i := len(f.tiers) - 1; i >= 0; i-- {
+		out = append(out, f.tiers[i]...)
+	}
+	return out
+}
+
+func (f *Fleet) instances() []*part {
+	var out []*part
+	for _, p := range f.parts() {
+		if p.kind == status.Instance {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// State is what the folder's state file is to tell, without the control socket.
+func (f *Fleet) State() layout.State {
+	database := "external"
+	if f.cfg.MongoURL == "" {
+		database = "embedded"
+	}
+	return layout.State{
+		Dir: f.cfg.Dir, PID: os.Getpid(), Layout: f.cfg.Layout.Name, HTTPPort: f.cfg.Layout.HTTPPort,
+		NginxConf: f.conf.File, NginxDir: f.nginxDir(), Database: database, MongoURL: f.mongoURL,
+		Instances: f.cfg.Layout.Instances,
+	}
+}
+
+// Groups are the upstream groups of the nginx configuration that is in use.
+func (f *Fleet) Groups() []layout.Group {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.conf.Groups
+}
+
+// Targets tells how the parts are, for a status.Collector.
+func (f *Fleet) Targets() []status.Target {
+	var out []status.Target
+	for _, p := range f.parts() {
+		t := status.Target{Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Process: p.process.Status()}
+		if t.Mode == layout.Cluster {
+			t.Wanted = p.wanted()
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// StartTimeout bounds Start. One start of a process has less (supervise.Spec.ReadyTimeout), but several may
+// follow each other.
+const StartTimeout = 20 * time.Second
+
+// Start starts everything. It fails, with nothing left to stop but by Stop, when the database, nginx or every
+// instance does not come up. An instance that does not, while others do, is reported in broken: the layout
+// runs without it.
+func (f *Fleet) Start(ctx context.Context) (broken []error, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, StartTimeout, fmt.Errorf("not ready within %v", StartTimeout))
+	defer cancel()
+	for _, parts := range f.tiers {
+		for _, p := range parts {
+			p.start(f.event)
+		}
+		errs := f.awaitReady(ctx, parts)
+		failed := 0
+		for i, p := range parts {
+			switch {
+			case errs[i] == nil:
+			case p.kind != status.Instance:
+				return nil, errs[i]
+			default:
+				failed++
+				broken = append(broken, errs[i])
+			}
+		}
+		if n := len(f.cfg.Layout.Instances); failed == n && failed > 0 {
+			return nil, broken[0]
+		}
+	}
+	if len(broken) > 0 {
+		return broken, nil
+	}
+	return nil, f.awaitAnswers(ctx)
+}
+
+// awaitReady waits for the parts, side by side, and returns the reasons of those that are not ready.
+func (f *Fleet) awaitReady(ctx context.Context, parts []*part) []error {
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, p := range parts {
+		wg.Go(func() {
+			if err := p.awaitReady(ctx); err != nil {
+				errs[i] = &PartError{Name: p.name, Log: p.logPath, Err: err}
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+// PartError is a part that did not come up.
+type PartError struct {
+	Name string
+	Log  string // path of its log
+	Err  error
+}
+
+func (e *PartError) Error() string { return e.Err.Error() }
+func (e *PartError) Unwrap() error { return e.Err }
+
+// Stop ends everything, nginx and the instances first, the database last, and waits for their ends. It says
+// which processes had to be killed. The fleet can't be started again.
+func (f *Fleet) Stop() error {
+	f.turn <- struct{}{} // for good
+	var errs []error
+	for i := len(f.tiers) - 1; i >= 0; i-- {
+		killed := make([]error, len(f.tiers[i]))
+		var wg sync.WaitGroup
+		for j, p := range f.tiers[i] {
+			wg.Go(func() { killed[j] = p.stop() })
+		}
+		wg.Wait()
+		errs = append(errs, killed...)
+	}
+	f.close()
+	return errors.Join(errs...)
+}
+
+// event notes what happened, in topology's log and for whoever listens.
+func (f *Fleet) event(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	_, _ = fmt.Fprintln(f.record, line) // a full disk must not end the layout
+	if f.cfg.Event != nil {
+		f.cfg.Event(line)
+	}
+}
+
+// Note puts a line into topology's log.
+func (f *Fleet) Note(format string, args ...any) { f.event(format, args...) }
+
+// changed follows the states of a part: a port on which nothing will answer soon is given up, so that nginx
+// is refused at once and asks another server.
+func (f *Fleet) changed(p *part, e supervise.Event) {
+	switch e.To {
+	case supervise.Failed, supervise.Stopped:
+		p.socket.close()
+	case supervise.BackOff:
+		if e.Delay > patience {
+			p.socket.close()
+		}
+	default:
+	}
+	f.tell(p, e)
+}
+
+// patience is how long connections may wait at a port for the next start of its instance.
+const patience = 500 * time.Millisecond
+
+// tell notes the events that people want to know of.
+func (f *Fleet) tell(p *part, e supervise.Event) {
+	if e.To == supervise.BackOff {
+		p.noteExit(e.Reason)
+	}
+	line := fmt.Sprintf("%s: %s", p.name, e.To)
+	switch {
+	case e.To == supervise.Ready:
+		line += fmt.Sprintf(", pid %d", e.PID)
+	case e.To == supervise.BackOff && e.Reason != "":
+		line += fmt.Sprintf(" for %v: %s", e.Delay.Round(time.Millisecond), e.Reason)
+	case e.To == supervise.Failed, e.Reason != "" && e.To == supervise.Stopped:
+		line += ": " + e.Reason
+	case e.To == supervise.Starting && e.Reason != "" && e.From != supervise.BackOff:
+		line += " again: " + e.Reason
+	case e.To == supervise.Starting, e.To == supervise.Stopping:
+		return
+	}
+	f.event("%s", line)
+}
+
+// find returns the part with that name or port.
+func (f *Fleet) find(nameOrPort string) (*part, error) {
+	in, isInstance := f.cfg.Layout.Find(nameOrPort)
+	var known []string
+	for _, p := range f.parts() {
+		if p.name == nameOrPort || isInstance && p.name == in.Name {
+			return p, nil
+		}
+		known = append(known, p.name)
+	}
+	return nil, &UnknownError{Given: nameOrPort, Known: known}
+}
+
+// UnknownError is a name that no part of the layout has.
+type UnknownError struct {
+	Given string
+	Known []string
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("%q is no part of this layout, which has %s", e.Given, strings.Join(e.Known, ", "))
+}

@@ -1,0 +1,140 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"balanceo/topology/layout"
+	"balanceo/topology/logs"
+	"balanceo/topology/status"
+	"balanceo/topology/supervise"
+)
+
+// part is one thing that is kept: an instance, nginx or the database.
+type part struct {
+	name     string
+	kind     status.Kind
+	port     int
+	instance layout.Instance // of kind Instance
+	process  *supervise.Process
+	log      *logs.File
+	logPath  string
+	socket   *socket // of an instance; nil otherwise
+
+	mu      sync.Mutex
+	workers int                // wanted, in mode CLUSTER; 0: as many as server makes by itself
+	cancel  context.CancelFunc // ends run; nil: not kept
+	done    chan struct{}      // closed when it has ended
+	exited  chan struct{}      // closed at the first exit since the last start
+	reason  string             // of that exit
+}
+
+// start begins to keep the part, unless it is kept already.
+func (p *part) start(event func(format string, args ...any)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	p.cancel, p.done, p.exited, p.reason = cancel, done, make(chan struct{}), ""
+	go func() {
+		defer close(done)
+		if err := p.process.Run(ctx); err != nil {
+			event("%s: %v", p.name, err)
+		}
+	}()
+}
+
+// stop ends the part and waits for its end. The error names what had to be killed for that.
+func (p *part) stop() error {
+	p.mu.Lock()
+	cancel, done := p.cancel, p.done
+	p.cancel = nil
+	p.mu.Unlock()
+	if cancel == nil {
+		return nil
+	}
+	before := p.process.Status()
+	cancel()
+	<-done
+	after := p.process.Status()
+	if after.Reason != "" && after.Reason != before.Reason {
+		return fmt.Errorf("%s: %s", p.name, after.Reason)
+	}
+	return nil
+}
+
+// kept tells whether the part was started and not stopped.
+func (p *part) kept() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cancel != nil
+}
+
+func (p *part) wanted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.workers
+}
+
+func (p *part) setWanted(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.workers = n
+}
+
+// noteExit wakes who waits for the part to come up.
+func (p *part) noteExit(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.exited:
+	default:
+		p.reason = reason
+		close(p.exited)
+	}
+}
+
+// awaitReady returns when the part is ready, or with the reason why it will not be. An instance has as many
+// tries as it gets from supervise; nginx and the database have one, for a layout is nothing without them.
+func (p *part) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if p.kind != status.Instance {
+		p.mu.Lock()
+		exited := p.exited
+		p.mu.Unlock()
+		stopped := make(chan struct{})
+		defer func() { <-stopped }()
+		defer cancel(nil)
+		go func() {
+			defer close(stopped)
+			select {
+			case <-exited:
+				cancel(errExited)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	err := p.process.WaitReady(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), errExited):
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return fmt.Errorf("%s does not start: %s", p.name, p.reason)
+	case ctx.Err() != nil:
+		if reason := p.process.Status().Reason; reason != "" {
+			return fmt.Errorf("%s does not start: %w: %s", p.name, context.Cause(ctx), reason)
+		}
+		return fmt.Errorf("%s does not start: %w", p.name, context.Cause(ctx))
+	}
+	return err
+}
+
+var errExited = errors.New("exited")

@@ -1,0 +1,40 @@
+// Package procs looks at the processes of this machine: who belongs to whom, and what each has used.
+package procs
+
+import (
+	"slices"
+	"time"
+)
+
+// Process is what is known of one process.
+type Process struct {
+	PID, Parent, Group int
+	CPU                time.Duration // user and system time since its start
+	RSS                int64         // bytes of memory that are resident
+}
+
+// Table holds the living processes by pid. Zombies are not in it.
+type Table map[int]Process
+
+// Group returns the processes of the group that leader leads.
+func (t Table) Group(leader int) []Process {
+	var out []Process
+	for _, p := range t {
+		if p.Group == leader {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Children returns the pids of the processes that parent started and that live, in ascending order.
+func (t Table) Children(parent int) []int {
+	var out []int
+	for _, p := range t {
+		if p.Parent == parent {
+			out = append(out, p.PID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,69 @@
+// Package status tells how a running layout is: a Snapshot of its parts, taken by a Collector from the
+// supervision, the process table and each instance's /metrics, and shown as a table.
+package status
+
+import (
+	"time"
+
+	"balanceo/topology/layout"
+	"balanceo/topology/supervise"
+)
+
+// Kind is what a part of a layout is.
+type Kind string
+
+// The kinds.
+const (
+	Instance Kind = "instance"
+	Nginx    Kind = "nginx"
+	Database Kind = "database"
+)
+
+// Snapshot is a running layout at one moment.
+type Snapshot struct {
+	Layout    string    `json:"layout"`
+	HTTPPort  int       `json:"http_port"`
+	Dir       string    `json:"dir"`
+	PID       int       `json:"pid"` // of topology
+	Started   time.Time `json:"started"`
+	At        time.Time `json:"at"`
+	NginxConf string    `json:"nginx_conf"`
+	MongoURL  string    `json:"mongo_url"`
+	Watch     string    `json:"watch,omitempty"` // what --watch did last
+	Parts     []Part    `json:"parts"`
+}
+
+// Part is one process or group of processes of the layout. Numbers that are not known are null.
+type Part struct {
+	Name     string          `json:"name"`
+	Kind     Kind            `json:"kind"`
+	Port     int             `json:"port"`
+	Mode     layout.Mode     `json:"mode,omitempty"`
+	State    supervise.State `json:"state"`
+	Reason   string          `json:"reason,omitempty"` // why the last process ended, or a reload did not succeed
+	PID      int             `json:"pid"`              // of the master, or of the only process; 0: none runs
+	Workers  []int           `json:"workers"`          // pids
+	Wanted   int             `json:"wanted_workers,omitempty"`
+	Restarts int             `json:"restarts"`
+	Uptime   float64         `json:"uptime_s"`
+
+	CPU         *float64 `json:"cpu"`              // cores in use lately
+	RSS         *int64   `json:"rss_bytes"`        // resident memory, shared pages counted in each process
+	Connections *int     `json:"open_connections"` // from clients
+	Requests    *float64 `json:"requests"`         // answered since the layout started, without /healthz and /metrics
+	Rate        *float64 `json:"requests_per_s"`   // lately
+
+	Group    string   `json:"group,omitempty"` // the upstream group of nginx.conf that it serves in
+	Share    *float64 `json:"share"`           // of its group's requests since the start, 0..1
+	Expected *float64 `json:"expected_share"`  // by nginx.conf, 0..1
+}
+
+// Target is a part as the supervision knows it, before it is looked at.
+type Target struct {
+	Name    string
+	Kind    Kind
+	Port    int
+	Mode    layout.Mode
+	Wanted  int // workers; 0: not CLUSTER
+	Process supervise.Status
+}
