@@ -10,10 +10,10 @@ package app
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
 
 	"balanceo/server/store"
@@ -67,16 +67,17 @@ type App struct {
 	cfg      Config
 	pages    *pages
 	info     *info
+	sessions *sessions
+	hasher   *hasher
+	hub      *hub
+	upgrader *websocket.FastHTTPUpgrader
 	handler  fasthttp.RequestHandler
 	draining atomic.Bool
 	panics   atomic.Int64 // requests that panicked; tests look at it
-	stop     context.CancelFunc
-	work     sync.WaitGroup
 }
 
-// New makes the application. It renders the pages and starts what runs beside the requests, until Close.
-// It does not wait for the database.
-func New(ctx context.Context, cfg Config) (*App, error) {
+// New makes the application. It renders the pages and does not wait for the database.
+func New(_ context.Context, cfg Config) (*App, error) {
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -89,8 +90,14 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
-	a := &App{cfg: cfg, pages: p, info: in}
-	_, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s, err := newSessions(cfg.Store, cfg.SessionLife)
+	if err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	a := &App{
+		cfg: cfg, pages: p, info: in, sessions: s,
+		hasher: newHasher(), hub: newHub(cfg.Store), upgrader: newUpgrader(),
+	}
 	a.handler = a.guard(a.routes())
 	return a, nil
 }
@@ -99,20 +106,12 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 func (a *App) Handler() fasthttp.RequestHandler { return a.handler }
 
 // Close says goodbye to every websocket (status 1012, "service restart": the page connects again, to another
-// worker) and ends what New started. Requests that are being answered are not touched; /healthz says from now
-// on that this process is going.
+// worker) and waits until they are gone. Requests that are being answered are not touched; /healthz says from
+// now on that this process is going. The store is the caller's to close, afterwards.
 func (a *App) Close(ctx context.Context) error {
 	a.draining.Store(true)
-	a.stop()
-	done := make(chan struct{})
-	go func() {
-		a.work.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("app: closing: %w", context.Cause(ctx))
+	if err := a.hub.close(ctx); err != nil {
+		return fmt.Errorf("app: closing websockets: %w", err)
 	}
+	return nil
 }

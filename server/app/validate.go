@@ -1,5 +1,19 @@
 package app
 
+import (
+	"net/mail"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of an account.
+const (
+	nameMost     = 100 // characters
+	emailMost    = 254 // bytes, RFC 5321
+	passwordMost = 72  // bytes; bcrypt reads no more
+)
+
 // account is what a person signs up with.
 type account struct {
 	Email, Password, Name string
@@ -9,3 +23,38 @@ type account struct {
 type problem struct {
 	Field, Text string
 }
+
+// check tells what is wrong with an account.
+func (a account) check() []problem {
+	var found []problem
+	if !plainText(a.Name, nameMost) {
+		found = append(found, problem{"name", "Escribí tu nombre, de 1 a 100 caracteres."})
+	}
+	if !validEmail(a.Email) {
+		found = append(found, problem{"email", "Escribí un e-mail como nombre@ejemplo.com."})
+	}
+	switch {
+	case a.Password == "":
+		found = append(found, problem{"password", "Escribí una contraseña."})
+	case len(a.Password) > passwordMost:
+		found = append(found, problem{"password", "La contraseña es demasiado larga: hasta 72 caracteres (menos, con acentos)."})
+	}
+	return found
+}
+
+// plainText tells whether text has 1 to most characters, none of them a control character.
+func plainText(text string, most int) bool {
+	n := utf8.RuneCountInString(text)
+	return n >= 1 && n <= most && utf8.ValidString(text) && strings.IndexFunc(text, unicode.IsControl) < 0
+}
+
+func validEmail(email string) bool {
+	if len(email) > emailMost || !utf8.ValidString(email) {
+		return false
+	}
+	parsed, err := mail.ParseAddress(email)
+	return err == nil && parsed.Name == "" && strings.EqualFold(parsed.Address, email)
+}
+
+// normalEmail is how an e-mail is kept and looked for.
+func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }

@@ -12,10 +12,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// eventsKept is how many events stay. They are signals that are read within milliseconds; whoever was away for
-// longer reads the products themselves. The embedded database looks through all of them each time it polls
-// for a follower (every 10 ms), so that more would cost.
-const eventsKept = 128
+// How many events stay. They are signals that are read within milliseconds; whoever was away for longer reads
+// the products themselves. MongoDB bounds the collection by itself. The embedded database does not, and looks
+// through all of it each time it polls for a follower, which is every 10 ms: there it is trimmed, to few.
+const (
+	eventsMost    = 1000
+	eventsTrimmed = 64
+)
 
 // event is a signal to all followers: a product was saved, or a session ended. With neither it is a mark that
 // keeps the collection from being empty, without which a cursor could not wait.
@@ -39,10 +42,14 @@ func (s *Store) tail(ctx context.Context) (*mongo.Cursor, error) {
 	if _, err := events.InsertOne(ctx, event{ID: bson.NewObjectID(), At: time.Now()}); err != nil {
 		return nil, asked("marking the events", err)
 	}
-	// Batch size 1: the embedded database closes a cursor whose first batch is not full.
+	// The embedded database closes a cursor whose first batch is not full, so that batch is of one.
 	opt := options.Find().SetCursorType(options.TailableAwait).SetBatchSize(1).SetMaxAwaitTime(time.Second)
 	cursor, err := events.Find(ctx, bson.D{}, opt)
-	return cursor, asked("tailing the events", err)
+	if err != nil {
+		return nil, asked("tailing the events", err)
+	}
+	cursor.SetBatchSize(eventsMost)
+	return cursor, nil
 }
 
 // trimEvents removes the oldest events. MongoDB does so itself; the embedded database keeps no bound.
@@ -52,11 +59,11 @@ func (s *Store) trimEvents(ctx context.Context) error {
 	if err != nil {
 		return asked("counting events", err)
 	}
-	if n <= eventsKept {
+	if n <= eventsTrimmed {
 		return nil
 	}
 	// A follower whose place is removed under it starts over, so half of them stay.
-	opt := options.Find().SetSort(bson.D{{Key: "$natural", Value: 1}}).SetLimit(n - eventsKept/2).SetProjection(bson.D{{Key: "_id", Value: 1}})
+	opt := options.Find().SetSort(bson.D{{Key: "$natural", Value: 1}}).SetLimit(n - eventsTrimmed/2).SetProjection(bson.D{{Key: "_id", Value: 1}})
 	cursor, err := events.Find(ctx, bson.D{}, opt)
 	if err != nil {
 		return asked("reading old events", err)

@@ -22,6 +22,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 )
 
 // DatabaseName is the database where the address names none.
@@ -128,7 +129,7 @@ func (s *Store) watch(ctx context.Context) {
 
 // prepare makes the collections and indexes where they are missing. Several processes may do it at once.
 func (s *Store) prepare(ctx context.Context) error {
-	err := s.db.CreateCollection(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsKept))
+	err := s.db.CreateCollection(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsMost))
 	var exists mongo.CommandError
 	if err != nil && !(errors.As(err, &exists) && exists.Name == "NamespaceExists") {
 		return fmt.Errorf("collection %q: %w", eventsName, err)
@@ -153,15 +154,15 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// asked turns the driver's errors for a database that does not answer into ErrUnavailable.
+// asked wraps an error of the driver. Whatever it was, the database did not do what it was asked and may do so
+// later, so that it counts as unavailable; but only an error that a database that is away does not explain is
+// logged.
 func asked(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var selection interface{ Timeout() bool }
-	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.As(err, &selection) && selection.Timeout() ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected) {
-		return fmt.Errorf("store: %s: %w: %w", what, ErrUnavailable, err)
+	if !mongo.IsTimeout(err) && !mongo.IsNetworkError(err) && !errors.Is(err, context.Canceled) && !errors.As(err, new(topology.ServerSelectionError)) {
+		slog.Error("unexpected answer of the database", "asked", what, "error", err)
 	}
-	return fmt.Errorf("store: %s: %w", what, err)
+	return fmt.Errorf("store: %s: %w: %w", what, ErrUnavailable, err)
 }

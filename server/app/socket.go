@@ -1,0 +1,256 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/valyala/fasthttp"
+
+	"balanceo/server/store"
+)
+
+// Times and sizes of one websocket.
+const (
+	pingPeriod  = 25 * time.Second // nginx closes what is silent for 60 s
+	pongWait    = 60 * time.Second
+	writeWait   = 5 * time.Second // a reader that takes longer is dropped
+	closeWait   = time.Second     // until the other side must have answered a close
+	messagesDue = 64              // messages that wait for a slow reader before it is dropped
+)
+
+// closeSession is the close code for "your session is over". Codes from 4000 are an application's own
+// (RFC 6455, 7.4.2).
+const closeSession = 4001
+
+// client is one websocket.
+type client struct {
+	app  *App
+	conn *websocket.Conn
+	key  string    // of the session; empty: not signed in, may only read
+	end  time.Time // of the session, as far as is known
+
+	out     chan []byte
+	closing chan struct{} // closed once a goodbye is set
+	once    sync.Once
+	goodbye goodbye
+}
+
+// goodbye is how a websocket is closed: with a last message, if any, and a close frame.
+type goodbye struct {
+	message []byte
+	code    int
+	reason  string
+}
+
+// socket answers GET /ws. Anybody may listen; to add a product one must be signed in.
+func (a *App) socket(ctx *fasthttp.RequestCtx) {
+	c := &client{app: a, out: make(chan []byte, messagesDue), closing: make(chan struct{})}
+	if hasSessionCookie(ctx) {
+		key := sessionKey(ctx.Request.Header.Cookie(cookieName))
+		held, err := a.touch(key)
+		switch {
+		case err == nil:
+			c.key, c.end = key, held.ExpiresAt
+		case !errors.Is(err, store.ErrNotFound):
+			a.fail(ctx, err)
+			return
+		}
+	}
+	// The error was answered already.
+	_ = a.upgrader.Upgrade(ctx, func(conn *websocket.Conn) {
+		c.conn = conn
+		c.serve()
+	})
+}
+
+func newUpgrader() *websocket.FastHTTPUpgrader {
+	return &websocket.FastHTTPUpgrader{
+		HandshakeTimeout: writeWait,
+		ReadBufferSize:   2 << 10,
+		WriteBufferSize:  2 << 10,
+		WriteBufferPool:  &sync.Pool{},
+		CheckOrigin:      ownOrigin,
+		Error: func(ctx *fasthttp.RequestCtx, status int, reason error) {
+			ctx.Response.Header.Set("Sec-WebSocket-Version", "13")
+			jsonError(ctx, status, reason.Error(), nil)
+		},
+	}
+}
+
+// touch reads and renews a session.
+func (a *App) touch(key string) (store.Session, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)
+	defer cancel()
+	return a.sessions.provider.touch(ctx, key)
+}
+
+// serve reads until the connection ends; what is written goes through write.
+func (c *client) serve() {
+	defer c.conn.Close()
+	if !c.app.hub.join(c) {
+		c.restart()
+		c.sayGoodbye()
+		return
+	}
+	defer c.app.hub.leave(c)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		c.write()
+	}()
+	c.read()
+	c.leave(goodbye{})
+	<-written
+}
+
+func (c *client) read() {
+	c.conn.SetReadLimit(messageMost)
+	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(pongWait)) }
+	c.conn.SetPongHandler(alive)
+	if alive("") != nil {
+		return
+	}
+	for {
+		_, message, err := c.conn.ReadMessage()
+		if err != nil {
+			return
+		}
+		c.receive(message)
+	}
+}
+
+// receive handles one message of the browser. The session is asked for each time: it may have ended, here or
+// through another process, since the page was opened.
+func (c *client) receive(message []byte) {
+	p, err := decodeProduct(message, time.Now())
+	if err == nil {
+		err = c.add(p)
+	}
+	if err == nil {
+		return
+	}
+	var r *refusal
+	if !errors.As(err, &r) {
+		r = &refusal{Code: codeUnavailable, Message: "La base de datos no responde. Probá de nuevo en unos segundos."}
+	}
+	if r.Code == codeSession && c.key != "" {
+		c.sessionOver()
+		return
+	}
+	c.send(encode(eventError, r))
+}
+
+func (c *client) add(p store.Product) error {
+	signedOut := &refusal{Code: codeSession, Message: "Para agregar productos hay que ingresar."}
+	if c.key == "" {
+		return signedOut
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)
+	defer cancel()
+	switch _, err := c.app.sessions.provider.touch(ctx, c.key); {
+	case errors.Is(err, store.ErrNotFound):
+		return signedOut
+	case err != nil:
+		return err
+	}
+	return c.app.cfg.Store.AddProduct(ctx, p)
+}
+
+// send queues a message. A reader that is too slow to keep up is dropped: it connects again and gets the list.
+func (c *client) send(message []byte) {
+	select {
+	case c.out <- message:
+	default:
+		c.leave(goodbye{code: websocket.CloseTryAgainLater, reason: "too slow"})
+	}
+}
+
+// sessionOver tells the page that its session has ended.
+func (c *client) sessionOver() {
+	r := &refusal{Code: codeSession, Message: "Tu sesión terminó."}
+	c.leave(goodbye{encode(eventError, r), closeSession, "session is over"})
+}
+
+// restart tells the page to connect again: this process is going.
+func (c *client) restart() {
+	c.leave(goodbye{code: websocket.CloseServiceRestart, reason: "restart"})
+}
+
+// leave closes the connection; the first goodbye counts.
+func (c *client) leave(g goodbye) {
+	c.once.Do(func() {
+		c.goodbye = g
+		close(c.closing)
+	})
+}
+
+// write writes what is queued, pings, and looks whether the session has ended while nothing happened.
+func (c *client) write() {
+	ping := time.NewTicker(pingPeriod)
+	defer ping.Stop()
+	expiry := time.NewTimer(time.Until(c.end))
+	defer expiry.Stop()
+	if c.key == "" {
+		expiry.Stop()
+	}
+	for {
+		var err error
+		select {
+		case <-c.closing:
+			c.sayGoodbye()
+			return
+		case message := <-c.out:
+			err = c.put(message)
+		case <-ping.C:
+			err = c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
+		case <-expiry.C:
+			expiry.Reset(c.expired())
+		}
+		if err != nil {
+			c.leave(goodbye{})
+			_ = c.conn.Close() // ends the reading
+			return
+		}
+	}
+}
+
+// expired is called when the session should have ended. It returns when to look again: requests may have
+// renewed it.
+func (c *client) expired() time.Duration {
+	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)
+	defer cancel()
+	now := time.Now()
+	held, err := c.app.cfg.Store.Session(ctx, c.key, now) // read only: an open page is no use of the session
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		c.sessionOver()
+		return time.Hour
+	case err != nil:
+		return time.Second
+	}
+	return held.ExpiresAt.Sub(now)
+}
+
+func (c *client) put(message []byte) error {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return err
+	}
+	return c.conn.WriteMessage(websocket.TextMessage, message)
+}
+
+// sayGoodbye writes the last message and the close frame, and gives the other side a moment to close.
+func (c *client) sayGoodbye() {
+	g := c.goodbye
+	if g.code == 0 {
+		_ = c.conn.Close()
+		return
+	}
+	if g.message != nil {
+		_ = c.put(g.message)
+	}
+	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(g.code, g.reason), time.Now().Add(closeWait))
+	_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
+}
