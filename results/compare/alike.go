@@ -25,6 +25,7 @@ func properties() []property {
 		{"pace", "pace", func(r *run.Record) string { return pace(r) }, true},
 		{"duration", "duration_s", func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }, true},
 		{"machine", "", machine, true},
+		{"operating system", "env.os", func(r *run.Record) string { return r.Env.OS }, false},
 		{"nginx version", "env.nginx", func(r *run.Record) string { return r.Env.Nginx }, false},
 		{"Go version", "env.go", func(r *run.Record) string { return r.Env.Go }, false},
 		{"database", "env.database", func(r *run.Record) string { return r.Env.Database }, false},
@@ -41,7 +42,7 @@ func pace(r *run.Record) string {
 }
 
 func machine(r *run.Record) string {
-	return fmt.Sprintf("%s, %d cores, %s", r.Env.CPU, r.Env.Cores, r.Env.OS)
+	return fmt.Sprintf("%s, %d cores", r.Env.CPU, r.Env.Cores)
 }
 
 // UnlikeError is a refusal: the runs differ in more than what is compared.
@@ -56,7 +57,7 @@ func (e *UnlikeError) Error() string {
 func unlike(runs []*run.Record, by string, fatal bool) []string {
 	var differences []string
 	for _, p := range properties() {
-		if p.fatal != fatal || p.path != "" && p.path == Path(by) || p.path == "" && strings.HasPrefix(Path(by), "env.") {
+		if p.fatal != fatal || p.path != "" && p.path == Path(by) || p.path == "" && (Path(by) == "env.cpu" || Path(by) == "env.cores") {
 			continue
 		}
 		counts := map[string]int{}

@@ -64,13 +64,13 @@ func errorRatio(r *run.Record) (float64, bool) {
 }
 
 func draws(r *run.Record) (float64, bool) {
-	sum, any := 0.0, false
+	sum, drew := 0.0, false
 	for _, route := range r.Routes {
 		if route.Draws != nil {
-			sum, any = sum+*route.Draws, true
+			sum, drew = sum+*route.Draws, true
 		}
 	}
-	return sum, any
+	return sum, drew
 }
 
 func cpuPerRequest(r *run.Record) (float64, bool) {

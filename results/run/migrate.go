@@ -44,17 +44,17 @@ func migrate(data []byte) ([]byte, error) {
 
 type document map[string]json.RawMessage
 
-// take moves the value under key into v and tells whether there was one.
-func (d document) take(key string, v any) (bool, error) {
+// take moves the value under key, if there is one, into v.
+func (d document) take(key string, v any) error {
 	raw, ok := d[key]
 	if !ok {
-		return false, nil
+		return nil
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return false, fmt.Errorf("key %q: %w", key, err)
+		return fmt.Errorf("key %q: %w", key, err)
 	}
 	delete(d, key)
-	return true, nil
+	return nil
 }
 
 func (d document) set(key string, v any) error {
@@ -70,7 +70,7 @@ func (d document) set(key string, v any) error {
 // "rate", errors as an object, and a generator that did not say which part of its schedule it had sent.
 func migrate0(doc document) error {
 	var rate, actual float64
-	if _, err := doc.take("rate", &rate); err != nil {
+	if err := doc.take("rate", &rate); err != nil {
 		return err
 	}
 	if raw, ok := doc["actual_rate"]; ok {
@@ -79,7 +79,7 @@ func migrate0(doc document) error {
 		}
 	}
 	classes := map[string]int64{}
-	if _, err := doc.take("errors", &classes); err != nil {
+	if err := doc.take("errors", &classes); err != nil {
 		return err
 	}
 	counts := []ErrorCount{}
@@ -87,14 +87,14 @@ func migrate0(doc document) error {
 		counts = append(counts, ErrorCount{class, classes[class]})
 	}
 	latency := map[string]float64{}
-	if _, err := doc.take("latency_ms", &latency); err != nil {
+	if err := doc.take("latency_ms", &latency); err != nil {
 		return err
 	}
 	for quantile := range latency {
 		latency[quantile] /= 1000
 	}
 	generator := document{}
-	if _, err := doc.take("generator", &generator); err != nil {
+	if err := doc.take("generator", &generator); err != nil {
 		return err
 	}
 	if _, ok := generator["send_ratio"]; !ok && rate > 0 {

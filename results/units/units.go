@@ -82,6 +82,9 @@ func Signed(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "–"
 	}
+	if v == 0 {
+		return "0 %"
+	}
 	return fmt.Sprintf("%+.1f %%", v*100)
 }
 

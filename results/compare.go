@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"balanceo/results/compare"
+	"balanceo/results/units"
+	"balanceo/topology/cli"
+)
+
+type compareCommand struct {
+	choice
+	JSON bool `long:"json" description:"print one JSON document"`
+
+	c *command
+}
+
+// Execute is called by go-flags.
+func (cc *compareCommand) Execute([]string) error {
+	if cc.By == "" && len(cc.Args.Runs)+len(cc.Vs) == 0 {
+		return cli.Usagef("compare: name what to compare: --by KEY (as --by layout), or RUN… --vs RUN…")
+	}
+	sets, by, err := cc.sets(cc.c)
+	if err != nil {
+		return err
+	}
+	if len(sets) < 2 {
+		return cli.Hint(fmt.Errorf("nothing to compare with: all %d runs are in one set, %q", len(sets[0].Runs), sets[0].Name),
+			"name runs before and after --vs, or another key with --by")
+	}
+	tables, err := cc.tables(sets, by)
+	if err != nil {
+		return err
+	}
+	if cc.JSON {
+		return printJSON(cc.c.stdout, struct {
+			Tables []*compare.Table `json:"tables"`
+		}{tables})
+	}
+	return writeTables(cc.c.stdout, tables)
+}
+
+func writeTables(w io.Writer, tables []*compare.Table) error {
+	for i, t := range tables {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := writeTable(w, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeTable(w io.Writer, t *compare.Table) error {
+	by := ""
+	if t.By != "" {
+		by = t.By + ": "
+	}
+	pairs := fmt.Sprintf("%d and %d runs", len(t.Base.Runs), len(t.Other.Runs))
+	if t.Interleaved {
+		pairs += fmt.Sprintf(", %d interleaved pairs", t.Pairs)
+	}
+	fmt.Fprintf(w, "%s%s against %s  (%s)\n\n", by, t.Other.Name, t.Base.Name, pairs)
+	g := newGrid("", ">"+t.Base.Name, ">"+t.Other.Name, ">CHANGE", "95 % INTERVAL", ">P", ">N", "")
+	for i := range t.Rows {
+		row := &t.Rows[i]
+		g.row(row.Metric.Name, units.Format(row.BaseMedian, row.Metric.Unit), units.Format(row.OtherMedian, row.Metric.Unit),
+			row.Change(), row.Range(), row.PText(), row.N(), row.Remark())
+	}
+	if err := g.write(w); err != nil {
+		return err
+	}
+	notes := append([]string{fmt.Sprintf(
+		"medians of runs; change and interval of the paired differences; p by Mann-Whitney, corrected by Holm for %d tests; ~ where p is not below %g",
+		t.Tests(), t.Alpha)}, t.Notes...)
+	_, err := fmt.Fprintf(w, "\n  %s\n", strings.Join(notes, "\n  "))
+	return err
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+// filter chooses runs. A repeated flag accepts any of its values.
+type filter struct {
+	Layout   []string  `long:"layout" value-name:"NAME" description:"only runs of this layout (* and ? match any text)"`
+	Scenario []string  `long:"scenario" value-name:"NAME" description:"only runs of this scenario"`
+	Rate     []float64 `long:"rate" value-name:"N" description:"only runs at this requested rate"`
+	Label    []string  `long:"label" value-name:"TEXT" description:"only runs with this label (* and ? match any text)"`
+	Since    string    `long:"since" value-name:"WHEN" description:"only runs started since a date (2026-11-23), a time, or so long ago (90m, 24h, 7d)"`
+}
+
+// apply returns the runs that pass.
+func (f *filter) apply(runs []*run.Record, now time.Time) ([]*run.Record, error) {
+	since, err := parseSince(f.Since, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, pattern := range slices.Concat(f.Layout, f.Scenario, f.Label) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, cli.Usagef("pattern %q: %w; accepted are texts with *, ? and [a-z]", pattern, err)
+		}
+	}
+	var out []*run.Record
+	for _, r := range runs {
+		if matches(f.Layout, r.Layout) && matches(f.Scenario, r.Scenario) && matches(f.Label, r.Label) &&
+			(len(f.Rate) == 0 || slices.Contains(f.Rate, r.RequestedRate)) && !r.Started.Before(since) {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func matches(patterns []string, text string) bool {
+	if len(patterns) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, _ := path.Match(pattern, text) // checked before
+		return ok || pattern == text
+	})
+}
+
+// parseSince reads a date, a time, or a length of time before now. Empty is the beginning of time.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if m := regexp.MustCompile(`^([0-9]+)d$`).FindStringSubmatch(text); m != nil {
+		if days, err := strconv.Atoi(m[1]); err == nil {
+			return now.AddDate(0, 0, -days), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", "2006-01-02T15:04", time.DateTime, time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, cli.Usagef("--since %q: accepted are a date (2026-11-23), a time (2026-11-23 15:04) or a length of time (90m, 24h, 7d)", text)
+}
+
+// describe names the flags that are set, for a message that nothing passed them.
+func (f *filter) describe() string {
+	if len(f.Layout)+len(f.Scenario)+len(f.Rate)+len(f.Label) == 0 && f.Since == "" {
+		return ""
+	}
+	return fmt.Sprintf(" that pass the filter (of layout %v, scenario %v, rate %v, label %v, since %q)",
+		f.Layout, f.Scenario, f.Rate, f.Label, f.Since)
+}

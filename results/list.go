@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"balanceo/results/run"
+	"balanceo/results/units"
+)
+
+type listCommand struct {
+	Filter filter `group:"Filter"`
+	JSON   bool   `long:"json" description:"print one JSON document"`
+
+	c *command
+}
+
+// entry is a run in "list --json". Its keys are those of the record.
+type entry struct {
+	ID            string      `json:"id"`
+	Started       time.Time   `json:"started"`
+	Layout        string      `json:"layout"`
+	Label         string      `json:"label"`
+	Scenario      string      `json:"scenario"`
+	RequestedRate float64     `json:"requested_rate"`
+	ActualRate    float64     `json:"actual_rate"`
+	Duration      float64     `json:"duration_s"`
+	Requests      int64       `json:"requests"`
+	SuccessRatio  float64     `json:"success_ratio"`
+	Latency       run.Latency `json:"latency_s"`
+	MaxRate       *float64    `json:"max_rate,omitempty"` // of a search
+	Verdict       run.Verdict `json:"verdict"`            // the worst of its groups
+	Valid         bool        `json:"valid"`
+	Partial       bool        `json:"partial"`
+}
+
+type damagedEntry struct {
+	File  string `json:"file"`
+	Error string `json:"error"`
+}
+
+func newEntry(r *run.Record) entry {
+	e := entry{
+		r.ID, r.Started, r.Layout, r.Label, r.Scenario, r.RequestedRate, r.ActualRate, r.Duration, r.Requests,
+		r.SuccessRatio, r.Latency, nil, worst(r.Groups), r.Valid(), r.Partial,
+	}
+	e.Latency.HDR = ""
+	if r.Search != nil {
+		e.MaxRate = &r.Search.MaxRate
+	}
+	return e
+}
+
+// worst is the verdict of a whole run: fail if any group failed.
+func worst(groups []run.Group) run.Verdict {
+	verdict := run.Info
+	for _, g := range groups {
+		switch g.Verdict {
+		case run.Fail:
+			return run.Fail
+		case run.Pass:
+			verdict = run.Pass
+		}
+	}
+	return verdict
+}
+
+// Execute is called by go-flags.
+func (l *listCommand) Execute([]string) error {
+	runs, damaged, err := l.c.load()
+	if err != nil {
+		return err
+	}
+	all := len(runs)
+	if runs, err = l.Filter.apply(runs, time.Now()); err != nil {
+		return err
+	}
+	if l.JSON {
+		out := struct {
+			Runs    []entry        `json:"runs"`
+			Damaged []damagedEntry `json:"damaged"`
+		}{[]entry{}, []damagedEntry{}}
+		for _, r := range runs {
+			out.Runs = append(out.Runs, newEntry(r))
+		}
+		for _, d := range damaged {
+			out.Damaged = append(out.Damaged, damagedEntry{d.File, d.Err.Error()})
+		}
+		return printJSON(l.c.stdout, out)
+	}
+	switch {
+	case all == 0:
+		fmt.Fprintf(l.c.stderr, "no runs in %q yet: make one with \"make bench\"\n", l.c.Dir)
+		return nil
+	case len(runs) == 0:
+		fmt.Fprintf(l.c.stderr, "none of %d runs in %q passes the filter\n", all, l.c.Dir)
+		return nil
+	}
+	t := newGrid("ID", "STARTED", "LAYOUT", "SCENARIO", ">RATE", ">P50", ">P99", ">ERRORS", "VERDICT", "LABEL")
+	for _, r := range runs {
+		e := newEntry(r)
+		rate := units.Format(r.ActualRate, units.PerSecond)
+		if r.Search != nil {
+			rate = "max " + units.Format(r.Search.MaxRate, units.PerSecond)
+		}
+		t.row(r.ID, r.Started.Local().Format("2006-01-02 15:04:05"), r.Layout, r.Scenario, rate,
+			units.Format(r.Latency.P50, units.Seconds), units.Format(r.Latency.P99, units.Seconds),
+			units.Percent(max(0, 1-r.SuccessRatio)), string(e.Verdict)+marks(r), r.Label)
+	}
+	return t.write(l.c.stdout)
+}
+
+// marks tells what a run can't be used for.
+func marks(r *run.Record) string {
+	switch {
+	case r.Partial:
+		return ", partial"
+	case !r.Valid() && r.Search == nil:
+		return ", invalid" // the generator fell behind
+	}
+	return ""
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}

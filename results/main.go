@@ -1,0 +1,111 @@
+// Command results reads the records of runs: it lists and shows them, tells whether two sets of them differ and
+// whether that is more than luck, draws them on a page, and hands them to other tools.
+//
+//	results list
+//	results compare --by layout
+//	results report -o report.html
+//
+// Each command is a file of its own here; what it does is done by a package under this folder: run (the record and
+// its store), compare (statistics), page (HTML and Markdown), export (other formats), campaign (the runs of
+// "make compare").
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/jessevdk/go-flags"
+
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+func main() { os.Exit(results(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// command is what the commands share.
+type command struct {
+	Dir     string `long:"dir" value-name:"DIR" default:"results/runs" description:"the folder of the run records"`
+	Version bool   `long:"version" description:"print the version"`
+
+	stdout, stderr io.Writer
+	colour         bool
+}
+
+// results is the whole command; its result is the exit code.
+func results(args []string, stdout, stderr *os.File) int {
+	c := &command{stdout: stdout, stderr: stderr, colour: cli.Colour(stdout)}
+	parser := c.parser()
+	_, err := parser.ParseArgs(cli.DoubleDashes(parser, repeatVs(args)))
+	var flagsErr *flags.Error
+	switch {
+	case errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrHelp:
+		fmt.Fprintln(stdout, flagsErr.Message)
+		return cli.OK
+	case c.Version && (err == nil || errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrCommandRequired):
+		fmt.Fprintln(stdout, "results", version())
+		return cli.OK
+	case errors.As(err, &flagsErr):
+		err = &cli.UsageError{Err: errors.New(flagsErr.Message)}
+	}
+	return cli.Report(stderr, "results", err)
+}
+
+func (c *command) parser() *flags.Parser {
+	parser := flags.NewNamedParser("results", flags.HelpFlag|flags.PassDoubleDash)
+	must := func(err error) {
+		if err != nil {
+			panic(err) // only for a wrong struct tag
+		}
+	}
+	_, err := parser.AddGroup("Everywhere", "", c)
+	must(err)
+	add := func(name, short, long string, data any) {
+		_, err := parser.AddCommand(name, short, long, data)
+		must(err)
+	}
+	add("list", "list the runs", "List the runs, oldest first.", &listCommand{c: c})
+	add("show", "show one run in full", "Show the report of one run from its record alone.", &showCommand{c: c})
+	add("compare", "tell whether runs differ",
+		"Compare the sets of runs that --by makes, or the runs named before --vs with those after it. "+
+			"A run is one sample. ~ stands where a difference is not significant.", &compareCommand{c: c})
+	return parser
+}
+
+// load reads the store. Damaged files are named on stderr, and the rest is used.
+func (c *command) load() ([]*run.Record, []run.Damaged, error) {
+	runs, damaged, err := run.List(c.Dir)
+	for _, d := range damaged {
+		fmt.Fprintf(c.stderr, "results: skipped: %v\n", d.Err)
+	}
+	return runs, damaged, err
+}
+
+// resolve finds one run, with advice where there is none.
+func (c *command) resolve(runs []*run.Record, ref string) (*run.Record, error) {
+	r, err := run.Resolve(runs, ref)
+	var notFound *run.NotFoundError
+	switch {
+	case errors.Is(err, run.ErrNoRuns):
+		return nil, cli.Hint(fmt.Errorf("%q: %w", c.Dir, err), "make one with \"make bench\", or name another folder with --dir")
+	case errors.As(err, &notFound):
+		return nil, cli.Hint(fmt.Errorf("%q: %w", c.Dir, err), "\"results list\" lists them")
+	}
+	return r, err
+}
+
+// version is the module's version and the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return info.Main.Version + " " + s.Value[:min(7, len(s.Value))]
+		}
+	}
+	return info.Main.Version
+}

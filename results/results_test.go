@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"balanceo/results/run"
+	"balanceo/results/run/runtest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"results": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TZ", "UTC")
+			old, err := os.ReadFile(filepath.Join("run", "testdata", "schema0.json"))
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "schema0.json"), old, 0o644); err != nil {
+				return err
+			}
+			return os.MkdirAll(filepath.Join(env.WorkDir, run.DefaultDir), 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"runs": makeRuns},
+	})
+}
+
+// makeRuns is the script command "runs KIND": it fills results/runs with one known set of records.
+func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: runs KIND")
+	}
+	dir := ts.MkAbs(run.DefaultDir)
+	at := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	write := func(spec runtest.Spec) {
+		spec.Started = at
+		at = at.Add(time.Minute)
+		_, err := run.Write(dir, runtest.Record(spec))
+		ts.Check(err)
+	}
+	switch args[0] {
+	case "few":
+		write(runtest.Spec{Layout: "seed", Label: "first"})
+		write(runtest.Spec{Layout: "fork", Rate: 400, Errors: 30})
+		write(runtest.Spec{Layout: "fork", Scenario: "site", Label: "last"})
+	case "slower": // six ABBA pairs of two layouts, the second 20 % slower, and a search of each
+		for round := range 6 {
+			specs := []runtest.Spec{{Layout: "fork"}, {Layout: "cluster", Slower: 1.2}}
+			write(specs[round%2])
+			write(specs[1-round%2])
+		}
+		write(runtest.Spec{Layout: "fork", Capacity: 9000})
+		write(runtest.Spec{Layout: "cluster", Capacity: 8000})
+	case "same":
+		for round := range 12 {
+			write(runtest.Spec{Layout: "seed", Label: []string{"one", "two", "two", "one"}[round%4]})
+		}
+	default:
+		ts.Fatalf("runs %q: accepted are few, slower, same", args[0])
+	}
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"balanceo/results/compare"
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+// choice is how the commands that compare are told which runs.
+type choice struct {
+	By     string   `long:"by" value-name:"KEY" description:"one set for each value of a key of the record: layout, scenario, label, commit, nginx, env.cpu …"`
+	Base   string   `long:"base" value-name:"VALUE" description:"the set that the others are held against (default: the one measured first)"`
+	Vs     []string `long:"vs" value-name:"RUN" description:"the runs that those named before it are held against; several may follow"`
+	Unlike bool     `long:"unlike" description:"compare runs of other rates, scenarios, durations or machines too, with a note"`
+	Filter filter   `group:"Filter"`
+	Args   struct {
+		Runs []string `positional-arg-name:"RUN" description:"an id, an unambiguous beginning of one, latest, or KEY=VALUE for all runs that have it"`
+	} `positional-args:"yes"`
+}
+
+// repeatVs lets several runs follow one --vs: go-flags takes one value for each.
+func repeatVs(args []string) []string {
+	var out []string
+	after := false
+	for i, arg := range args {
+		switch {
+		case arg == "--":
+			return append(out, args[i:]...)
+		case arg == "--vs" || arg == "-vs":
+			after = true
+			continue
+		case strings.HasPrefix(arg, "-"):
+			after = false
+		case after:
+			arg = "--vs=" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+// sets makes the sets that are compared, the base first, and tells by which key.
+func (ch *choice) sets(c *command) ([]compare.Set, string, error) {
+	runs, _, err := c.load()
+	if err != nil {
+		return nil, "", err
+	}
+	if runs, err = ch.Filter.apply(runs, time.Now()); err != nil {
+		return nil, "", err
+	}
+	if len(runs) == 0 {
+		return nil, "", cli.Hint(fmt.Errorf("%q: no runs%s", c.Dir, ch.Filter.describe()), "\"results list\" lists what there is")
+	}
+	if len(ch.Args.Runs) > 0 || len(ch.Vs) > 0 {
+		if ch.By != "" {
+			return nil, "", cli.Usagef("--by %q: accepted without runs by name, or name runs before and after --vs", ch.By)
+		}
+		sets, err := ch.named(c, runs)
+		return sets, "", err
+	}
+	by := ch.By
+	if by == "" {
+		by = "layout"
+	}
+	sets, without, err := compare.By(runs, by)
+	if err != nil {
+		return nil, "", cli.Usagef("--by %q: %w", by, err)
+	}
+	if len(sets) == 0 {
+		return nil, "", cli.Usagef("--by %q: none of %d runs has that key; accepted are keys of the record, as layout, scenario, label, commit, env.nginx", by, len(runs))
+	}
+	if len(without) > 0 {
+		fmt.Fprintf(c.stderr, "results: %d runs without %q left out\n", len(without), by)
+	}
+	sets, err = ch.baseFirst(sets)
+	return sets, by, err
+}
+
+func (ch *choice) baseFirst(sets []compare.Set) ([]compare.Set, error) {
+	if ch.Base == "" {
+		return sets, nil
+	}
+	var names []string
+	for i, s := range sets {
+		if s.Name == ch.Base {
+			rest := append(append([]compare.Set{}, sets[:i]...), sets[i+1:]...)
+			return append([]compare.Set{s}, rest...), nil
+		}
+		names = append(names, s.Name)
+	}
+	return nil, cli.Usagef("--base %q: accepted are %s", ch.Base, strings.Join(names, ", "))
+}
+
+// named makes two sets of runs that were named one by one. Of two runs without --vs each is a set.
+func (ch *choice) named(c *command, runs []*run.Record) ([]compare.Set, error) {
+	before, after := ch.Args.Runs, ch.Vs
+	if len(after) == 0 && len(before) == 2 {
+		before, after = before[:1], before[1:]
+	}
+	base, err := c.pick(runs, before)
+	if err != nil {
+		return nil, err
+	}
+	other, err := c.pick(runs, after)
+	if err != nil {
+		return nil, err
+	}
+	if len(base) == 0 || len(other) == 0 {
+		return []compare.Set{{Name: "runs", Runs: append(base, other...)}}, nil
+	}
+	nameBase, nameOther := names(base, other)
+	return []compare.Set{{Name: nameBase, Runs: base}, {Name: nameOther, Runs: other}}, nil
+}
+
+// pick finds runs by references, each one run or, as KEY=VALUE, several. None is taken twice.
+func (c *command) pick(runs []*run.Record, refs []string) ([]*run.Record, error) {
+	var out []*run.Record
+	seen := map[string]bool{}
+	take := func(r *run.Record) {
+		if !seen[r.ID] {
+			seen[r.ID] = true
+			out = append(out, r)
+		}
+	}
+	for _, ref := range refs {
+		key, value, several := strings.Cut(ref, "=")
+		if !several {
+			r, err := c.resolve(runs, ref)
+			if err != nil {
+				return nil, err
+			}
+			take(r)
+			continue
+		}
+		found := false
+		for _, r := range runs {
+			v, ok, err := compare.Value(r, key)
+			if err != nil {
+				return nil, cli.Usagef("%q: %w", ref, err)
+			}
+			if ok && v == value {
+				found = true
+				take(r)
+			}
+		}
+		if !found {
+			return nil, &run.NotFoundError{Ref: ref}
+		}
+	}
+	return out, nil
+}
+
+// names finds what tells two sets apart: the first key in which each is uniform and they differ.
+func names(base, other []*run.Record) (string, string) {
+	uniform := func(runs []*run.Record, key string) string {
+		first, _, _ := compare.Value(runs[0], key)
+		for _, r := range runs {
+			if v, _, err := compare.Value(r, key); err != nil || v != first {
+				return ""
+			}
+		}
+		return first
+	}
+	for _, key := range []string{"layout", "label", "scenario", "commit", "nginx", "rate"} {
+		a, b := uniform(base, key), uniform(other, key)
+		if a != "" && b != "" && a != b {
+			return a, b
+		}
+	}
+	if len(base) == 1 && len(other) == 1 {
+		return base[0].ID, other[0].ID
+	}
+	return "before --vs", "after --vs"
+}
+
+// tables compares the first set with each other one.
+func (ch *choice) tables(sets []compare.Set, by string) ([]*compare.Table, error) {
+	var tables []*compare.Table
+	for _, other := range sets[1:] {
+		t, err := compare.Compare(sets[0], other, compare.Options{By: by, Unlike: ch.Unlike})
+		var unlike *compare.UnlikeError
+		if errors.As(err, &unlike) {
+			return nil, cli.Hint(fmt.Errorf("%s and %s: %w", sets[0].Name, other.Name, err),
+				"choose with --rate, --scenario, --label or --since, or compare anyway with --unlike")
+		}
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"balanceo/results/report"
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+type showCommand struct {
+	JSON bool `long:"json" description:"print the record"`
+	Args struct {
+		Run string `positional-arg-name:"RUN" description:"an id, an unambiguous beginning of one, or latest (default)"`
+	} `positional-args:"yes"`
+
+	c *command
+}
+
+// Execute is called by go-flags.
+func (s *showCommand) Execute(rest []string) error {
+	if len(rest) > 0 {
+		return cli.Usagef("show %q: one RUN is accepted", rest[0])
+	}
+	ref := s.Args.Run
+	if ref == "" {
+		ref = run.Latest
+	}
+	runs, _, err := s.c.load()
+	if err != nil {
+		return err
+	}
+	r, err := s.c.resolve(runs, ref)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return printJSON(s.c.stdout, r)
+	}
+	return report.Text(s.c.stdout, r, report.Options{Colour: s.c.colour})
+}
