@@ -9,7 +9,7 @@ import (
 
 // BenchmarkDraw gives the cost of a number, and how many times dearer math/rand/v2's IntN is in the same run.
 func BenchmarkDraw(b *testing.B) {
-	d := NewDrawer()
+	d := NewDrawer(1)
 	const n = 10_000_000
 	for b.Loop() {
 		if _, err := d.Draw(context.Background(), n); err != nil {

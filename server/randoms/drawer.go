@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -20,17 +19,16 @@ const backlogPerLane = 2_000_000_000
 // mostWaiting bounds the draws that wait, whatever their size: each holds a connection.
 const mostWaiting = 8192
 
-// Drawer draws in this process, at most as many draws at a time as there are cores for it. Its methods may
-// be called from any goroutine.
+// Drawer draws in this process, some draws at a time. Its methods may be called from any goroutine.
 type Drawer struct {
 	lanes   gate
 	drawers sync.Pool
 }
 
-// NewDrawer makes a Drawer with GOMAXPROCS lanes.
-func NewDrawer() *Drawer {
+// NewDrawer makes a Drawer that does as many draws at a time as it has lanes, one per core.
+func NewDrawer(lanes int) *Drawer {
 	return &Drawer{
-		lanes:   newGate(runtime.GOMAXPROCS(0)),
+		lanes:   newGate(lanes),
 		drawers: sync.Pool{New: func() any { return newDrawer() }},
 	}
 }

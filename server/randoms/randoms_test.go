@@ -33,7 +33,7 @@ func TestAppendJSON(t *testing.T) {
 }
 
 func TestDrawSumsUp(t *testing.T) {
-	d := NewDrawer()
+	d := NewDrawer(1)
 	for _, n := range []int64{1, 5, 6, 7, 50, 20_000, chunk, chunk + 1, 3*chunk + 4} {
 		counts, err := d.Draw(context.Background(), n)
 		if err != nil {
@@ -204,13 +204,13 @@ func TestGateBoundsWhatWaits(t *testing.T) {
 func TestDrawGivesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := NewDrawer().Draw(ctx, 10*chunk); !errors.Is(err, context.Canceled) {
+	if _, err := NewDrawer(1).Draw(ctx, 10*chunk); !errors.Is(err, context.Canceled) {
 		t.Errorf("Draw = %v, want context.Canceled", err)
 	}
 }
 
 func TestDrawAllocatesLittle(t *testing.T) {
-	d := NewDrawer()
+	d := NewDrawer(1)
 	got := testing.AllocsPerRun(100, func() { _, _ = d.Draw(context.Background(), 1000) })
 	if got > 4 {
 		t.Errorf("a draw of 1000 allocates %v times, want at most 4", got)

@@ -17,6 +17,12 @@ func (s *Slot) Count(path, requestMethod []byte, status int) {
 	atomic.AddUint64(&s.words[l.counter(l.route(path), method(requestMethod), status)], 1)
 }
 
+// CountOther counts an answer to what could not be read as a request.
+func (s *Slot) CountOther(status int) {
+	l := &s.board.labels
+	atomic.AddUint64(&s.words[l.counter(len(l.routes)-1, len(methods)-1, status)], 1)
+}
+
 // AddDraws counts numbers that were drawn.
 func (s *Slot) AddDraws(n int64) { atomic.AddUint64(&s.words[wordDraws], uint64(n)) }
 

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"balanceo/server/store"
+	"balanceo/topology/supervise"
+)
+
+// Of the embedded database that servers started by hand in one folder share.
+const (
+	sharedDir      = "run/database"
+	sharedIdleExit = 5 * time.Second
+	sharedTimeout  = 20 * time.Second // the first start makes its files
+)
+
+// serveDatabase runs the embedded database until ctx ends or nobody uses it any more.
+func serveDatabase(ctx context.Context, in *supervise.Inheritance, c *databaseCommand) error {
+	return store.ServeEmbedded(ctx, store.EmbeddedConfig{
+		Dir: c.Dir, Listen: c.Listen, IdleExit: c.idleExit,
+		Ready: func(url string) {
+			slog.Info("the database is ready", "url", url, "dir", c.Dir)
+			if err := in.Notify(); err != nil {
+				slog.Error("not reported ready", "error", err)
+			}
+		},
+	})
+}
+
+// openStore connects to the database at url, or to the embedded one of this folder where url is empty. What
+// it opened is closed with the function it returns.
+func openStore(ctx context.Context, url string) (*store.Store, func(context.Context), error) {
+	giveBack := func() error { return nil }
+	if url == "" {
+		executable, err := os.Executable()
+		if err != nil {
+			return nil, nil, fmt.Errorf("own executable: %w", err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
+		defer cancel()
+		lease, err := store.Shared(ctx, store.SharedConfig{
+			Dir: filepath.FromSlash(sharedDir),
+			Command: func(dir, listen string) *exec.Cmd {
+				return exec.Command(executable, "database", "--listen", listen, "--dir", dir, "--idle-exit", sharedIdleExit.String())
+			},
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		url, giveBack = lease.URL, lease.Close
+	}
+	s, err := store.Open(url)
+	if err != nil {
+		_ = giveBack()
+		return nil, nil, err
+	}
+	return s, func(ctx context.Context) {
+		if err := s.Close(ctx); err != nil {
+			slog.Warn("closing the database connection", "error", err)
+		}
+		if err := giveBack(); err != nil {
+			slog.Warn("giving the shared database back", "error", err)
+		}
+	}, nil
+}

@@ -1,0 +1,112 @@
+// Command server is the web application that the laboratory balances load over: one process in mode FORK, or
+// in mode CLUSTER a master and its workers, which share one port.
+//
+//	main.go      what is called
+//	options.go   flags, environment and .env
+//	serving.go   a process that answers requests: FORK's only one, or a worker of CLUSTER
+//	drain.go     its end, without losing a request
+//	master.go    the master of CLUSTER
+//	database.go  the embedded database as a process of its own, and whoever needs it
+//	drawing.go   random numbers, in this process or in children
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"balanceo/topology/cli"
+	"balanceo/topology/layout"
+	"balanceo/topology/supervise"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if n, ok := drawCall(args); ok { // before anything that costs time: it is called once a request
+		return cli.Report(stderr, "server", drawInChild(n, stdout))
+	}
+	opts, err := parseOptions(args, os.LookupEnv)
+	switch {
+	case err != nil:
+		return cli.Report(stderr, "server", err)
+	case opts.help != "":
+		fmt.Fprint(stdout, opts.help)
+		return cli.OK
+	case opts.version:
+		fmt.Fprintln(stdout, "server", version())
+		return cli.OK
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
+	return cli.Report(stderr, "server", start(opts))
+}
+
+// start does what the options say until the process is told to end.
+func start(opts *options) error {
+	in, err := supervise.Inherited()
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilToldToEnd(in)
+	defer stop()
+	switch {
+	case opts.database != nil:
+		return serveDatabase(ctx, in, opts.database)
+	case opts.mode == layout.Cluster && !opts.worker:
+		return runMaster(ctx, in, opts)
+	}
+	return serve(ctx, in, opts)
+}
+
+// untilToldToEnd returns a context that ends with SIGTERM, SIGINT or the parent's death; outside of a cluster
+// also with SIGHUP, which a terminal sends when it is closed. The signals are caught until stop is called; a
+// second SIGINT ends the process at once.
+func untilToldToEnd(in *supervise.Inheritance) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	done := make(chan struct{})
+	go func() {
+		interrupts := 0
+		for {
+			select {
+			case s := <-signals:
+				cancel(fmt.Errorf("%v", s))
+				if s == syscall.SIGINT {
+					if interrupts++; interrupts == 2 {
+						os.Exit(cli.Failure)
+					}
+				}
+			case <-in.ParentGone:
+				cancel(errParentGone)
+				in.ParentGone = nil
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value
+		}
+	}
+	return v
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jessevdk/go-flags"
+	"github.com/joho/godotenv"
+
+	"balanceo/server/app"
+	"balanceo/server/cluster"
+	"balanceo/topology/cli"
+	"balanceo/topology/layout"
+)
+
+// commandLine is what go-flags fills. Values that have more than one name, or that it would refuse in words
+// of its own, are strings here and are read by options.
+type commandLine struct {
+	Port     string `short:"p" long:"port" value-name:"N" description:"port to listen on; 0: any free one (default: 8080)"`
+	Mode     string `short:"m" long:"mode" value-name:"MODE" description:"FORK, one process, or CLUSTER, a master and its workers (default: FORK)"`
+	Workers  string `short:"w" long:"workers" value-name:"N" description:"workers of CLUSTER (default: number of cores)"`
+	Host     string `long:"host" value-name:"ADDRESS" description:"IPv4 address to listen on" default:"127.0.0.1"`
+	Randoms  string `long:"randoms" value-name:"HOW" description:"draw random numbers inproc, or in a child process per request: process" default:"inproc"`
+	EnvFile  string `long:"env-file" value-name:"FILE" description:"file of NAME=value lines; the environment beats it (default: .env)"`
+	MongoURL string `long:"mongo-url" value-name:"URL" description:"MongoDB to use (default: MONGO_URL, else the embedded database in run/database)"`
+	Version  bool   `long:"version" description:"print the version"`
+
+	Puerto    string `long:"puerto" hidden:"true"`
+	Modo      string `long:"modo" hidden:"true"`
+	AsWorker  bool   `long:"as-worker" hidden:"true"`
+	TestDelay string `long:"test-delay" hidden:"true"`
+
+	Database databaseCommand `command:"database" description:"run the embedded database alone"`
+}
+
+type databaseCommand struct {
+	Listen   string `long:"listen" value-name:"ADDRESS" description:"address to listen on" default:"127.0.0.1:27017"`
+	Dir      string `long:"dir" value-name:"DIR" description:"where the data lies" default:"run/database"`
+	IdleExit string `long:"idle-exit" value-name:"DURATION" description:"end when nobody has used it for so long (default: never)"`
+
+	idleExit time.Duration
+}
+
+// options is a call that was understood.
+type options struct {
+	args        []string // as given, without what a master adds for its workers
+	help        string   // text to print instead of serving
+	version     bool
+	database    *databaseCommand // nil: serve the application
+	port        int
+	mode        layout.Mode
+	workers     int
+	host        string
+	randoms     drawMode
+	mongoURL    string
+	worker      bool // of a master
+	testDelay   time.Duration
+	sessionLife time.Duration
+	cantDefault int64
+	cantMax     int64
+	instance    string
+	scoreboard  string
+}
+
+// parseOptions reads the command line, then the environment by env, then .env, the earlier beating the later.
+func parseOptions(args []string, env func(string) (string, bool)) (*options, error) {
+	var line commandLine
+	parser := flags.NewNamedParser("server", flags.HelpFlag|flags.PassDoubleDash)
+	if _, err := parser.AddGroup("Options", "", &line); err != nil {
+		return nil, err
+	}
+	parser.SubcommandsOptional = true
+	rest, err := parser.ParseArgs(cli.DoubleDashes(parser, args))
+	var flagsErr *flags.Error
+	switch {
+	case errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrHelp:
+		return &options{help: flagsErr.Message + "\n"}, nil
+	case err != nil:
+		return nil, &cli.UsageError{Err: err}
+	case len(rest) > 0:
+		return nil, cli.Usagef("%q is not understood: server takes options only, and the command database", rest[0])
+	case line.Version:
+		return &options{version: true}, nil
+	}
+	o := &options{args: args, worker: line.AsWorker, host: line.Host}
+	if o.worker {
+		o.args = args[1:] // it comes first
+	}
+	if parser.Active != nil {
+		o.database = &line.Database
+		o.database.idleExit, err = duration("--idle-exit", line.Database.IdleExit)
+		return o, err
+	}
+	if err := o.readFlags(&line); err != nil {
+		return nil, err
+	}
+	settings, err := o.settings(line.EnvFile, env)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.readSettings(settings); err != nil {
+		return nil, err
+	}
+	if line.MongoURL != "" {
+		o.mongoURL = line.MongoURL
+	}
+	return o, nil
+}
+
+// readFlags takes over what the flags say.
+func (o *options) readFlags(line *commandLine) (err error) {
+	port, flag := either(line.Port, "--port", line.Puerto, "--puerto")
+	if o.port, err = number(flag, port, 8080, 0, 65535); err != nil {
+		return err
+	}
+	if o.workers, err = number("--workers", line.Workers, min(runtime.NumCPU(), cluster.MaxWorkers), 1, cluster.MaxWorkers); err != nil {
+		return err
+	}
+	mode, flag := either(line.Mode, "--mode", line.Modo, "--modo")
+	switch o.mode = layout.Mode(strings.ToUpper(mode)); o.mode {
+	case layout.Fork, layout.Cluster:
+	case "":
+		o.mode = layout.Fork
+	default:
+		return cli.Usagef("%s: %q is given, %s or %s is accepted", flag, mode, layout.Fork, layout.Cluster)
+	}
+	switch o.randoms = drawMode(strings.ToLower(line.Randoms)); o.randoms {
+	case drawHere, drawInChildren:
+	default:
+		return cli.Usagef("--randoms: %q is given, %s or %s is accepted", line.Randoms, drawHere, drawInChildren)
+	}
+	o.testDelay, err = duration("--test-delay", line.TestDelay)
+	return err
+}
+
+// settings returns a function that looks a name up in the environment, then in the file.
+func (o *options) settings(file string, env func(string) (string, bool)) (func(string) string, error) {
+	name := file
+	if name == "" {
+		name = ".env"
+	}
+	values, err := godotenv.Read(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && file == "":
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, cli.Usagef("--env-file: there is no file %q", file)
+	case err != nil:
+		abs, _ := filepath.Abs(name)
+		return nil, cli.Hint(cli.Usagef("--env-file: %s can't be read: %w", abs, err), "it has lines as NAME=value")
+	}
+	return func(name string) string {
+		if v, ok := env(name); ok {
+			return v
+		}
+		return values[name]
+	}, nil
+}
+
+// readSettings takes over what the environment and the file say.
+func (o *options) readSettings(get func(string) string) error {
+	const most = 1 << 53 // what JSON's numbers hold exactly
+	life, err := number("EXP_TIME", get("EXP_TIME"), int(app.DefaultSessionLife.Milliseconds()), 1, int(365*24*time.Hour/time.Millisecond))
+	if err != nil {
+		return err
+	}
+	o.sessionLife = time.Duration(life) * time.Millisecond
+	cantMax, err := number("CANT_MAX", get("CANT_MAX"), app.DefaultCantMax, 1, most)
+	if err != nil {
+		return err
+	}
+	cant, err := number("CANT_DEFAULT", get("CANT_DEFAULT"), min(app.DefaultCant, cantMax), 1, cantMax)
+	if err != nil {
+		return err
+	}
+	o.cantMax, o.cantDefault = int64(cantMax), int64(cant)
+	o.mongoURL = get("MONGO_URL")
+	o.instance = os.Getenv("INSTANCE")
+	o.scoreboard = os.Getenv("SCOREBOARD")
+	return nil
+}
+
+// either returns the value of a flag with two names, and the name that was used.
+func either(a, nameA, b, nameB string) (value, name string) {
+	if b != "" {
+		return b, nameB
+	}
+	return a, nameA
+}
+
+// number reads a whole number from least to most; an empty text is otherwise.
+func number(name, text string, otherwise, least, most int) (int, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < least || n > most {
+		return 0, cli.Usagef("%s: %q is given, a whole number from %d to %d is accepted", name, text, least, most)
+	}
+	return n, nil
+}
+
+// duration reads one that is not negative; an empty text is 0.
+func duration(name, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, cli.Usagef("%s: %q is given, a duration such as 200us or 5s is accepted", name, text)
+	}
+	return d, nil
+}
