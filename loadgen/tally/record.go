@@ -19,6 +19,11 @@ type Evidence struct {
 	Stragglers int64 // requests of the warm-up still under way when the measured part began
 	Lost       int64 // requests that were sent and got no answer, so that who worked on them is unknown
 
+	Hits int64 // answered requests of the group, warm-up included
+	// SeenAfter tells, by address, how many of Hits came before the first that reached the server: an
+	// estimate, from when they were due. A server that none reached is missing.
+	SeenAfter map[string]int64
+
 	FailedBefore map[string]int64   // by address: attempts that failed there during the warm-up
 	ByRoute      map[string][]int64 // by address: requests of each route, by the route's index
 }
@@ -150,16 +155,26 @@ func (t *Tally) Evidence() map[string]Evidence {
 		e := Evidence{
 			NoLive: g.noLive, Stragglers: g.stragglers, Lost: lost[name] + unknown,
 			FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
+			Hits: g.hits, SeenAfter: map[string]int64{},
 		}
 		for addr, u := range g.upstreams {
 			if u.failedBefore > 0 {
 				e.FailedBefore[addr] = u.failedBefore
 			}
 			e.ByRoute[addr] = slices.Clone(u.byRoute)
+			e.SeenAfter[addr] = g.before(u.first)
 		}
 		out[name] = e
 	}
 	return out
+}
+
+// before estimates how many of the group's hits were due before t, as if they were spread evenly.
+func (g *group) before(t time.Duration) int64 {
+	if g.last <= g.first {
+		return 0
+	}
+	return int64(float64(g.hits) * float64(t-g.first) / float64(g.last-g.first))
 }
 
 // Counts are the sums that reconciliation needs.

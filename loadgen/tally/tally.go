@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +57,9 @@ type group struct {
 	upstreams  map[string]*upstream
 	noLive     int64 // answered by nginx itself, as no server was live
 	stragglers int64 // hits of the warm-up that were still under way when the measured part began
+
+	hits        int64         // warm-up included
+	first, last time.Duration // when they were due
 }
 
 type upstream struct {
@@ -67,7 +71,8 @@ type upstream struct {
 	workers     map[int]*int64
 	byRoute     []int64 // requests, by route
 
-	failedBefore int64 // attempts of the warm-up that failed here and went on to another server
+	first        time.Duration // when the first request that reached it was due, warm-up included
+	failedBefore int64         // attempts of the warm-up that failed here and went on to another server
 }
 
 type route struct {
@@ -94,6 +99,9 @@ func New(cfg Config) *Tally {
 // Add counts one hit.
 func (t *Tally) Add(h *Hit) {
 	a := t.answer(h)
+	if a != nil {
+		a.seen(h.Due)
+	}
 	if h.Due < t.cfg.Warmup {
 		t.warmed++
 		if a != nil {
@@ -119,6 +127,18 @@ func (t *Tally) Add(h *Hit) {
 	t.addRoute(h, a, latency, ok)
 	if a != nil {
 		a.add(h.Route, latency, ok)
+	}
+}
+
+// seen notes when the group and the servers got requests, those of the warm-up too.
+func (a *answer) seen(due time.Duration) {
+	a.group.hits++
+	a.group.first, a.group.last = min(a.group.first, due), max(a.group.last, due)
+	if a.upstream != nil {
+		a.upstream.first = min(a.upstream.first, due)
+	}
+	for _, u := range a.failed {
+		u.first = min(u.first, due)
 	}
 }
 
@@ -240,10 +260,13 @@ func Tried(list string) (failed []string, last string) {
 	return failed, last
 }
 
+// never is later than any request.
+const never = time.Duration(math.MaxInt64)
+
 func (t *Tally) group(name string) *group {
 	g := t.groups[name]
 	if g == nil {
-		g = &group{upstreams: map[string]*upstream{}}
+		g = &group{upstreams: map[string]*upstream{}, first: never}
 		t.groups[name] = g
 	}
 	return g
@@ -252,7 +275,7 @@ func (t *Tally) group(name string) *group {
 func (t *Tally) upstream(g *group, addr string) *upstream {
 	u := g.upstreams[addr]
 	if u == nil {
-		u = &upstream{workers: map[int]*int64{}, byRoute: make([]int64, len(t.routes))}
+		u = &upstream{workers: map[int]*int64{}, byRoute: make([]int64, len(t.routes)), first: never}
 		g.upstreams[addr] = u
 	}
 	return u
@@ -290,6 +313,8 @@ func (t *Tally) Merge(other *Tally) {
 		into := t.group(name)
 		into.noLive += g.noLive
 		into.stragglers += g.stragglers
+		into.hits += g.hits
+		into.first, into.last = min(into.first, g.first), max(into.last, g.last)
 		for addr, u := range g.upstreams {
 			t.upstream(into, addr).merge(u)
 		}
@@ -316,6 +341,7 @@ func (u *upstream) merge(other *upstream) {
 	u.successes += other.successes
 	u.retriedAway += other.retriedAway
 	u.failedBefore += other.failedBefore
+	u.first = min(u.first, other.first)
 	for i, n := range other.byRoute {
 		u.byRoute[i] += n
 	}

@@ -1,0 +1,149 @@
+package distribution
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"balanceo/loadgen/tally"
+	"balanceo/results/run"
+	"balanceo/topology/layout"
+)
+
+const (
+	// alpha is the probability that a sound random or hash group fails.
+	alpha = 0.001
+	// leastExpected is how many draws each server must be due for the distribution of G to be that of
+	// chi-squared, by the usual rule.
+	leastExpected = 5
+	// ringPoints is how many points of the ring a server has for each unit of its weight, in
+	// ngx_http_upstream_init_chash().
+	ringPoints = 160
+)
+
+// G is the G statistic of counts against shares that add up to 1: twice the log-likelihood ratio, 0 where
+// the counts are just as expected. A count where none is due makes it infinite.
+func G(counts []int64, shares []float64) float64 {
+	var total int64
+	for _, n := range counts {
+		total += n
+	}
+	var g float64
+	for i, n := range counts {
+		if n == 0 {
+			continue
+		}
+		g += float64(n) * math.Log(float64(n)/(shares[i]*float64(total)))
+	}
+	return max(2*g, 0)
+}
+
+func (in *Input) random(g *run.Group, conf *layout.Group, e tally.Evidence) {
+	counts := make([]int64, len(g.Upstreams))
+	for i, u := range g.Upstreams {
+		counts[i] = u.Requests
+	}
+	gTest(g, counts, 1, "requests")
+}
+
+// gTest judges draws of upstreams by their expected shares. Inflation is how much greater than multinomial
+// the variance may be. What names the draws.
+func gTest(g *run.Group, counts []int64, inflation float64, what string) {
+	var draws int64
+	due, least := 0, 1.0
+	shares := make([]float64, len(counts))
+	for i, u := range g.Upstreams {
+		draws += counts[i]
+		shares[i] = u.ExpectedShare
+		if u.ExpectedShare > 0 {
+			due++
+			least = min(least, u.ExpectedShare)
+		}
+	}
+	if due < 2 {
+		g.Verdict = run.Info
+		g.Reasons = append(g.Reasons, "One server gets everything, so there is nothing to share.")
+		return
+	}
+	if need := int64(math.Ceil(leastExpected / least)); draws < need {
+		g.Verdict = run.Info
+		g.Reasons = append(g.Reasons, fmt.Sprintf("%s %s are too few to judge random shares: it takes %s.",
+			thousands(draws), what, thousands(need)))
+		return
+	}
+	chi := distuv.ChiSquared{K: float64(due - 1)}
+	g.WorstDeviation = G(counts, shares) / inflation
+	g.Bound = chi.Quantile(1 - alpha)
+	g.Verdict = run.Pass
+	p := 0.0
+	if math.IsInf(g.WorstDeviation, 0) {
+		g.WorstDeviation = math.MaxFloat64 // JSON has no infinity
+	} else {
+		p = chi.Survival(g.WorstDeviation)
+	}
+	g.PValue = &p
+	if g.WorstDeviation > g.Bound {
+		g.Verdict = run.Fail
+		g.Reasons = append(g.Reasons, fmt.Sprintf("Shares as uneven as these have a probability of %.2g if each draw is made by the weights.", p))
+	}
+}
+
+func (in *Input) hash(g *run.Group, conf *layout.Group, e tally.Evidence) {
+	counts, torn := in.keys(g, e)
+	if torn != "" {
+		in.noPromise(g, fmt.Sprintf("Requests of one URI (%s) went to different servers, so the key of the hash is not the URI, and how many keys there were is not known.", torn))
+		return
+	}
+	var keys int64
+	for _, n := range counts {
+		keys += n
+	}
+	if keys <= 1 {
+		in.noPromise(g, "A hash sends all requests of one key to one server, and there was one URI only.")
+		return
+	}
+	inflation := 1.0
+	for _, u := range g.Upstreams {
+		if u.Weight > 0 {
+			inflation = max(inflation, 1+float64(keys)*u.ExpectedShare/(ringPoints*float64(u.Weight)))
+		}
+	}
+	gTest(g, counts, inflation, "different URIs")
+	if g.Verdict == run.Info {
+		g.WorstDeviation, _ = worst(g, Foreign{})
+	}
+}
+
+// keys counts for each upstream the different URIs that went to it; torn is one that went to several although
+// no attempt failed.
+func (in *Input) keys(g *run.Group, e tally.Evidence) (counts []int64, torn string) {
+	counts = make([]int64, len(g.Upstreams))
+	best := map[string]int{} // URI → upstream with most of its requests
+	most := map[string]int64{}
+	failures := len(e.FailedBefore) > 0
+	for i, u := range g.Upstreams {
+		failures = failures || u.RetriedAway > 0
+		byURI := map[string]int64{}
+		for route, n := range e.ByRoute[u.Addr] {
+			if n > 0 && route < len(in.URIs) {
+				byURI[in.URIs[route]] += n
+			}
+		}
+		for uri, n := range byURI {
+			if most[uri] > 0 && (torn == "" || uri < torn) {
+				torn = uri
+			}
+			if n > most[uri] {
+				best[uri], most[uri] = i, n
+			}
+		}
+	}
+	if failures {
+		torn = "" // retries move requests to another server; most of a key's requests tell whose it is
+	}
+	for _, i := range best {
+		counts[i]++
+	}
+	return counts, torn
+}

@@ -1,0 +1,76 @@
+package distribution
+
+import (
+	"fmt"
+
+	"balanceo/loadgen/tally"
+	"balanceo/results/run"
+	"balanceo/topology/layout"
+)
+
+// Bound is how many requests a peer can be off its share over any stretch of requests, by the smooth weighted
+// round robin of nginx: H(n-1) for n peers, for each sequence of choices (see the package comment).
+func Bound(peers, sequences int) float64 {
+	var h float64
+	for i := 1; i < peers; i++ {
+		h += 1 / float64(i)
+	}
+	return h * float64(max(sequences, 1))
+}
+
+// tolerance covers the rounding of floating point, nothing else.
+const tolerance = 1e-6
+
+func (in *Input) roundRobin(g *run.Group, conf *layout.Group, e tally.Evidence) {
+	peers := 0
+	for _, s := range conf.Servers {
+		if !s.Backup && !s.Down {
+			peers++
+		}
+	}
+	sequences := 1
+	if !conf.Zone {
+		sequences = in.Nginx.Workers
+	}
+	most := 0.0 // what one request can change a deviation by
+	for _, u := range g.Upstreams {
+		most = max(most, u.ExpectedShare, 1-u.ExpectedShare)
+	}
+	foreign := in.Foreign[g.Name]
+	loose := e.Stragglers + e.Lost + foreign.Border
+	g.Bound = Bound(peers, sequences) + most*float64(loose)
+	g.WorstDeviation, _ = worst(g, foreign)
+	g.Verdict = run.Pass
+	if g.WorstDeviation > g.Bound+tolerance {
+		g.Verdict = run.Fail
+	}
+
+	note := func(n int64, format string) {
+		if n > 0 {
+			g.Notes = append(g.Notes, fmt.Sprintf(format, count(n, "request")))
+		}
+	}
+	note(e.Stragglers, "The bound allows for %s of the warm-up that still waited for an answer when the measured part began.")
+	note(e.Lost, "The bound allows for %s that got no answer, so that who worked on them is not known.")
+	note(foreign.Border, "The bound allows for %s of others that began or ended with the measured part.")
+	if sequences > 1 {
+		g.Notes = append(g.Notes, fmt.Sprintf("Without a zone each of nginx's %d worker processes counts for itself, so the bound is %d times that of one.",
+			sequences, sequences))
+	}
+}
+
+// count is a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return thousands(n) + " " + noun + "s"
+}
+
+// thousands writes n with commas.
+func thousands(n int64) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
+}
