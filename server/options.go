@@ -82,7 +82,7 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	case errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrHelp:
 		return &options{help: flagsErr.Message + "\n"}, nil
 	case err != nil:
-		return nil, &cli.UsageError{Err: err}
+		return nil, cli.Hint(&cli.UsageError{Err: err}, "server --help lists what is accepted")
 	case len(rest) > 0:
 		return nil, cli.Usagef("%q is not understood: server takes options only, and the command database", rest[0])
 	case line.Version:

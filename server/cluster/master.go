@@ -259,7 +259,7 @@ func (m *Master) changed(w *worker, e supervise.Event) {
 		m.log.Warn("a worker ended and is replaced", "worker", w.id, "reason", e.Reason)
 	case e.To == supervise.Ready:
 		m.log.Info("a worker is ready", "worker", w.id, "pid", e.PID)
-	case e.To == supervise.Stopped && e.Reason != "":
+	case e.From == supervise.Stopping && e.Reason != "":
 		m.log.Warn("a worker was stopped", "worker", w.id, "reason", e.Reason)
 	}
 }

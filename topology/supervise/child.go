@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -279,11 +280,23 @@ func (c *child) exitReason(err error) string {
 		}
 		return withLast(joined(c.notes), c.tail)
 	}
-	reason := "exit status 0"
-	if err != nil {
+	reason := withLast("exit status 0", c.tail)
+	switch {
+	case killed(c.cmd.ProcessState): // its output knows nothing of that
 		reason = err.Error()
+	case err != nil:
+		reason = withLast(err.Error(), c.tail)
 	}
-	return joined(append([]string{withLast(reason, c.tail)}, c.notes...))
+	return joined(append([]string{reason}, c.notes...))
+}
+
+// killed tells whether somebody ended the process by a signal that it does not raise itself.
+func killed(state *os.ProcessState) bool {
+	if state == nil {
+		return false
+	}
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && (status.Signal() == syscall.SIGKILL || status.Signal() == syscall.SIGTERM)
 }
 
 func withLast(reason string, t *tail) string {
@@ -293,16 +306,7 @@ func withLast(reason string, t *tail) string {
 	return reason
 }
 
-func joined(parts []string) string {
-	out := ""
-	for i, p := range parts {
-		if i > 0 {
-			out += "; "
-		}
-		out += p
-	}
-	return out
-}
+func joined(parts []string) string { return strings.Join(parts, "; ") }
 
 // same tells whether both streams go to the same place, as exec.Cmd does for its own.
 func same(a, b io.Writer) bool {

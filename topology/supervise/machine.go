@@ -125,11 +125,11 @@ func (m *machine) onExited(e event) []action {
 	switch e.gen {
 	case m.old:
 		m.old = 0
-		if m.state == Stopping {
-			return m.stopped()
-		}
 		if e.reason != "" {
 			m.reason = e.reason
+		}
+		if m.state == Stopping {
+			return m.stopped()
 		}
 		return []action{{kind: reloadDone}}
 	case m.next:
@@ -143,10 +143,7 @@ func (m *machine) onExited(e event) []action {
 		}
 		return []action{done}
 	case m.cur:
-		m.cur = 0
-		if e.reason != "" {
-			m.reason = e.reason
-		}
+		m.cur, m.reason = 0, e.reason
 		if m.state == Stopping {
 			return m.stopped()
 		}

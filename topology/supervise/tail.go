@@ -18,6 +18,7 @@ type tail struct {
 	limit int
 	lines []string
 	open  []byte // a line that has not ended yet
+	panic string // the line with which a Go program says why it dies, before it prints its goroutines
 }
 
 func newTail(limit int) *tail { return &tail{limit: limit} }
@@ -46,14 +47,20 @@ func (t *tail) add() {
 			t.lines = append(t.lines[:0], t.lines[1:]...)
 		}
 		t.lines = append(t.lines, line)
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			t.panic = line
+		}
 	}
 	t.open = t.open[:0]
 }
 
-// last is the latest line.
+// last is the line that most likely says why: the one of a panic, else the latest.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.panic != "" {
+		return t.panic
+	}
 	if line := strings.TrimSpace(string(t.open)); line != "" {
 		return line
 	}
