@@ -53,6 +53,15 @@ func Hint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
+// HintOf returns the hint that err carries, "" for none.
+func HintOf(err error) string {
+	var h *hinted
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	return ""
+}
+
 // Report writes err for the user, as "NAME: err" and, where there is one, "hint: …", and returns the
 // exit code that it stands for.
 func Report(w io.Writer, name string, err error) int {
@@ -60,9 +69,8 @@ func Report(w io.Writer, name string, err error) int {
 		return OK
 	}
 	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", " "))
-	var h *hinted
-	if errors.As(err, &h) {
-		fmt.Fprintf(w, "hint: %s\n", h.hint)
+	if hint := HintOf(err); hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
 	var usage *UsageError
 	var verdict *VerdictError
@@ -76,18 +84,19 @@ func Report(w io.Writer, name string, err error) int {
 }
 
 // DoubleDashes rewrites "-name" and "-name=value" to "--name…" for every long name that parser knows, in
-// whatever command: go-flags would read "-rate 200" as "-r ate". Arguments after "--" stay as they are, and
-// so does the argument that an option consumes.
+// whatever command: go-flags would read "-rate 200" as "-r ate". Of names that nobody knows those are rewritten
+// that do not begin with a short one, so that the error shows the whole name. Arguments after "--" stay as they
+// are, and so does the argument that an option consumes.
 func DoubleDashes(parser *flags.Parser, args []string) []string {
-	long := map[string]bool{"help": true, "version": true}
-	collect(parser.Command, long)
+	long, short := map[string]bool{"help": true, "version": true}, map[byte]bool{'h': true}
+	collect(parser.Command, long, short)
 	out := make([]string, 0, len(args))
 	for i, arg := range args {
 		if arg == "--" {
 			return append(out, args[i:]...)
 		}
 		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
-		if strings.HasPrefix(arg, "-") && len(name) > 1 && long[name] {
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && name[0] != '-' && (long[name] || isLetter(name[0]) && !short[name[0]]) {
 			arg = "-" + arg
 		}
 		out = append(out, arg)
@@ -130,7 +139,10 @@ func accepted(parser *flags.Parser) []string {
 	return out
 }
 
-func collect(c *flags.Command, long map[string]bool) {
+// isLetter tells names from numbers, as in "-5".
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+func collect(c *flags.Command, long map[string]bool, short map[byte]bool) {
 	var groups func([]*flags.Group)
 	groups = func(gs []*flags.Group) {
 		for _, g := range gs {
@@ -138,13 +150,16 @@ func collect(c *flags.Command, long map[string]bool) {
 				if o.LongName != "" {
 					long[o.LongName] = true
 				}
+				if o.ShortName != 0 {
+					short[byte(o.ShortName)] = true
+				}
 			}
 			groups(g.Groups())
 		}
 	}
 	groups(c.Groups())
 	for _, sub := range c.Commands() {
-		collect(sub, long)
+		collect(sub, long, short)
 	}
 }
 

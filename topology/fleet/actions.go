@@ -230,9 +230,6 @@ func pids(list []int) string {
 	return strings.Join(texts, ", ")
 }
 
-// MaxWorkers bounds Scale.
-const MaxWorkers = 1024
-
 // Scale gives an instance in mode CLUSTER n workers, now and at every later start.
 func (f *Fleet) Scale(ctx context.Context, name string, n int, progress Progress) error {
 	release, err := f.takeTurn(ctx)
@@ -247,8 +244,8 @@ func (f *Fleet) Scale(ctx context.Context, name string, n int, progress Progress
 	if p.kind != status.Instance || p.instance.Mode != layout.Cluster {
 		return fmt.Errorf("%s is no CLUSTER instance: it has one process", p.name)
 	}
-	if n < 1 || n > MaxWorkers {
-		return fmt.Errorf("%d workers: 1 to %d", n, MaxWorkers)
+	if n < 1 || n > layout.MaxWorkers {
+		return fmt.Errorf("%d workers: 1 to %d", n, layout.MaxWorkers)
 	}
 	p.setWanted(n)
 	s := p.process.Status()

@@ -21,7 +21,7 @@ func (f *Fleet) awaitAnswers(ctx context.Context) error {
 		good      func(status int) bool
 	}
 	asked := []question{{
-		"nginx", fmt.Sprintf("http://%s:%d/", Host, f.cfg.Layout.HTTPPort),
+		"nginx", fmt.Sprintf("http://%s:%d/healthz", Host, f.cfg.Layout.HTTPPort),
 		func(status int) bool { return status < http.StatusInternalServerError },
 	}}
 	for _, p := range f.instances() {

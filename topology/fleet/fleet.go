@@ -139,9 +139,9 @@ func (f *Fleet) instances() []*part {
 
 // State is what the folder's state file is to tell, without the control socket.
 func (f *Fleet) State() layout.State {
-	database := "external"
+	database := layout.ExternalDatabase
 	if f.cfg.MongoURL == "" {
-		database = "embedded"
+		database = layout.EmbeddedDatabase
 	}
 	return layout.State{
 		Dir: f.cfg.Dir, PID: os.Getpid(), Layout: f.cfg.Layout.Name, HTTPPort: f.cfg.Layout.HTTPPort,

@@ -47,6 +47,12 @@ type Layout struct {
 	Instances []Instance `yaml:"instances" json:"instances"`
 }
 
+// EmbeddedDatabase and ExternalDatabase are the values of State.Database.
+const (
+	EmbeddedDatabase = "embedded" // started by topology, beside the instances
+	ExternalDatabase = "external" // somebody else's, at MONGO_URL
+)
+
 // State is what a running layout tells about itself, in RunDir/HTTPPORT/state.json. It is enough to find the
 // layout's parts without asking its topology process.
 type State struct {

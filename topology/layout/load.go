@@ -146,6 +146,9 @@ const (
 	DatabaseName = "database"
 )
 
+// MaxWorkers bounds the workers of one instance.
+const MaxWorkers = 1024
+
 var instanceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
 
 // Check tells what is wrong with the layout, nil if nothing.
@@ -203,8 +206,8 @@ func (in *Instance) check(at string) *problem {
 		return problemf(at+".port", "port %d is no port: 1 to 65535", in.Port)
 	case mode != Fork && mode != Cluster:
 		return problemf(at+".mode", "mode %q: FORK or CLUSTER", in.Mode)
-	case in.Workers < 0 || in.Workers > 1024:
-		return problemf(at+".workers", "workers %d: 0 (one per core) to 1024", in.Workers)
+	case in.Workers < 0 || in.Workers > MaxWorkers:
+		return problemf(at+".workers", "workers %d: 0 (one per core) to %d", in.Workers, MaxWorkers)
 	case in.Workers > 0 && mode == Fork:
 		return problemf(at+".workers", "workers belong to mode CLUSTER; %q is FORK", in.Name)
 	case in.Threads < 0 || in.Threads > 1024:

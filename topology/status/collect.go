@@ -21,7 +21,7 @@ import (
 // Collector takes snapshots. It remembers the last look, because CPU and rates are differences. It looks
 // only when it is asked: a layout that nobody watches is not disturbed.
 type Collector struct {
-	groups []layout.Group
+	groups func() []layout.Group
 	client *http.Client
 
 	mu   sync.Mutex
@@ -42,7 +42,7 @@ const (
 )
 
 // NewCollector makes a Collector for a layout whose nginx shares load over groups.
-func NewCollector(groups []layout.Group) *Collector {
+func NewCollector(groups func() []layout.Group) *Collector {
 	return &Collector{groups: groups, client: &http.Client{
 		Timeout: time.Second,
 		// A connection kept open would count as an open connection of the instance, and pin to one worker.
@@ -90,7 +90,7 @@ func (c *Collector) look(ctx context.Context, targets []Target) ([]Part, error) 
 			c.traffic(&parts[i], m, now)
 		}
 	}
-	shares(parts, c.groups)
+	shares(parts, c.groups())
 	c.last = now
 	return parts, nil
 }

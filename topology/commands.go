@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"balanceo/topology/cli"
+	"balanceo/topology/control"
+	"balanceo/topology/layout"
+	"balanceo/topology/logs"
+	"balanceo/topology/status"
+)
+
+// errNone is what commands say when there is nothing to act on.
+var errNone = errors.New("no layout is running")
+
+// find returns the running layout that a command is for: the only one, or the one on that HTTP port.
+func (s *session) find(w which) (layout.State, error) {
+	runDir := s.common.runDir()
+	states, err := layout.Running(runDir)
+	if err != nil {
+		return layout.State{}, err
+	}
+	var on []string
+	for _, st := range states {
+		if int(w.HTTPPort) == st.HTTPPort || w.HTTPPort == 0 && len(states) == 1 {
+			return st, nil
+		}
+		on = append(on, fmt.Sprintf("%d (%s)", st.HTTPPort, st.Layout))
+	}
+	switch {
+	case len(states) == 0:
+		return layout.State{}, cli.Hint(fmt.Errorf("%w under %s", errNone, runDir), "topology up -d starts one")
+	case w.HTTPPort == 0:
+		return layout.State{}, cli.Usagef("several layouts run: choose one with --http-port; accepted are %s",
+			strings.Join(on, ", "))
+	}
+	return layout.State{}, cli.Hint(fmt.Errorf("%w on :%d under %s", errNone, w.HTTPPort, runDir),
+		"layouts run on %s", strings.Join(on, ", "))
+}
+
+// act finds the layout, checks the names and lets do talk to its topology process.
+func (s *session) act(w which, given []partName, do func(c *control.Client, names []string, line func(string)) error) error {
+	st, err := s.find(w)
+	if err != nil {
+		return err
+	}
+	names, err := checkNames(st, given)
+	if err != nil {
+		return err
+	}
+	return do(control.NewClient(st.Control), names, func(line string) { fmt.Fprintln(s.stdout, line) })
+}
+
+// someParts are the arguments of commands that act on parts.
+type someParts struct {
+	Names []partName `positional-arg-name:"NAME" description:"instances, by name or port; nginx; database"`
+}
+
+type statusCommand struct {
+	which
+	JSON   bool `long:"json" description:"print one JSON document"`
+	Follow bool `short:"f" long:"follow" description:"show it anew every second"`
+}
+
+func (c *statusCommand) run(ctx context.Context, s *session, args []string) error {
+	if len(args) > 0 {
+		return cli.Usagef("status %q: accepted are only flags", args[0])
+	}
+	st, err := s.find(c.which)
+	if err != nil {
+		return err
+	}
+	client := control.NewClient(st.Control)
+	for {
+		snapshot, err := client.Status(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil // Ctrl-C is how following ends
+		case err != nil:
+			return err
+		case c.JSON:
+			out := json.NewEncoder(s.stdout)
+			if !c.Follow {
+				out.SetIndent("", "  ")
+			}
+			err = out.Encode(snapshot)
+		default:
+			if c.Follow && cli.IsTerminal(s.stdout) {
+				fmt.Fprint(s.stdout, "\x1b[H\x1b[2J")
+			}
+			err = status.Text(s.stdout, snapshot, cli.Colour(s.stdout))
+		}
+		if err != nil || !c.Follow {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+type logsCommand struct {
+	which
+	Follow bool      `short:"f" long:"follow" description:"go on with what is written from now on"`
+	Lines  uint      `short:"n" long:"lines" value-name:"N" default:"50" description:"how many lines at first"`
+	Args   someParts `positional-args:"yes"`
+}
+
+// topologyName is the log of topology itself.
+const topologyName = "topology"
+
+func (c *logsCommand) run(ctx context.Context, s *session, _ []string) error {
+	st, err := s.find(c.which)
+	if err != nil {
+		return err
+	}
+	sources, err := c.sources(st)
+	if err != nil {
+		return err
+	}
+	lines, err := logs.Last(int(c.Lines), sources...)
+	if err != nil {
+		return err
+	}
+	show := c.printer(s, sources)
+	for _, l := range lines {
+		show(l)
+	}
+	if !c.Follow {
+		return nil
+	}
+	return logs.Follow(ctx, show, sources...)
+}
+
+func (c *logsCommand) sources(st layout.State) ([]logs.Source, error) {
+	var names []string
+	var parts []partName
+	for _, name := range c.Args.Names {
+		if name == topologyName {
+			names = append(names, topologyName)
+			continue
+		}
+		parts = append(parts, name)
+	}
+	chosen, err := checkNames(st, parts)
+	if err != nil {
+		return nil, err
+	}
+	if names = append(names, chosen...); len(names) == 0 {
+		names = append(partNames(st), topologyName)
+	}
+	var sources []logs.Source
+	for _, name := range names {
+		sources = append(sources, logs.Source{Name: name, Path: filepath.Join(st.Dir, "logs", name+".log")})
+		if name == layout.NginxName {
+			sources = append(sources, logs.Source{Name: name, Path: filepath.Join(st.NginxDir, "error.log")})
+		}
+	}
+	return sources, nil
+}
+
+// printer writes lines with the name of their log, in a colour of its own.
+func (c *logsCommand) printer(s *session, sources []logs.Source) func(logs.Line) {
+	colours := map[string]int{}
+	width := 0
+	for _, src := range sources {
+		width = max(width, len(src.Name))
+		if _, ok := colours[src.Name]; !ok {
+			colours[src.Name] = 31 + len(colours)%6
+		}
+	}
+	colour := cli.Colour(s.stdout)
+	return func(l logs.Line) {
+		at := "            "
+		if !l.Time.IsZero() {
+			at = l.Time.Local().Format("15:04:05.000")
+		}
+		if colour {
+			fmt.Fprintf(s.stdout, "%s \x1b[%dm%-*s\x1b[0m  %s\n", at, colours[l.Source], width, l.Source, l.Text)
+			return
+		}
+		fmt.Fprintf(s.stdout, "%s %-*s  %s\n", at, width, l.Source, l.Text)
+	}
+}
+
+type restartCommand struct {
+	which
+	Args someParts `positional-args:"yes"`
+}
+
+func (c *restartCommand) run(ctx context.Context, s *session, _ []string) error {
+	return s.act(c.which, c.Args.Names, func(client *control.Client, names []string, line func(string)) error {
+		return client.Restart(ctx, names, line)
+	})
+}
+
+type reloadCommand struct {
+	which
+	Args someParts `positional-args:"yes"`
+}
+
+func (c *reloadCommand) run(ctx context.Context, s *session, _ []string) error {
+	return s.act(c.which, c.Args.Names, func(client *control.Client, names []string, line func(string)) error {
+		return client.Reload(ctx, names, line)
+	})
+}
+
+type killCommand struct {
+	which
+	Signal signalName `short:"s" long:"signal" value-name:"SIGNAL" default:"KILL" description:"a name or a number"`
+	Worker int        `long:"worker" value-name:"PID" description:"to this worker instead of the master"`
+	Args   struct {
+		Name partName `positional-arg-name:"NAME" description:"an instance, by name or port; nginx; database"`
+	} `positional-args:"yes" required:"yes"`
+}
+
+func (c *killCommand) run(ctx context.Context, s *session, rest []string) error {
+	if len(rest) > 0 {
+		return cli.Usagef("kill %q: accepted is one name", rest[0])
+	}
+	if c.Worker < 0 {
+		return cli.Usagef("--worker %d: accepted is a pid", c.Worker)
+	}
+	return s.act(c.which, []partName{c.Args.Name}, func(client *control.Client, names []string, line func(string)) error {
+		return client.Kill(ctx, names[0], c.Worker, c.Signal.number, line)
+	})
+}
+
+type scaleCommand struct {
+	which
+	Args struct {
+		Name    partName `positional-arg-name:"NAME" description:"a CLUSTER instance, by name or port"`
+		Workers int      `positional-arg-name:"N" description:"how many workers"`
+	} `positional-args:"yes" required:"yes"`
+}
+
+func (c *scaleCommand) run(ctx context.Context, s *session, rest []string) error {
+	if len(rest) > 0 {
+		return cli.Usagef("scale %q: accepted are one name and one number", rest[0])
+	}
+	if n := c.Args.Workers; n < 1 || n > layout.MaxWorkers {
+		return cli.Usagef("scale: %d workers; accepted are 1 to %d", n, layout.MaxWorkers)
+	}
+	return s.act(c.which, []partName{c.Args.Name}, func(client *control.Client, names []string, line func(string)) error {
+		return client.Scale(ctx, names[0], c.Args.Workers, line)
+	})
+}
+
+type downCommand struct {
+	which
+	Args someParts `positional-args:"yes"`
+}
+
+func (c *downCommand) run(ctx context.Context, s *session, _ []string) error {
+	st, err := s.find(c.which)
+	if errors.Is(err, errNone) && len(c.Args.Names) == 0 {
+		fmt.Fprintf(s.stdout, "Nothing to take down: %v.\n", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = s.act(which{HTTPPort: port(st.HTTPPort)}, c.Args.Names,
+		func(client *control.Client, names []string, line func(string)) error {
+			return client.Down(ctx, names, line)
+		})
+	if err != nil || len(c.Args.Names) > 0 {
+		return err
+	}
+	return awaitEnd(ctx, st.Dir)
+}
+
+// awaitEnd returns when topology itself has ended too, which it does at once after its last answer: its lock
+// ends with it.
+func awaitEnd(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		release, err := control.Lock(dir)
+		if err == nil {
+			release()
+			return nil
+		}
+		if !errors.Is(err, control.ErrLocked) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("topology itself has not ended: %w", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,108 @@
+// Command topology starts a layout, instances of server behind one nginx, and keeps it: processes that end
+// are started again, and replaced without losing a request when they are told to.
+package main
+
+import (
+	"context"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/jessevdk/go-flags"
+
+	"balanceo/topology/cli"
+)
+
+func main() {
+	// A terminal that closes ends what runs on it; a layout that was started with -d has left its terminal.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// command is one of topology's commands, made of its flags.
+type command interface {
+	// run does it. The arguments are those that are no flags.
+	run(ctx context.Context, s *session, args []string) error
+}
+
+// session is one call of the program.
+type session struct {
+	args           []string // all of them
+	stdin          *os.File
+	stdout, stderr *os.File
+	common         *common
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int {
+	common := &common{}
+	parser, commands := newParser(common)
+	rest, done, err := cli.Parse(parser, args, stdout)
+	switch {
+	case done || err != nil:
+		return cli.Report(stderr, "topology", err)
+	case common.Version:
+		return cli.Report(stderr, "topology", printVersion(stdout))
+	case parser.Active == nil && len(rest) > 0:
+		return cli.Report(stderr, "topology", cli.Usagef("unknown command %q; accepted are %s",
+			rest[0], strings.Join(slices.Sorted(maps.Keys(commands)), ", ")))
+	case parser.Active == nil:
+		parser.WriteHelp(stderr)
+		return cli.Usage
+	}
+	s := &session{args: args, stdin: stdin, stdout: stdout, stderr: stderr, common: common}
+	err = commands[parser.Active.Name].run(ctx, s, rest)
+	if code, ok := exitCode(err); ok {
+		return code
+	}
+	return cli.Report(stderr, "topology", err)
+}
+
+// newParser makes the parser and its commands by name.
+func newParser(common *common) (*flags.Parser, map[string]command) {
+	parser := flags.NewNamedParser("topology", flags.HelpFlag|flags.PassDoubleDash)
+	parser.LongDescription = "Starts instances of server behind one nginx and keeps them running.\n\n" +
+		"Shell completion, in bash: complete -C 'GO_FLAGS_COMPLETION=1 topology' topology"
+	parser.SubcommandsOptional = true
+	must(parser.AddGroup("Every command", "", common))
+	commands := map[string]command{}
+	add := func(name, short, long string, c command) {
+		must(parser.AddCommand(name, short, long, c))
+		commands[name] = c
+	}
+	add("up", "Start a layout", upHelp, &upCommand{})
+	add("run", "Start a layout, run a command, take the layout down",
+		"Brings the layout up, runs the command after -- with BALANCEO_TARGET and BALANCEO_RUN in its environment, "+
+			"takes the layout down whatever happens, and exits with the command's code.", &runCommand{})
+	add("status", "Tell how the layout is", "Tells how the layout and its parts are.", &statusCommand{})
+	add("logs", "Show what the parts write", "Shows the last lines of the parts' logs, by time.", &logsCommand{})
+	add("restart", "End parts and start them anew",
+		"Ends the named parts and starts them anew, one after the other; without names all instances and nginx.",
+		&restartCommand{})
+	add("reload", "Replace processes without losing a request",
+		"Replaces the processes of the named instances, one after the other: the new one answers before the old one "+
+			"drains. Without names all of them, and nginx if its configuration has changed.", &reloadCommand{})
+	add("kill", "Send a signal to a part", "Sends a signal (KILL) to a part or one of its workers.", &killCommand{})
+	add("scale", "Set the number of workers", "Gives a CLUSTER instance another number of workers.", &scaleCommand{})
+	add("down", "End parts or the layout", "Ends the named parts; without names the layout.", &downCommand{})
+	return parser, commands
+}
+
+// must holds for the declarations above: they are wrong always or never.
+func must[T any](_ T, err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// printVersion tells what was built.
+func printVersion(w io.Writer) error {
+	_, err := io.WriteString(w, "topology "+version()+"\n")
+	return err
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/joho/godotenv"
+
+	"balanceo/topology/cli"
+	"balanceo/topology/fleet"
+	"balanceo/topology/layout"
+	"balanceo/topology/ports"
+)
+
+// upFlags are those of up and run.
+type upFlags struct {
+	Layout    layoutName `short:"l" long:"layout" value-name:"NAME|FILE" default:"seed" description:"a built-in layout (cluster, fork, seed, single) or the path of a YAML file"`
+	HTTPPort  port       `long:"http-port" value-name:"PORT" description:"where nginx listens (default: the layout's, 80)"`
+	BasePort  port       `long:"base-port" value-name:"PORT" description:"the lowest port of the instances (default: the layout's, 8080)"`
+	FreePorts bool       `long:"free-ports" description:"where a port that was not asked for is taken or not permitted, take a free one"`
+	ServerBin string     `long:"server-bin" value-name:"FILE" description:"the server binary (default: beside topology, else on the PATH)"`
+	NginxBin  string     `long:"nginx-bin" value-name:"FILE" description:"the nginx binary (default: on the PATH)"`
+}
+
+// plan is what up is going to start.
+type plan struct {
+	fleet.Config
+	runDir  string   // absolute
+	changes []string // what --free-ports has changed, for people
+}
+
+// newPlan checks the flags and reads the files they name. It starts nothing.
+func (f *upFlags) newPlan(runDir string) (*plan, error) {
+	runDir, err := filepath.Abs(runDir)
+	if err != nil {
+		return nil, fmt.Errorf("--run-dir: %w", err)
+	}
+	l, err := layout.Load(string(f.Layout))
+	if err != nil {
+		return nil, cli.Usagef("--layout: %w", err)
+	}
+	conf := l.NginxConf
+	if conf == "" {
+		if conf, err = ownNginxConf(); err != nil {
+			return nil, err
+		}
+	}
+	if l.HTTPPort == 0 {
+		if l.HTTPPort, err = httpPort(conf); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.Check(); err != nil {
+		return nil, err
+	}
+	from := *l
+	from.Instances = slices.Clone(l.Instances)
+	if err := l.Move(int(f.BasePort), int(f.HTTPPort)); err != nil {
+		return nil, &cli.UsageError{Err: err}
+	}
+	p := &plan{runDir: runDir}
+	p.Layout, p.From, p.NginxConf = l, &from, conf
+	if p.MongoURL, err = mongoURL(); err != nil {
+		return nil, err
+	}
+	if p.Server, err = findServer(f.ServerBin); err != nil {
+		return nil, err
+	}
+	if p.Nginx, err = findNginx(f.NginxBin, runDir); err != nil {
+		return nil, err
+	}
+	if f.FreePorts {
+		if err := p.freePorts(f); err != nil {
+			return nil, err
+		}
+	}
+	p.Dir = filepath.Join(runDir, fmt.Sprint(l.HTTPPort))
+	return p, nil
+}
+
+// ownNginxConf finds the project's nginx.conf: here, or above topology's own binary in bin/.
+func ownNginxConf() (string, error) {
+	candidates := []string{"nginx.conf"}
+	if own, err := os.Executable(); err == nil {
+		candidates = append(candidates, filepath.Join(filepath.Dir(own), "..", "nginx.conf"))
+	}
+	for _, c := range candidates {
+		if _, err := os.Stat(c); err == nil {
+			return filepath.Abs(c)
+		}
+	}
+	return "", cli.Hint(errors.New("there is no nginx.conf in this folder"),
+		"start topology in the project's folder, or give a --layout FILE with the key nginx_conf")
+}
+
+// httpPort is where nginx listens by its own configuration: the port of HTTP if that is among several.
+func httpPort(conf string) (int, error) {
+	n, err := layout.ReadNginx(conf, "")
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case slices.Contains(n.Listen, layout.HTTPPort):
+		return layout.HTTPPort, nil
+	case len(n.Listen) > 0:
+		return n.Listen[0], nil
+	}
+	return 0, fmt.Errorf("%s: no server listens on a port", conf)
+}
+
+// mongoURL is the external database: from the environment, else from .env as server reads it. Empty: none.
+func mongoURL() (string, error) {
+	const key = "MONGO_URL"
+	if url, ok := os.LookupEnv(key); ok {
+		return url, nil
+	}
+	env, err := godotenv.Read(".env")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf(".env: %w", err)
+	}
+	return env[key], nil
+}
+
+// freePorts moves what can't be had, as long as nobody asked for just that.
+func (p *plan) freePorts(f *upFlags) error {
+	if f.BasePort == 0 {
+		var base int
+		var inTheWay error
+		for _, in := range p.Layout.Instances {
+			if base == 0 || in.Port < base {
+				base = in.Port
+			}
+			if err := ports.Check(fleet.Host, in.Port); err != nil && inTheWay == nil {
+				inTheWay = err
+			}
+		}
+		if inTheWay != nil {
+			var offsets []int
+			for _, in := range p.Layout.Instances {
+				offsets = append(offsets, in.Port-base)
+			}
+			free, err := ports.FreeBlock(fleet.Host, offsets)
+			if err != nil {
+				return err
+			}
+			if err := p.Layout.Move(free, 0); err != nil {
+				return err
+			}
+			p.changes = append(p.changes, fmt.Sprintf("%v; the instances use ports from %d on", inTheWay, free))
+		}
+	}
+	if f.HTTPPort == 0 {
+		if inTheWay := ports.Check("", p.Layout.HTTPPort); inTheWay != nil {
+			free, err := ports.Free()
+			if err != nil {
+				return err
+			}
+			if err := p.Layout.Move(0, free); err != nil {
+				return err
+			}
+			p.changes = append(p.changes, fmt.Sprintf("%v; nginx uses port %d", inTheWay, free))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"balanceo/topology/cli"
+	"balanceo/topology/control"
+	"balanceo/topology/fleet"
+	"balanceo/topology/layout"
+	"balanceo/topology/logs"
+	"balanceo/topology/status"
+)
+
+const upHelp = "Starts the instances of a layout, nginx in front of them and, unless MONGO_URL names another, the embedded " +
+	"database; keeps them running until it is ended, by Ctrl-C or by topology down."
+
+type upCommand struct {
+	upFlags
+	Detach bool `short:"d" long:"detach" description:"leave the layout running in the background, once everything answers"`
+	Watch  bool `long:"watch" description:"on a change of the sources, build server and reload the instances if that succeeds"`
+}
+
+func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
+	if len(args) > 0 {
+		return cli.Usagef("up %q: accepted are only flags; see topology up --help", args[0])
+	}
+	p, err := c.newPlan(s.common.runDir())
+	if err != nil {
+		return err
+	}
+	if r := detachedReport(); r != nil {
+		return r.close(c.keep(ctx, p, r.line, r.up))
+	}
+	if !c.FreePorts {
+		if runs, err := c.runsAlready(ctx, s, p); runs || err != nil {
+			return err
+		}
+	}
+	if c.Detach {
+		for _, change := range p.changes {
+			fmt.Fprintln(s.stdout, change)
+		}
+		up, err := detach(ctx, s, p, c.resolved(p))
+		if up {
+			return errors.Join(s.showUp(ctx, p.runDir, p.Layout.HTTPPort), err)
+		}
+		return err
+	}
+	return c.keep(ctx, p, func(line string) { fmt.Fprintln(s.stdout, line) }, func(h *host, broken []error) error {
+		if err := s.showUp(ctx, p.runDir, h.state.HTTPPort); err != nil {
+			return err
+		}
+		for _, err := range broken {
+			cli.Report(s.stderr, "topology", err)
+		}
+		fmt.Fprintln(s.stdout, "\nCtrl-C takes the layout down.")
+		return nil
+	})
+}
+
+// keep serves the layout. Lines tell what happens, from the beginning on.
+func (c *upCommand) keep(ctx context.Context, p *plan, line func(string), ready func(*host, []error) error) error {
+	for _, change := range p.changes {
+		line(change)
+	}
+	p.Event = line
+	err := serve(ctx, p, ready)
+	return withLog(err)
+}
+
+// resolved are the arguments that start just what p says.
+func (c *upCommand) resolved(p *plan) []string {
+	base := p.Layout.Instances[0].Port
+	for _, in := range p.Layout.Instances {
+		base = min(base, in.Port)
+	}
+	args := []string{
+		"up", "--run-dir", p.runDir, "--layout", string(c.Layout), "--server-bin", p.Server, "--nginx-bin", p.Nginx,
+		"--http-port", strconv.Itoa(p.Layout.HTTPPort), "--base-port", strconv.Itoa(base),
+	}
+	if c.Watch {
+		args = append(args, "--watch")
+	}
+	return args
+}
+
+// withLog adds to the failure of a part the last lines that it wrote.
+func withLog(err error) error {
+	var failed *fleet.PartError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	lines, logErr := logs.Last(failedLines, logs.Source{Name: failed.Name, Path: failed.Log})
+	if logErr != nil || len(lines) == 0 {
+		return cli.Hint(err, "its log is %s", failed.Log)
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "\n  %s", l.Text)
+	}
+	return cli.Hint(err, "the last lines of %s:%s", failed.Log, b.String())
+}
+
+// failedLines is how much of its log is shown of a part that does not start.
+const failedLines = 8
+
+// runsAlready tells people about the layout on the ports of p, if one runs there.
+func (c *upCommand) runsAlready(ctx context.Context, s *session, p *plan) (bool, error) {
+	running, ok, err := layout.FindByTarget(p.runDir, fmt.Sprintf(":%d", p.Layout.HTTPPort))
+	if err != nil || !ok {
+		return false, err
+	}
+	fmt.Fprintf(s.stdout, "Layout %s runs on :%d already, as pid %d; nothing was changed.\n\n",
+		running.Layout, running.HTTPPort, running.PID)
+	if running.Layout != p.Layout.Name {
+		return true, cli.Hint(fmt.Errorf("layout %s is in the place of %s", running.Layout, p.Layout.Name),
+			"topology down --http-port %d, then up again; or --http-port and --base-port to put %s beside it",
+			running.HTTPPort, p.Layout.Name)
+	}
+	return true, s.showUp(ctx, p.runDir, p.Layout.HTTPPort)
+}
+
+// showUp prints the table and what can be done next.
+func (s *session) showUp(ctx context.Context, runDir string, httpPort int) error {
+	state, ok, err := layout.FindByTarget(runDir, fmt.Sprintf(":%d", httpPort))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("the layout on :%d does not answer any more", httpPort)
+	}
+	snapshot, err := control.NewClient(state.Control).Status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := status.Text(s.stdout, snapshot, cli.Colour(s.stdout)); err != nil {
+		return err
+	}
+	which := ""
+	if states, err := layout.Running(runDir); err == nil && len(states) > 1 {
+		which = fmt.Sprintf(" --http-port %d", httpPort)
+	}
+	_, err = fmt.Fprintf(s.stdout, `
+Next:
+  loadgen -rate 200 -target :%d
+  curl -i http://127.0.0.1:%d/info
+  topology status%s
+  topology logs -f%s
+  topology down%s
+`, httpPort, httpPort, which, which, which)
+	return err
+}
+
+type runCommand struct {
+	upFlags
+}
+
+func (c *runCommand) run(ctx context.Context, s *session, args []string) error {
+	if len(args) == 0 {
+		return cli.Usagef("run: no command was given; accepted is topology run [flags] -- COMMAND [arguments]")
+	}
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return cli.Usagef("run: %w; accepted is a program after --", err)
+	}
+	p, err := c.newPlan(s.common.runDir())
+	if err != nil {
+		return err
+	}
+	for _, change := range p.changes {
+		fmt.Fprintln(s.stderr, "topology:", change)
+	}
+	fmt.Fprintf(s.stderr, "topology: starting layout %s on :%d\n", p.Layout.Name, p.Layout.HTTPPort)
+	var ended error
+	err = serve(ctx, p, func(h *host, broken []error) error {
+		if len(broken) > 0 {
+			return broken[0] // what is found out about half a layout is worth nothing
+		}
+		ended = c.command(ctx, s, p, path, args)
+		h.ask.Do(func() { close(h.asked) })
+		return nil
+	})
+	if err != nil {
+		// The layout had to be ended the hard way; the command's own outcome still counts most.
+		if ended != nil {
+			cli.Report(s.stderr, "topology", err)
+			return ended
+		}
+		return withLog(err)
+	}
+	return ended
+}
+
+// command runs COMMAND until it ends. A signal that came to topology alone is passed on; what a terminal
+// sends, COMMAND gets by itself.
+func (c *runCommand) command(ctx context.Context, s *session, p *plan, path string, args []string) error {
+	cmd := exec.CommandContext(ctx, path, args[1:]...)
+	cmd.Args[0] = args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
+	cmd.Env = append(os.Environ(),
+		fmt.Sprintf("%s=:%d", layout.EnvTarget, p.Layout.HTTPPort), layout.EnvRun+"="+p.runDir)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("run %q: %w", filepath.Base(path), err)
+	}
+	return err
+}
+
+// ignoreHangup keeps a detached layout when the terminal it was started from closes.
+func ignoreHangup() { signal.Ignore(syscall.SIGHUP) }
