@@ -22,7 +22,7 @@ func properties() []property {
 	return []property{
 		{"scenario", "scenario", func(r *run.Record) string { return r.Scenario }, true},
 		{"rate", "requested_rate", func(r *run.Record) string { return text(r.RequestedRate) }, true},
-		{"pace", "pace", func(r *run.Record) string { return pace(r) }, true},
+		{"pace", "pace", pace, true},
 		{"duration", "duration_s", func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }, true},
 		{"machine", "", machine, true},
 		{"operating system", "env.os", func(r *run.Record) string { return r.Env.OS }, false},
