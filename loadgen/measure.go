@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"balanceo/loadgen/attack"
@@ -42,7 +43,9 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 	}
 	workers := p.workersFor(rate)
 	var beat pulse
-	tallies := make([]*tally.Tally, shardsFor(rate, workers))
+	cores := coresFor(schedule.Rate())
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	tallies := make([]*tally.Tally, min(cores, workers))
 	sinks := make([]attack.Sink, len(tallies))
 	for i := range sinks {
 		tallies[i] = tally.New(tally.Config{Warmup: p.warmup, Routes: len(p.scenario.Requests)})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -219,13 +220,14 @@ func (p *plan) workersFor(rate float64) int {
 	return int(min(max(rate/2, 64), 1024))
 }
 
-// shardsFor is over how many attackers the load is spread.
-func shardsFor(rate float64, workers int) int {
-	if rate > 0 && rate <= oneShardRate {
+// oneCoreRate is the rate up to which the generator keeps to one core, in requests per second: at that rate it
+// has half of it left, and threads that look for work in vain cost a quarter more.
+const oneCoreRate = 10000
+
+// coresFor is how many cores the generator uses, each with an attacker of its own. $GOMAXPROCS overrules it.
+func coresFor(rate float64) int {
+	if os.Getenv("GOMAXPROCS") == "" && rate > 0 && rate <= oneCoreRate {
 		return 1
 	}
-	return min(runtime.GOMAXPROCS(0), workers)
+	return runtime.GOMAXPROCS(0)
 }
-
-// oneShardRate is the rate that one attacker sends without falling behind, with room to spare.
-const oneShardRate = 10000

@@ -75,6 +75,15 @@ func (s *shard) stop() {
 	})
 }
 
+func (s *shard) isStopped() bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // close is called when no request is under way any more.
 func (s *shard) close() {
 	for _, l := range s.lanes {
@@ -105,10 +114,8 @@ func (s *shard) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop boo
 	if now > schedule.End()+lateGrace || (!schedule.Paced() && now >= schedule.End()) {
 		return 0, true
 	}
-	select {
-	case <-s.stopped:
+	if s.isStopped() {
 		return 0, true
-	default:
 	}
 	if wait := schedule.Due(n) - now; wait > 0 && !s.sleeper.sleep(wait) {
 		return 0, true
@@ -122,6 +129,10 @@ func (s *shard) Rate(time.Duration) float64 { return s.cfg.Schedule.Rate() / flo
 // answered is what vegeta's client gets for every hit, whatever came of it.
 func answered() *http.Response { return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody} }
 
+// burst is how many requests a worker sends for one hit of vegeta's where there is no pace to keep. Handing
+// a hit to a worker takes two switches of goroutines, which cost as much as a sixth of a request.
+const burst = 16
+
 // RoundTrip implements http.RoundTripper: it sends the hit whose number vegeta put into the request, and
 // counts it.
 func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -129,20 +140,32 @@ func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	hit := tally.Hit{Sent: s.now()}
-	if s.cfg.Schedule.Paced() {
+	l := s.take()
+	defer s.give(l)
+	schedule := &s.cfg.Schedule
+	if schedule.Paced() {
 		n := s.index + seq*s.shards
-		hit.Route, hit.Due = s.cfg.At(n), s.cfg.Schedule.Due(n)
-	} else { // shards go at their own speeds, so each has to send the whole mix
-		hit.Route, hit.Due = s.cfg.At(seq), hit.Sent
+		s.hit(l, tally.Hit{Route: s.cfg.At(n), Due: schedule.Due(n), Sent: s.now()})
+		return answered(), nil
 	}
+	// Shards go at their own speeds, so each has to send the whole mix: hits are numbered within the shard.
+	for n := seq * burst; n < (seq+1)*burst; n++ {
+		now := s.now()
+		if now >= schedule.End() || s.isStopped() {
+			break
+		}
+		s.hit(l, tally.Hit{Route: s.cfg.At(n), Due: now, Sent: now})
+	}
+	return answered(), nil
+}
+
+// hit sends one request and counts it.
+func (s *shard) hit(l *lane, hit tally.Hit) {
 	w := &s.requests[hit.Route]
 	bytes := w.measured
 	if hit.Due < s.cfg.Schedule.Warmup {
 		bytes = w.warmup
 	}
-
-	l := s.take()
 	l.begin(hit.Sent)
 	reply, err := s.send(l, w, bytes)
 	hit.Done = s.now()
@@ -151,7 +174,6 @@ func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.resent += int64(reply.resent)
-	s.idle = append(s.idle, l)
 	if err == nil {
 		s.read(&hit, l)
 		hit.BytesIn = reply.body
@@ -162,7 +184,6 @@ func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
 		hit.Err = s.failure(err, cut)
 	}
 	s.sink.Add(&hit)
-	return answered(), nil
 }
 
 // failure is the class of err; cut tells whether the request was broken off by cut.
@@ -200,6 +221,13 @@ func (s *shard) take() *lane {
 	l := &lane{}
 	s.lanes = append(s.lanes, l)
 	return l
+}
+
+// give makes l idle.
+func (s *shard) give(l *lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, l)
 }
 
 // send sends bytes on l, connecting it if need be. A connection that was kept may have been closed by the
