@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"balanceo/results/run"
+	"balanceo/loadgen/distribution"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
 )
@@ -93,24 +93,38 @@ func (p *promise) database() string {
 }
 
 // watcher looks at the servers' side of a run.
-type watcher struct{ *promise }
+type watcher struct {
+	*promise
+	plan *plan
+}
 
 // watch begins to look at the servers' side, just before the attack.
-func (p *promise) watch(context.Context, *plan, string) (*watcher, error) { return &watcher{p}, nil }
+func (p *promise) watch(_ context.Context, plan *plan, _ string) (*watcher, error) {
+	return &watcher{p, plan}, nil
+}
 
 // explain sets what was measured against what was promised.
 func (w *watcher) explain(_ context.Context, m *measurement) error {
-	if w.nginx == nil {
-		return nil
+	in := distribution.Input{
+		Nginx: w.nginx, Evidence: m.tally.Evidence(), Warmup: w.plan.warmup.Seconds(), URIs: w.plan.uris(),
 	}
+	if w.state != nil {
+		in.Instances = w.state.Instances
+	}
+	distribution.Explain(m.record.Groups, in)
 	for i := range m.record.Groups {
-		g := &m.record.Groups[i]
-		g.Notes = append(g.Notes, "Expected shares are from "+w.from+".")
-		for j := range g.Upstreams {
-			u := &g.Upstreams[j]
-			u.ExpectedShare = w.share(g.Name, u.Addr)
-			g.Verdict = run.Pass
+		if g := &m.record.Groups[i]; w.nginx != nil {
+			g.Notes = append(g.Notes, "Expected shares are from "+w.from+".")
 		}
 	}
 	return nil
+}
+
+// uris are the paths with their queries, by the index of the request.
+func (p *plan) uris() []string {
+	out := make([]string, len(p.scenario.Requests))
+	for i, r := range p.scenario.Requests {
+		out[i] = r.Path
+	}
+	return out
 }
