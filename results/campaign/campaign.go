@@ -1,0 +1,152 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"balanceo/results/run"
+)
+
+// Runner makes the run that a step asks for, at rate (of a search: where it starts), and returns when the
+// layout is down again. Its record carries label. Tests put their own in the place of Commands.
+type Runner interface {
+	Run(ctx context.Context, step Step, rate float64, label string) error
+}
+
+// Progress is told what happens.
+type Progress interface {
+	Begin(p *Plan, step Step)
+	End(p *Plan, step Step, r *run.Record)
+	Note(text string)
+}
+
+// attempts is how often a step is tried whose run can't be used because the generator fell behind.
+const attempts = 3
+
+// searchStart is the rate of a search's first probe, requests per second. Every layout bears it, and doubling
+// from there finds the capacity of any in a few probes.
+const searchStart = 1000
+
+// headroom is which part of the least capacity the common rate is: well below every layout's knee, where
+// latency speaks of the servers and not of their queues.
+const headroom = 0.5
+
+// Run carries out what is left of p. After each step the state is in dir, so that an interrupted campaign can
+// go on. The error of a cancelled context is the context's.
+func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progress) error {
+	if err := p.save(dir); err != nil {
+		return err
+	}
+	for i := p.next(); i >= 0; i = p.next() {
+		step := &p.Steps[i]
+		if step.Kind == Rated && p.Rate == 0 {
+			rate, err := p.commonRate(dir)
+			if err != nil {
+				return err
+			}
+			p.Rate = rate
+			progress.Note(fmt.Sprintf("common rate: %.0f/s, half of the least capacity", rate))
+		}
+		progress.Begin(p, *step)
+		started := time.Now()
+		r, err := p.measure(ctx, *step, dir, runner, progress)
+		if err != nil {
+			return err
+		}
+		step.Run, step.Took = r.ID, time.Since(started)
+		if err := p.save(dir); err != nil {
+			return err
+		}
+		progress.End(p, *step, r)
+	}
+	return nil
+}
+
+// measure makes a step's run, and makes it again where the generator fell behind.
+func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner, progress Progress) (*run.Record, error) {
+	rate := p.Rate
+	if step.Kind == Search {
+		rate = searchStart
+	}
+	for attempt := 1; ; attempt++ {
+		before, err := p.records(dir, step)
+		if err != nil {
+			return nil, err
+		}
+		err = runner.Run(ctx, step, rate, p.Label)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		after, err := p.records(dir, step)
+		if err != nil {
+			return nil, err
+		}
+		if len(after) == len(before) {
+			return nil, fmt.Errorf("the run of layout %q left no record in %q", step.Layout, dir)
+		}
+		r := after[len(after)-1]
+		usable := !r.Partial && (r.Search != nil || r.Valid())
+		if usable {
+			return r, nil
+		}
+		if attempt == attempts {
+			return nil, fmt.Errorf("%d runs of layout %q at %.0f/s can't be used: the generator sent %.1f %% of the rate",
+				attempts, step.Layout, rate, 100*r.Generator.SendRatio)
+		}
+		progress.Note(fmt.Sprintf("the generator sent only %.1f %% of the rate: once more", 100*r.Generator.SendRatio))
+	}
+}
+
+// records are those of this campaign that a step like this one has left, oldest first.
+func (p *Plan) records(dir string, step Step) ([]*run.Record, error) {
+	all, err := p.Records(dir)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(r *run.Record) bool {
+		return r.Layout != step.Layout || (r.Search != nil) != (step.Kind == Search)
+	}), nil
+}
+
+// Records are all of this campaign, oldest first.
+func (p *Plan) Records(dir string) ([]*run.Record, error) {
+	all, _, err := run.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(r *run.Record) bool { return r.Label != p.Label }), nil
+}
+
+// commonRate is the rate for all layouts, from the searches.
+func (p *Plan) commonRate(dir string) (float64, error) {
+	all, err := p.Records(dir)
+	if err != nil {
+		return 0, err
+	}
+	least := math.Inf(1)
+	for _, r := range all {
+		if r.Search != nil && !r.Partial {
+			least = min(least, r.Search.MaxRate)
+		}
+	}
+	switch {
+	case math.IsInf(least, 1):
+		return 0, errors.New("no rate was given and no capacity was searched for: there is no common rate")
+	case least <= 0:
+		return 0, fmt.Errorf("a layout held %q at no rate at all: there is no common rate", p.Settings.SLO)
+	}
+	return round(least * headroom), nil
+}
+
+// round rounds down to two significant digits: 4130 is 4100.
+func round(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Floor(v/unit) * unit
+}

@@ -1,0 +1,76 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"balanceo/topology/cli"
+)
+
+// Commands runs each step by the project's commands: topology brings a layout up, runs loadgen against it and takes
+// it down.
+type Commands struct {
+	Topology string   // path of the command
+	Loadgen  string   // path of the command
+	Flags    []string // further flags of "topology run", as --free-ports
+	Dir      string   // where loadgen writes its records
+	Settings Settings
+}
+
+// grace is how long an interrupted step has to take its layout down before it is killed.
+const grace = 30 * time.Second
+
+// tailLines of a step's output are shown when it fails.
+const tailLines = 12
+
+// Run implements Runner.
+func (c *Commands) Run(ctx context.Context, step Step, rate float64, label string) error {
+	args := append([]string{"run", "--layout", step.Layout}, c.Flags...)
+	// The shell hands loadgen the target that only topology knows.
+	args = append(args, "--", "sh", "-c", `exec "$0" -target "$BALANCEO_TARGET" "$@"`, c.Loadgen,
+		"-rate", strconv.FormatFloat(rate, 'f', -1, 64), "-duration", c.Settings.Duration.String(),
+		"-warmup", c.Settings.Warmup.String(), "-scenario", c.Settings.Scenario, "-label", label, "-out", c.Dir, "-quiet")
+	if step.Kind == Search {
+		args = append(args, "-find-max", c.Settings.SLO)
+	}
+	cmd := exec.CommandContext(ctx, c.Topology, args...)
+	// A group of its own: Ctrl-C on the terminal reaches only us, and we pass it on once.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = grace
+	out := new(tail)
+	cmd.Stdout, cmd.Stderr = out, out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err == nil || errors.As(err, &exit) && exit.ExitCode() == cli.Verdict {
+		return nil // a failed verdict is a measurement too
+	}
+	return fmt.Errorf("run of layout %q: %q: %w; it said: %s", step.Layout, c.Topology, err, out)
+}
+
+// tail keeps the last lines of what is written to it.
+type tail struct{ lines []string }
+
+func (t *tail) Write(p []byte) (int, error) {
+	parts := strings.Split(string(p), "\n")
+	if len(t.lines) == 0 {
+		t.lines = []string{""}
+	}
+	t.lines[len(t.lines)-1] += parts[0]
+	t.lines = append(t.lines, parts[1:]...)
+	if extra := len(t.lines) - tailLines - 1; extra > 0 {
+		t.lines = append([]string{}, t.lines[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	return strings.TrimSpace(strings.Join(t.lines, "\n"))
+}

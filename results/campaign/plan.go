@@ -1,0 +1,170 @@
+// Package campaign measures several layouts so that they can be compared: the capacity of each first, which gives
+// the one rate that all can bear, and then rounds of runs at that rate. Each run has freshly started servers. The
+// order of the layouts is turned round from one round to the next (A B, B A, A B …), so that a machine that
+// gets slower or faster meanwhile does no layout a favour.
+//
+// What has been done is kept in a file beside the records. A campaign that was interrupted goes on from there.
+package campaign
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// Settings are what makes two campaigns the same, so that one can go on with the other's runs.
+type Settings struct {
+	Layouts  []string      `json:"layouts"`
+	Rounds   int           `json:"rounds"` // runs of each layout
+	Rate     float64       `json:"rate"`   // 0: half of the least capacity found
+	Duration time.Duration `json:"duration_ns"`
+	Warmup   time.Duration `json:"warmup_ns"`
+	Scenario string        `json:"scenario"`
+	SLO      string        `json:"slo"` // that a rate must hold to count as capacity; empty: no search
+}
+
+// Kind tells the two sorts of steps apart.
+type Kind string
+
+// The kinds of steps.
+const (
+	Search Kind = "search" // for the highest rate
+	Rated  Kind = "run"    // at the common rate
+)
+
+// Step is one run of loadgen.
+type Step struct {
+	Kind   Kind          `json:"kind"`
+	Layout string        `json:"layout"`
+	Round  int           `json:"round,omitempty"` // of a rated step, from 1
+	Run    string        `json:"run,omitempty"`   // id of its record, once done
+	Took   time.Duration `json:"took_ns,omitempty"`
+}
+
+// Plan is a campaign and how far it has come.
+type Plan struct {
+	Label    string    `json:"label"` // of all its records
+	Settings Settings  `json:"settings"`
+	Started  time.Time `json:"started"`
+	Rate     float64   `json:"rate"` // in force; 0 until the searches are done
+	Steps    []Step    `json:"steps"`
+}
+
+// stateFile has an ending that no record has, so that the store passes over it.
+const stateFile = "campaign.state"
+
+// goStale is the age from which an interrupted campaign is not gone on with: runs of different days have
+// little but the machine's name in common.
+const goStale = 12 * time.Hour
+
+// NewPlan lays out the steps: a search of each layout, then the rounds in alternating order.
+func NewPlan(s Settings, now time.Time) *Plan {
+	p := &Plan{Label: "campaign-" + now.UTC().Format("20060102-150405"), Settings: s, Started: now, Rate: s.Rate}
+	if s.SLO != "" {
+		for _, layout := range s.Layouts {
+			p.Steps = append(p.Steps, Step{Kind: Search, Layout: layout})
+		}
+	}
+	for round := range s.Rounds {
+		order := slices.Clone(s.Layouts)
+		if round%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, layout := range order {
+			p.Steps = append(p.Steps, Step{Kind: Rated, Layout: layout, Round: round + 1})
+		}
+	}
+	return p
+}
+
+// Load returns the interrupted campaign in dir if it has these settings and is not stale, else nil.
+func Load(dir string, s Settings, now time.Time) (*Plan, error) {
+	path := filepath.Join(dir, stateFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the state of the campaign: %w", err)
+	}
+	p := new(Plan)
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, fmt.Errorf("read the state of the campaign %q: %w", path, err)
+	}
+	if !reflect.DeepEqual(p.Settings, s) || now.Sub(p.Started) > goStale || p.next() < 0 {
+		return nil, nil
+	}
+	return p, nil
+}
+
+// save keeps how far the campaign has come.
+func (p *Plan) save(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make folder of run records %q: %w", dir, err)
+	}
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the state of the campaign: %w", err)
+	}
+	if err := renameio.WriteFile(filepath.Join(dir, stateFile), data, 0o644, renameio.WithTempDir(dir)); err != nil {
+		return fmt.Errorf("write the state of the campaign: %w", err)
+	}
+	return nil
+}
+
+// next is the index of the first step that is not done, or -1.
+func (p *Plan) next() int { return slices.IndexFunc(p.Steps, func(s Step) bool { return s.Run == "" }) }
+
+// Done is how many steps are.
+func (p *Plan) Done() int {
+	n := 0
+	for _, s := range p.Steps {
+		if s.Run != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// First guesses of how long a step takes beside its load: bringing the layout up and down, and the probes of
+// a search (some ten of 4 s). They give way to what was measured.
+const (
+	guessOverhead = 5 * time.Second
+	guessProbes   = 40 * time.Second
+)
+
+// Left estimates the time that the steps not done will take: the mean of the steps of their kind that are.
+func (p *Plan) Left() time.Duration {
+	var left time.Duration
+	for _, kind := range []Kind{Search, Rated} {
+		each := p.Settings.Duration + p.Settings.Warmup + guessOverhead
+		if kind == Search {
+			each += guessProbes
+		}
+		var took time.Duration
+		done, open := 0, 0
+		for _, s := range p.Steps {
+			switch {
+			case s.Kind != kind:
+			case s.Run == "":
+				open++
+			case s.Took > 0:
+				took += s.Took
+				done++
+			}
+		}
+		if done > 0 {
+			each = took / time.Duration(done)
+		}
+		left += time.Duration(open) * each
+	}
+	return left
+}
