@@ -28,6 +28,9 @@ type host struct {
 	asked   chan struct{} // closed when a command wants the layout down
 	stopped chan struct{} // closed when it is
 	killed  error         // what had to be killed; read after stopped
+
+	mu        sync.Mutex
+	watchNews string // what --watch did last
 }
 
 // serve starts the layout of p and keeps it until ctx is done or a command takes it down. Once it is up, ready
@@ -62,10 +65,12 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 		err = ready(h, broken)
 	}
 	if err == nil {
+		endWatch := h.watch(p.watchRoot, p.Server)
 		select {
 		case <-ctx.Done():
 		case <-h.asked:
 		}
+		endWatch()
 	}
 	h.killed = h.Stop()
 	err = errors.Join(err, h.state.Remove())
@@ -157,7 +162,7 @@ func (h *host) Status(ctx context.Context) (*status.Snapshot, error) {
 	return &status.Snapshot{
 		Layout: h.state.Layout, HTTPPort: h.state.HTTPPort, Dir: h.state.Dir, PID: h.state.PID,
 		Started: h.started, At: time.Now(), NginxConf: h.state.NginxConf, MongoURL: h.state.MongoURL,
-		Parts: parts,
+		Watch: h.lastWatched(), Parts: parts,
 	}, nil
 }
 

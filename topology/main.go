@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -58,8 +59,9 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 	}
 	s := &session{args: args, stdin: stdin, stdout: stdout, stderr: stderr, common: common}
 	err = commands[parser.Active.Name].run(ctx, s, rest)
-	if code, ok := exitCode(err); ok {
-		return code
+	var ended *commandError
+	if errors.As(err, &ended) {
+		return ended.code() // it has said itself what it had to say
 	}
 	return cli.Report(stderr, "topology", err)
 }

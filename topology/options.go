@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os/exec"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -152,18 +150,6 @@ func checkNames(s layout.State, given []partName) ([]string, error) {
 		out = append(out, name)
 	}
 	return out, nil
-}
-
-// exitCode is the code of a command that topology ran, if err is how that ended.
-func exitCode(err error) (int, bool) {
-	var ended *exec.ExitError
-	if !errors.As(err, &ended) {
-		return 0, false
-	}
-	if s, ok := ended.Sys().(syscall.WaitStatus); ok && s.Signaled() {
-		return 128 + int(s.Signal()), true
-	}
-	return ended.ExitCode(), true
 }
 
 // version is that of the module, with the commit where Go knows it.

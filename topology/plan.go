@@ -28,8 +28,9 @@ type upFlags struct {
 // plan is what up is going to start.
 type plan struct {
 	fleet.Config
-	runDir  string   // absolute
-	changes []string // what --free-ports has changed, for people
+	runDir    string   // absolute
+	watchRoot string   // folder of the module whose sources are watched; empty: none are
+	changes   []string // what --free-ports has changed, for people
 }
 
 // newPlan checks the flags and reads the files they name. It starts nothing.

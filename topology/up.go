@@ -19,6 +19,7 @@ import (
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/status"
+	"balanceo/topology/watch"
 )
 
 const upHelp = "Starts the instances of a layout, nginx in front of them and, unless MONGO_URL names another, the embedded " +
@@ -37,6 +38,11 @@ func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
 	p, err := c.newPlan(s.common.runDir())
 	if err != nil {
 		return err
+	}
+	if c.Watch {
+		if p.watchRoot, err = watch.ModuleRoot("."); err != nil {
+			return cli.Hint(fmt.Errorf("--watch needs the sources of server: %w", err), "start topology in the project's folder")
+		}
 	}
 	if r := detachedReport(); r != nil {
 		return r.close(c.keep(ctx, p, r.line, r.up))
@@ -213,10 +219,24 @@ func (c *runCommand) command(ctx context.Context, s *session, p *plan, path stri
 	cmd.WaitDelay = 20 * time.Second
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return fmt.Errorf("run %q: %w", filepath.Base(path), err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit):
+		return &commandError{exit}
 	}
-	return err
+	return fmt.Errorf("run %q: %w", filepath.Base(path), err)
+}
+
+// commandError is the end of a COMMAND that did not succeed.
+type commandError struct{ *exec.ExitError }
+
+// code is what a shell would say of it.
+func (e *commandError) code() int {
+	if s, ok := e.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return e.ExitCode()
 }
 
 // ignoreHangup keeps a detached layout when the terminal it was started from closes.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"balanceo/topology/fleet"
 	"balanceo/topology/status"
 )
@@ -77,7 +79,7 @@ func Serve(ctx context.Context, ln net.Listener, host Host) error {
 		}
 		pid, err := host.Kill(ctx, names[0], worker, syscall.Signal(sig))
 		if err == nil {
-			p(fmt.Sprintf("%s: sent %v to pid %d", names[0], syscall.Signal(sig), pid))
+			p(fmt.Sprintf("%s: sent %s to pid %d", names[0], unix.SignalName(syscall.Signal(sig)), pid))
 		}
 		return err
 	})

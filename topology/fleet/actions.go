@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"balanceo/topology/layout"
 	"balanceo/topology/procs"
 	"balanceo/topology/status"
@@ -201,7 +203,7 @@ func (f *Fleet) Kill(_ context.Context, name string, worker int, sig syscall.Sig
 		return 0, fmt.Errorf("%s: no process runs", p.name)
 	}
 	if worker == 0 || worker == master {
-		f.event("%s: signal %v to pid %d", p.name, sig, master)
+		f.event("%s: %s to pid %d", p.name, unix.SignalName(sig), master)
 		return master, p.process.Signal(sig)
 	}
 	table, err := procs.Read()
@@ -212,7 +214,7 @@ func (f *Fleet) Kill(_ context.Context, name string, worker int, sig syscall.Sig
 	if !slices.Contains(workers, worker) {
 		return 0, fmt.Errorf("%s has no worker with pid %d; it has %s", p.name, worker, pids(workers))
 	}
-	f.event("%s: signal %v to worker %d", p.name, sig, worker)
+	f.event("%s: %s to worker %d", p.name, unix.SignalName(sig), worker)
 	if err := syscall.Kill(worker, sig); err != nil {
 		return 0, fmt.Errorf("%s: worker %d: %w", p.name, worker, err)
 	}

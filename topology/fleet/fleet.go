@@ -18,6 +18,7 @@ import (
 
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
+	"balanceo/topology/ports"
 	"balanceo/topology/status"
 	"balanceo/topology/supervise"
 )
@@ -51,59 +52,67 @@ type Fleet struct {
 
 // New prepares the folder of the layout and takes the ports of its instances. Close gives them back if Start
 // is not called.
-func New(cfg Config) (f *Fleet, err error) {
+func New(cfg Config) (*Fleet, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = 10 * time.Second
 	}
-	f = &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1)}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
+	f := &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1)}
+	if err := f.prepare(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Fleet) prepare() (err error) {
 	for _, dir := range []string{"", "logs", "scoreboard", "nginx", "database"} {
-		if err := os.MkdirAll(filepath.Join(cfg.Dir, dir), 0o755); err != nil {
-			return nil, fmt.Errorf("folder of the layout: %w", err)
+		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, dir), 0o755); err != nil {
+			return fmt.Errorf("folder of the layout: %w", err)
 		}
 	}
 	if f.record, err = logs.Open(f.logPath("topology")); err != nil {
-		return nil, err
+		return err
 	}
 	if f.conf, err = f.prepareNginx(f.nginxConf()); err != nil {
-		return nil, err
+		return err
 	}
-	if err := f.testNginx(context.Background(), f.nginxConf()); err != nil {
-		return nil, err
-	}
-	if cfg.MongoURL == "" {
-		if err := f.addDatabase(); err != nil {
-			return nil, err
+	for _, port := range f.conf.Listen {
+		if err := ports.Check("", port); err != nil {
+			return fmt.Errorf("nginx: %w", err)
 		}
 	}
-	instances := make([]*part, 0, len(cfg.Layout.Instances)+1)
+	if err := f.testNginx(context.Background(), f.nginxConf()); err != nil {
+		return err
+	}
+	if f.cfg.MongoURL == "" {
+		if err := f.addDatabase(); err != nil {
+			return err
+		}
+	}
+	instances := make([]*part, 0, len(f.cfg.Layout.Instances)+1)
 	f.tiers = append(f.tiers, instances)
-	for _, in := range cfg.Layout.Instances {
+	for _, in := range f.cfg.Layout.Instances {
 		p, err := f.newInstance(in)
 		if p != nil {
 			instances = append(instances, p)
 			f.tiers[len(f.tiers)-1] = instances
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	nginx, err := f.newNginx()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.tiers[len(f.tiers)-1] = append(instances, nginx)
-	return f, nil
+	return nil
 }
 
 func (f *Fleet) logPath(name string) string { return filepath.Join(f.cfg.Dir, "logs", name+".log") }
 
-// close gives back what New took.
-func (f *Fleet) close() {
+// Close gives back what New took, when the fleet is not to be started.
+func (f *Fleet) Close() {
 	for _, p := range f.parts() {
 		if p.socket != nil {
 			p.socket.close()
@@ -114,9 +123,6 @@ func (f *Fleet) close() {
 		_ = f.record.Close()
 	}
 }
-
-// Close gives back what New took, when the fleet is not to be started.
-func (f *Fleet) Close() { f.close() }
 
 // parts lists all parts: the instances in their order, nginx, the database.
 func (f *Fleet) parts() []*part {
@@ -161,7 +167,9 @@ func (f *Fleet) Groups() []layout.Group {
 func (f *Fleet) Targets() []status.Target {
 	var out []status.Target
 	for _, p := range f.parts() {
-		t := status.Target{Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Process: p.process.Status()}
+		t := status.Target{
+			Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Kept: p.kept(), Process: p.process.Status(),
+		}
 		if t.Mode == layout.Cluster {
 			t.Wanted = p.wanted()
 		}
@@ -245,7 +253,7 @@ func (f *Fleet) Stop() error {
 		wg.Wait()
 		errs = append(errs, killed...)
 	}
-	f.close()
+	f.Close()
 	return errors.Join(errs...)
 }
 

@@ -159,11 +159,6 @@ func moves(conf *layout.Nginx, from, to *layout.Layout) (layout.Move, error) {
 }
 
 func (f *Fleet) newNginx() (*part, error) {
-	for _, port := range f.conf.Listen {
-		if err := ports.Check("", port); err != nil {
-			return nil, fmt.Errorf("nginx: %w", err)
-		}
-	}
 	log, err := logs.Open(f.logPath(layout.NginxName))
 	if err != nil {
 		return nil, err

@@ -102,6 +102,11 @@ func TestParse(t *testing.T) {
 		want Line
 	}{
 		{"2026-01-02T03:04:05.678Z hello", Line{"s", time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), "hello"}},
+		{
+			"2026-01-02T03:04:05.678Z time=2026-01-02T03:04:05.600+01:00 level=INFO",
+			Line{"s", time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), "level=INFO"},
+		},
+		{"2026-01-02T03:04:05.678Z time=now x", Line{"s", time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC), "time=now x"}},
 		{"2026/01/02 03:04:05 [emerg] 1#1: x", Line{"s", local, "[emerg] 1#1: x"}},
 		{"plain", Line{Source: "s", Text: "plain"}},
 		{"2026-01-02T03:04:05.xyzZ hello", Line{Source: "s", Text: "2026-01-02T03:04:05.xyzZ hello"}},

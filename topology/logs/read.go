@@ -27,13 +27,24 @@ type Source struct{ Name, Path string }
 func parse(source, text string) Line {
 	if len(text) >= len(stamp) {
 		if at, err := time.Parse(stamp, text[:len(stamp)]); err == nil {
-			return Line{source, at, text[len(stamp):]}
+			return Line{source, at, cutOwnTime(text[len(stamp):])}
 		}
 	}
 	if at, text, ok := cutNginxTime(text); ok {
 		return Line{source, at, text}
 	}
 	return Line{Source: source, Text: text}
+}
+
+// cutOwnTime removes the time that log/slog begins a line with: the stamp has it already.
+func cutOwnTime(text string) string {
+	if after, ok := strings.CutPrefix(text, "time="); ok {
+		at, rest, _ := strings.Cut(after, " ")
+		if _, err := time.Parse(time.RFC3339Nano, at); err == nil {
+			return rest
+		}
+	}
+	return text
 }
 
 // nginxTime is how nginx begins the lines of its error log, in local time.

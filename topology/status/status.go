@@ -65,5 +65,6 @@ type Target struct {
 	Port    int
 	Mode    layout.Mode
 	Wanted  int // workers; 0: not CLUSTER
+	Kept    bool // was not taken down
 	Process supervise.Status
 }
