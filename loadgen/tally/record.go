@@ -180,10 +180,15 @@ func (g *group) before(t time.Duration) int64 {
 // Counts are the sums that reconciliation needs.
 type Counts struct {
 	Requests, Responses int64 // of the measured part
+	Lost                int64 // of the measured part: sent, and no answer came
 	Warmup              int64 // hits of the warm-up
 }
 
 // Counts returns the sums so far.
 func (t *Tally) Counts() Counts {
-	return Counts{Requests: t.requests, Responses: t.responses, Warmup: t.warmed}
+	c := Counts{Requests: t.requests, Responses: t.responses, Warmup: t.warmed}
+	for i := range t.routes {
+		c.Lost += t.routes[i].lost
+	}
+	return c
 }

@@ -135,7 +135,7 @@ func TestFill(t *testing.T) {
 	if diff := cmp.Diff(wantEvidence, tally.Evidence()); diff != "" {
 		t.Errorf("Evidence (-want +got)\n%s", diff)
 	}
-	if got, want := tally.Counts(), (Counts{Requests: 10, Responses: 8, Warmup: 2}); got != want {
+	if got, want := tally.Counts(), (Counts{Requests: 10, Responses: 8, Lost: 1, Warmup: 2}); got != want {
 		t.Errorf("Counts = %+v, want %+v", got, want)
 	}
 }

@@ -1,0 +1,146 @@
+package reconcile
+
+import (
+	"time"
+
+	"balanceo/loadgen/distribution"
+)
+
+// WarmupSuffix is what the user agent of a run's warm-up requests ends with.
+const WarmupSuffix = "-warmup"
+
+// logCount is what the access log says.
+type logCount struct {
+	agent string
+	from  time.Time // lines of requests that were complete before are late entries of earlier traffic
+
+	run, warmup, foreign part
+	damaged, alien       int64 // lines that can't be read, and that lack what is needed
+	windows              map[string]*window
+	others               []other
+}
+
+// part is one kind of lines.
+type part struct {
+	lines    int64
+	unserved int64            // lines that no server answered
+	answered map[string]int64 // attempts that were answered, by server
+	cutOff   map[string]int64 // attempts without an answer, by server
+	resolved int64            // sum of answered
+}
+
+// window is when the run's requests of one group came in, in Unix milliseconds.
+type window struct{ first, last int64 }
+
+// other is a foreign request.
+type other struct {
+	group, addr string
+	began       int64 // Unix milliseconds
+	failed      int64
+}
+
+func newLogCount(agent string, from time.Time) *logCount {
+	empty := func() part { return part{answered: map[string]int64{}, cutOff: map[string]int64{}} }
+	return &logCount{agent: agent, from: from, run: empty(), warmup: empty(), foreign: empty(), windows: map[string]*window{}}
+}
+
+// add counts one line.
+func (c *logCount) add(text []byte) {
+	if len(text) == 0 {
+		return
+	}
+	l, err := parseLine(text)
+	switch {
+	case err != nil:
+		c.damaged++
+		return
+	case l.UserAgent == nil || l.Msec == 0:
+		c.alien++
+		return
+	}
+	attempts := l.attempts()
+	switch *l.UserAgent {
+	case c.agent:
+		c.run.add(attempts)
+		c.widen(&l)
+	case c.agent + WarmupSuffix:
+		c.warmup.add(attempts)
+	default:
+		if l.ended().Before(c.from) {
+			return
+		}
+		c.foreign.add(attempts)
+		if len(attempts) > 0 {
+			c.others = append(c.others, other{
+				group: l.Group, addr: attempts[len(attempts)-1].addr,
+				began: l.began().UnixMilli(), failed: int64(len(attempts) - 1),
+			})
+		}
+	}
+}
+
+func (p *part) add(attempts []attempt) {
+	p.lines++
+	served := false
+	for _, a := range attempts {
+		if a.answered {
+			served = true
+			p.answered[a.addr]++
+			p.resolved++
+		} else {
+			p.cutOff[a.addr]++
+		}
+	}
+	if !served {
+		p.unserved++
+	}
+}
+
+func (c *logCount) widen(l *line) {
+	began := l.began().UnixMilli()
+	w := c.windows[l.Group]
+	if w == nil {
+		c.windows[l.Group] = &window{began, began}
+		return
+	}
+	w.first, w.last = min(w.first, began), max(w.last, began)
+}
+
+// answered is how many attempts the server at addr has answered, whoever sent the request.
+func (c *logCount) answered(addr string) int64 {
+	if c == nil {
+		return 0
+	}
+	return c.run.answered[addr] + c.warmup.answered[addr] + c.foreign.answered[addr]
+}
+
+// cutOff is how many attempts at the server at addr ended without an answer.
+func (c *logCount) cutOff(addr string) int64 {
+	return c.run.cutOff[addr] + c.warmup.cutOff[addr] + c.foreign.cutOff[addr]
+}
+
+// blur is how exactly the log tells when a request came in, in milliseconds: both of its times are rounded.
+const blur = 2
+
+// foreignByGroup is what others sent through each group between the run's first and last request to it.
+func (c *logCount) foreignByGroup() map[string]distribution.Foreign {
+	out := map[string]distribution.Foreign{}
+	for _, o := range c.others {
+		w := c.windows[o.group]
+		if w == nil || o.began < w.first-blur || o.began > w.last+blur {
+			continue
+		}
+		f, ok := out[o.group]
+		if !ok {
+			f.ByAddr = map[string]int64{}
+		}
+		if o.began <= w.first+blur || o.began >= w.last-blur {
+			f.Border++
+		} else {
+			f.ByAddr[o.addr]++
+			f.Failed += o.failed
+		}
+		out[o.group] = f
+	}
+	return out
+}

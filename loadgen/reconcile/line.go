@@ -1,0 +1,69 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// line is one request in the access log, in the keys of nginx.conf's log_format.
+type line struct {
+	Msec        float64 `json:"msec"`         // when the answer was complete, Unix seconds
+	RequestTime float64 `json:"request_time"` // seconds since its first byte was read
+	UserAgent   *string `json:"user_agent"`   // nil: a format that lacks what is needed here
+	Group       string  `json:"upstream_group"`
+	Addrs       string  `json:"upstream_addr"`
+	Statuses    string  `json:"upstream_status"`
+	HeaderTimes *string `json:"upstream_header_time"` // "-" for an attempt without an answer
+}
+
+// attempt is one server that nginx tried for a request.
+type attempt struct {
+	addr     string
+	answered bool
+}
+
+func parseLine(text []byte) (line, error) {
+	var l line
+	err := json.Unmarshal(text, &l)
+	return l, err
+}
+
+// began is when the request came in, and ended when its answer was complete.
+func (l *line) began() time.Time { return l.ended().Add(-seconds(l.RequestTime)) }
+func (l *line) ended() time.Time { return time.UnixMicro(int64(l.Msec * 1e6)) }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// attempts are the servers that were tried, in order. The name of the group, which nginx writes where no
+// server of it is live, is none.
+func (l *line) attempts() []attempt {
+	if l.Addrs == "" || l.Addrs == "-" {
+		return nil
+	}
+	addrs, statuses := list(l.Addrs), list(l.Statuses)
+	var headers []string
+	if l.HeaderTimes != nil {
+		headers = list(*l.HeaderTimes)
+	}
+	out := make([]attempt, 0, len(addrs))
+	for i, addr := range addrs {
+		if addr == l.Group {
+			continue
+		}
+		a := attempt{addr: addr}
+		switch {
+		case i < len(headers):
+			a.answered = headers[i] != "-" && headers[i] != ""
+		case i < len(statuses): // without the times: nginx's own 502 and 504 look like a server's
+			a.answered = statuses[i] != "-" && statuses[i] != "" && statuses[i] != "502" && statuses[i] != "504"
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// list takes apart what nginx joins: ", " between servers, " : " between internal redirects.
+func list(text string) []string {
+	return strings.Split(strings.ReplaceAll(text, " : ", ", "), ", ")
+}

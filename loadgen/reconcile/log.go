@@ -1,0 +1,114 @@
+package reconcile
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// logFile reads what a log has grown by since it was opened, over rotation: the file that was open at the
+// beginning is read to its end even when it has been renamed, then the new one of that name from its start.
+type logFile struct {
+	path string
+	file *os.File
+	tail []byte // the beginning of a line whose end is not written yet
+	cut  bool   // the file was shortened while it was read, so that lines are missing
+	read int64
+}
+
+// openLog opens the log at its present end.
+func openLog(path string) (*logFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	return &logFile{path: path, file: f, read: end}, nil
+}
+
+// longest is the longest line that is taken for one.
+const longest = 1 << 20
+
+// lines calls f with each line that has been written since. The line is valid during the call only.
+func (l *logFile) lines(f func(line []byte)) error {
+	for {
+		if err := l.rest(f); err != nil {
+			return err
+		}
+		next, err := l.rotated()
+		if err != nil || next == nil {
+			return err
+		}
+		// What was written between the last read and the rotation.
+		err = l.rest(f)
+		_ = l.file.Close()
+		l.file, l.read, l.tail = next, 0, nil
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// rest reads to the present end of the file.
+func (l *logFile) rest(f func(line []byte)) error {
+	info, err := l.file.Stat()
+	if err != nil {
+		return fmt.Errorf("access log: %w", err)
+	}
+	if info.Size() < l.read {
+		l.cut = true
+		l.tail = nil
+		if l.read, err = l.file.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("access log: %w", err)
+		}
+	}
+	r := bufio.NewReaderSize(l.file, 64<<10)
+	for {
+		part, err := r.ReadSlice('\n')
+		l.read += int64(len(part))
+		switch {
+		case err == nil && len(l.tail) == 0:
+			f(bytes.TrimSpace(part))
+		case err == nil:
+			f(bytes.TrimSpace(append(l.tail, part...)))
+			l.tail = l.tail[:0]
+		case len(l.tail)+len(part) <= longest:
+			l.tail = append(l.tail, part...)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("access log: %w", err)
+		}
+	}
+}
+
+// rotated returns the file that now has the log's name, if that is another one.
+func (l *logFile) rotated() (*os.File, error) {
+	old, err := l.file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	now, err := os.Stat(l.path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && os.SameFile(old, now) {
+		return nil, nil // renamed, and nginx has not opened a new one yet
+	}
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	next, err := os.Open(l.path)
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	return next, nil
+}
+
+func (l *logFile) close() { _ = l.file.Close() }

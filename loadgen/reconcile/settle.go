@@ -1,0 +1,137 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"balanceo/results/run"
+)
+
+// Causes to which differences are attributed.
+const (
+	Warmup   = "warmup"     // in the log as warm-up of this run, left out of nginx and servers
+	Others   = "foreign"    // in the log as sent by others, left out of servers
+	NoAnswer = "no_answer"  // reached nginx, and the client got no answer
+	Unserved = "unserved"   // answered by nginx itself: refused by all servers, none live, bad request
+	Retried  = "retried"    // answered by a server, and by another one too
+	InFlight = "in_flight"  // cut off before the answer, and completed by the server nevertheless
+	Unasked  = "not_asked"  // answered by servers that could not be asked for their count
+	Resent   = "sent_again" // sent twice as the first connection turned out to be closed
+)
+
+// client is what the load generator knows.
+type client struct {
+	responses int64
+	lost      int64 // sent, no answer
+	resent    int64 // sent again
+	warmup    int64 // hits of the warm-up; used where there is no log
+}
+
+// servers is what the servers counted since the beginning, by address.
+type servers struct {
+	counted map[string]int64
+	silent  []string // asked, and did not tell
+}
+
+// settlement is the outcome for the record.
+type settlement struct {
+	run.Reconciliation
+	reasons []string // sentences, one for each difference that nothing explains
+}
+
+func (s *settlement) attribute(cause string, n int64) {
+	if n != 0 {
+		s.Attributed[cause] += n
+	}
+}
+
+func (s *settlement) leave(n int64, format string, args ...any) {
+	if n < 0 {
+		n = -n
+	}
+	if n != 0 {
+		s.Unexplained += n
+		s.reasons = append(s.reasons, fmt.Sprintf(format, args...))
+	}
+}
+
+// settle sets the counts against each other. log and srv are nil where they could not be read.
+func settle(c client, log *logCount, srv *servers) settlement {
+	out := settlement{Reconciliation: run.Reconciliation{Client: c.responses, Attributed: map[string]int64{}}}
+	if log != nil {
+		out.nginx(c, log)
+	}
+	if srv != nil {
+		out.servers(c, log, srv)
+	}
+	if len(out.Attributed) == 0 {
+		out.Attributed = nil
+	}
+	return out
+}
+
+// nginx compares the client with the log: C + a = N.
+func (s *settlement) nginx(c client, log *logCount) {
+	n := log.run.lines
+	s.Nginx = &n
+	missing := n - c.responses // lines beyond the answers that the client saw
+	resent := min(max(missing-c.lost, 0), c.resent)
+	noAnswer := min(max(missing, 0), c.lost)
+	s.attribute(NoAnswer, noAnswer)
+	s.attribute(Resent, resent)
+	s.attribute(Warmup, log.warmup.lines)
+	s.attribute(Others, log.foreign.lines)
+	left := missing - noAnswer - resent
+	switch {
+	case left < 0:
+		s.leave(left, "%d answers that the client saw are not in nginx's access log.", -left)
+	case left > 0:
+		s.leave(left, "nginx's access log has %d requests of this run more than the client knows of.", left)
+	}
+}
+
+// servers compares the log, or without one the client, with the servers: N - u + r + f = S.
+func (s *settlement) servers(c client, log *logCount, srv *servers) {
+	var sum int64
+	for _, n := range srv.counted {
+		sum += n
+	}
+	if log == nil {
+		counted := sum - c.warmup
+		s.Servers = &counted
+		s.attribute(Warmup, c.warmup)
+		if len(srv.silent) == 0 {
+			late := min(max(counted-c.responses, 0), c.lost)
+			s.attribute(InFlight, late)
+			s.leave(counted-c.responses-late, "The servers counted %d requests, the client %d answers, and without nginx's access log the difference can't be attributed.",
+				counted, c.responses)
+		}
+		return
+	}
+	s.attribute(Unserved, log.run.unserved)
+	s.attribute(Retried, log.run.resolved-(log.run.lines-log.run.unserved))
+	var late int64
+	for _, addr := range slices.Sorted(maps.Keys(srv.counted)) {
+		more := srv.counted[addr] - log.answered(addr)
+		completed := min(max(more, 0), log.cutOff(addr))
+		late += completed
+		switch more -= completed; {
+		case more > 0:
+			s.leave(more, "%s counted %d requests that did not come through nginx, or are not in its access log.", addr, more)
+		case more < 0:
+			s.leave(more, "%s did not count %d requests that it answered by nginx's access log.", addr, -more)
+		}
+	}
+	s.attribute(InFlight, late)
+	var unasked int64
+	for _, addr := range srv.silent {
+		unasked += log.run.answered[addr]
+	}
+	s.attribute(Unasked, unasked)
+	counted := sum
+	for addr := range srv.counted {
+		counted -= log.warmup.answered[addr] + log.foreign.answered[addr]
+	}
+	s.Servers = &counted
+}

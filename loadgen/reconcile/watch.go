@@ -1,0 +1,228 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"balanceo/loadgen/distribution"
+	"balanceo/loadgen/tally"
+	"balanceo/results/run"
+	"balanceo/topology/layout"
+)
+
+// Config says what to watch.
+type Config struct {
+	Agent  string        // user agent of the run's requests
+	Warmup time.Duration // of the attack that is about to begin
+	Nginx  *layout.Nginx // nil: none was found
+	State  *layout.State // of the running layout; nil: not ours
+}
+
+// Watch is the look at nginx and the servers while an attack lasts. Finish ends it.
+type Watch struct {
+	cfg     Config
+	log     *logFile // nil: not readable
+	logErr  error
+	count   *logCount
+	scraper *scraper
+	addrs   []string // of the servers to ask
+	before  map[string]int64
+	began   time.Time
+	usage   *sampler
+}
+
+// Outcome is what was learnt.
+type Outcome struct {
+	Reconciliation run.Reconciliation
+	Servers        *run.Servers // nil: the processes are not known or can't be looked at
+	Foreign        map[string]distribution.Foreign
+	LogRead        bool
+	Warnings       []string // what throws doubt on the run
+	Notes          []string // what could not be read, and why
+}
+
+// Begin starts to watch. What can't be read is no error: it is missing from the Outcome, which says so.
+func Begin(ctx context.Context, cfg Config) *Watch {
+	w := &Watch{cfg: cfg, scraper: newScraper(), began: time.Now()}
+	switch {
+	case cfg.Nginx == nil:
+	case cfg.Nginx.AccessLog == "":
+		w.logErr = fmt.Errorf("%s names no access log in a JSON format", cfg.Nginx.File)
+	default:
+		w.log, w.logErr = openLog(cfg.Nginx.AccessLog)
+	}
+	w.count = newLogCount(cfg.Agent, w.began)
+	w.addrs = serverAddrs(cfg)
+	w.before = w.scraper.all(ctx, w.addrs)
+	w.usage = startSampler(cfg.State, cfg.Warmup)
+	return w
+}
+
+// serverAddrs are the servers that may be asked: those of the layout, and those of nginx on this machine.
+func serverAddrs(cfg Config) []string {
+	var out []string
+	if cfg.Nginx != nil {
+		for _, g := range cfg.Nginx.Groups {
+			for _, s := range g.Servers {
+				if local(s.Addr) {
+					out = append(out, s.Addr)
+				}
+			}
+		}
+	}
+	if cfg.State != nil {
+		for _, i := range cfg.State.Instances {
+			out = append(out, net.JoinHostPort("127.0.0.1", strconv.Itoa(i.Port)))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// How long Finish waits for the log and the servers to catch up. The log of nginx.conf is flushed once a
+// second; quiet is somewhat longer than that.
+const (
+	poll    = 20 * time.Millisecond
+	quiet   = 1300 * time.Millisecond
+	catchUp = 8 * time.Second
+)
+
+// Finish ends the watch after the attack, of which counts are the sums and resent tells how many requests
+// were sent a second time.
+func (w *Watch) Finish(ctx context.Context, counts tally.Counts, resent int64) Outcome {
+	ended := time.Now()
+	usage := w.usage.stop(counts.Requests)
+	if w.log != nil {
+		defer w.log.close()
+	}
+	out, sure := w.settle(ctx, counts, resent)
+	if w.log != nil && !sure {
+		// Lines of others may still lie in the buffer of a worker process that has none of the run's.
+		pause(ctx, quiet-time.Since(ended))
+		out, _ = w.settle(ctx, counts, resent)
+	}
+	out.Servers = usage
+	return out
+}
+
+// settle reads and compares; sure tells that waiting would not change the outcome.
+func (w *Watch) settle(ctx context.Context, counts tally.Counts, resent int64) (out Outcome, sure bool) {
+	log, note := w.readLog(ctx, counts)
+	if note != "" {
+		out.Notes = append(out.Notes, "nginx's lines are not counted: "+note+".")
+	}
+	srv := w.askServers(ctx, log)
+	if srv != nil && len(srv.silent) > 0 {
+		out.Notes = append(out.Notes, "These servers could not be asked what they counted: "+strings.Join(srv.silent, ", ")+".")
+	}
+	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup}
+	s := settle(c, log, srv)
+	out.Reconciliation = s.Reconciliation
+	if log != nil {
+		out.LogRead, out.Foreign = true, log.foreignByGroup()
+	}
+	if s.Unexplained > 0 {
+		out.Warnings = append(out.Warnings, "The counts of client, nginx and servers do not agree: "+strings.Join(s.reasons, " "))
+	}
+	return out, s.Unexplained == 0 && srv != nil
+}
+
+// readLog reads what the log has grown by; nil and why where it does not tell.
+func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, note string) {
+	if w.logErr != nil {
+		return nil, w.logErr.Error()
+	}
+	if w.log == nil {
+		return nil, ""
+	}
+	c = w.count
+	all := counts.Responses + counts.Lost + counts.Warmup
+	err := wait(ctx, func() (progress int64, done bool, err error) {
+		err = w.log.lines(c.add)
+		got := c.run.lines + c.warmup.lines
+		return got, got >= all, err
+	})
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case w.log.cut:
+		return nil, w.log.path + " was cut off while the run lasted"
+	case c.run.lines == 0 && c.alien > 0:
+		return nil, "the lines of " + w.log.path + " lack msec or user_agent"
+	case c.run.lines+c.warmup.lines == 0 && counts.Responses > 0:
+		return nil, w.log.path + " has none of this run, so the target's nginx writes another log"
+	}
+	return c, ""
+}
+
+// askServers asks for the counts again, until they are as high as the log lets expect; nil where no server
+// tells.
+func (w *Watch) askServers(ctx context.Context, log *logCount) *servers {
+	if len(w.before) == 0 {
+		return nil
+	}
+	var s *servers
+	_ = wait(ctx, func() (progress int64, done bool, err error) {
+		s = w.compare(w.scraper.all(ctx, w.addrs), log)
+		done = log != nil
+		for addr, n := range s.counted {
+			progress += n
+			done = done && n >= log.answered(addr)
+		}
+		return progress, done, nil
+	})
+	return s
+}
+
+// compare is what the servers have counted since the beginning. One that was not there all the time, or has
+// begun anew, is silent; it does not matter where it answered nothing.
+func (w *Watch) compare(after map[string]int64, log *logCount) *servers {
+	s := &servers{counted: map[string]int64{}}
+	for _, addr := range w.addrs {
+		first, known := w.before[addr]
+		last, still := after[addr]
+		switch {
+		case known && still && last >= first:
+			s.counted[addr] = last - first
+		case log == nil || log.answered(addr) > 0:
+			s.silent = append(s.silent, addr)
+		}
+	}
+	return s
+}
+
+// wait calls look until it is done or fails, its progress has stood still for as long as quiet, or time is up.
+func wait(ctx context.Context, look func() (progress int64, done bool, err error)) error {
+	limit := time.Now().Add(catchUp)
+	var most int64
+	changed := time.Now()
+	for delay := poll; ; delay = min(2*delay, 10*poll) {
+		progress, done, err := look()
+		if progress > most {
+			most, changed = progress, time.Now()
+		}
+		if err != nil || done || time.Since(changed) > quiet || time.Now().After(limit) {
+			return err
+		}
+		if !pause(ctx, delay) {
+			return nil
+		}
+	}
+}
+
+// pause waits for d; false if ctx is done before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
