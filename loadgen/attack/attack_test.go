@@ -2,6 +2,8 @@ package attack
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -126,3 +128,5 @@ func BenchmarkHit(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/time.Since(start).Seconds(), "hits/s")
 }
+
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -3,6 +3,7 @@ package attack
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -30,7 +31,10 @@ func ParseTarget(text string) (Target, error) {
 		return Target{}, errTarget
 	}
 	defaultPort, known := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	if !known || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if !known || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(u.Host, ":") {
+		return Target{}, errTarget
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && strings.ContainsAny(u.Hostname(), "[]:%") {
 		return Target{}, errTarget
 	}
 	port := u.Port()

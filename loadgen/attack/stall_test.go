@@ -1,0 +1,81 @@
+package attack
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"github.com/valyala/fasthttp"
+
+	"balanceo/loadgen/pace"
+)
+
+// staller answers at once but for one stall, which begins with its nth request.
+type staller struct {
+	nth   int64
+	stall time.Duration
+	seen  atomic.Int64
+	until atomic.Int64 // Unix nanoseconds
+}
+
+func (s *staller) handle(ctx *fasthttp.RequestCtx) {
+	if s.seen.Add(1) == s.nth {
+		s.until.Store(time.Now().Add(s.stall).UnixNano())
+	}
+	if wait := time.Until(time.Unix(0, s.until.Load())); wait > 0 {
+		time.Sleep(wait)
+	}
+	ctx.SetBodyString("ok")
+}
+
+// TestStall shows the reason for this package. The server stalls once; a hit that is due d before the stall
+// ends has to wait for d, whether or not a worker was free to send it. Of rate·duration hits the slowest
+// hundredth waited for longer than p99 = stall − duration/100.
+func TestStall(t *testing.T) {
+	const (
+		rate     = 400
+		duration = 4 * time.Second
+		stall    = 800 * time.Millisecond
+		workers  = 8
+		truth    = stall - duration/100
+	)
+	server := &staller{nth: rate, stall: stall}
+	addr := bare(t, server.handle)
+
+	var hits list
+	cfg := config(localTarget(t, addr), pace.NewSchedule(pace.Constant(rate), 0, duration), &hits)
+	cfg.Workers = workers
+	if _, err := Run(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	latencies := make([]time.Duration, len(hits))
+	for i, h := range hits {
+		latencies[i] = h.Done - h.Due
+	}
+	got := percentile99(latencies)
+	if len(hits) != 1600 || got < truth-truth/20 || got > truth+truth/20 {
+		t.Errorf("p99 of %d hits = %v, want %v ± 5%% of 1600", len(hits), got, truth)
+	}
+
+	server.seen.Store(0)
+	attacker := vegeta.NewAttacker(vegeta.Workers(workers), vegeta.MaxWorkers(workers))
+	latencies = latencies[:0]
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: "http://" + addr})
+	for r := range attacker.Attack(target, vegeta.Rate{Freq: rate, Per: time.Second}, duration, "") {
+		latencies = append(latencies, r.Latency)
+	}
+	plain := percentile99(latencies)
+	t.Logf("p99: true %v, loadgen %v, vegeta with the same %d workers %v", truth, got, workers, plain)
+	if plain > truth/4 {
+		t.Errorf("vegeta alone says p99 = %v: this test does not show what it is to show", plain)
+	}
+}
+
+func percentile99(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)*99/100]
+}
