@@ -21,7 +21,7 @@ const (
 // findMax searches for the highest rate that holds and returns the record of the run that confirmed it.
 func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (*run.Record, error) {
 	step := *p
-	step.quiet, step.duration, step.warmup = true, min(stepDuration, p.duration), min(stepWarmup, p.warmup)
+	step.step, step.quiet, step.duration, step.warmup = true, true, min(stepDuration, p.duration), min(stepWarmup, p.warmup)
 	probe := func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
 		plan := &step
 		if confirm {

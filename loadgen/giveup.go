@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,13 +14,22 @@ import (
 // errNobody ends an attack on a target that nobody serves: there is no use in failing for minutes.
 var errNobody = errors.New("nobody serves the target")
 
-// pulse tells whether anything reached the target. It is fed by all shards.
-type pulse struct{ hits, reached atomic.Int64 }
+// pulse tells whether anything reached the target, and what this process had used when the warm-up was over.
+// It is fed by all shards.
+type pulse struct {
+	warmup        time.Duration
+	hits, reached atomic.Int64
+	measuring     sync.Once
+	used          usage // before the first hit of the measured part was counted
+}
 
 func (p *pulse) Add(h *tally.Hit) {
 	p.hits.Add(1)
 	if attack.Reached(h.Err) {
 		p.reached.Add(1)
+	}
+	if h.Due >= p.warmup {
+		p.measuring.Do(func() { p.used = newUsage() })
 	}
 }
 
@@ -28,7 +38,7 @@ const patience = time.Second
 
 // giveUp returns a context that ends with errNobody if by then every request failed to reach the target.
 // The function returned must be called when the attack is over.
-func (p *pulse) giveUp(ctx context.Context, warmup time.Duration) (context.Context, func()) {
+func (p *pulse) giveUp(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -41,7 +51,7 @@ func (p *pulse) giveUp(ctx context.Context, warmup time.Duration) (context.Conte
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if p.hits.Load() > 0 && p.reached.Load() == 0 && time.Since(began) > warmup+patience {
+				if p.hits.Load() > 0 && p.reached.Load() == 0 && time.Since(began) > p.warmup+patience {
 					cancel(errNobody)
 					return
 				}

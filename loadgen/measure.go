@@ -42,7 +42,7 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 		return nil, err
 	}
 	workers := p.workersFor(rate)
-	var beat pulse
+	beat := pulse{warmup: p.warmup, used: newUsage()}
 	cores := coresFor(schedule.Rate())
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	tallies := make([]*tally.Tally, min(cores, workers))
@@ -58,9 +58,8 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 			requests[i].Header = append(requests[i].Header, attack.Header(h))
 		}
 	}
-	ctx, done := beat.giveUp(ctx, p.warmup)
+	ctx, done := beat.giveUp(ctx)
 	defer done()
-	used := newUsage()
 	outcome, err := attack.Run(ctx, attack.Config{
 		Target: p.target, Requests: requests, At: p.scenario.At, Schedule: schedule, Workers: workers,
 		Timeout: p.timeout, Insecure: p.insecure, UserAgent: agent(id), Sinks: sinks, Drain: 2 * time.Second,
@@ -82,7 +81,7 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 	if r.Duration > 0 {
 		r.ActualRate = float64(r.Requests) / r.Duration
 	}
-	r.Generator = used.since()
+	r.Generator = beat.used.since()
 	r.Generator.SendRatio = 1
 	if due := schedule.DueBy(p.warmup + outcome.Measured); due > 0 {
 		r.Generator.SendRatio = min(1, float64(r.Requests)/float64(due))

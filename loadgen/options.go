@@ -57,6 +57,7 @@ type plan struct {
 	acting           string             // scenario.Session, scenario.WebSocket or empty
 	workers          int                // 0: by the rate
 	search           *slo.SLO           // of -find-max; nil: one run
+	step             bool               // one of the runs of a search, whose record is not kept
 	asserts          []slo.Condition
 	nginxConf        string
 	timeout          time.Duration

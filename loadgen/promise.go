@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"balanceo/loadgen/distribution"
+	"balanceo/loadgen/reconcile"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
 )
@@ -95,29 +96,45 @@ func (p *promise) database() string {
 // watcher looks at the servers' side of a run.
 type watcher struct {
 	*promise
-	plan *plan
+	plan  *plan
+	watch *reconcile.Watch // nil: only what the client saw is to be explained
 }
 
 // watch begins to look at the servers' side, just before the attack.
-func (p *promise) watch(_ context.Context, plan *plan, _ string) (*watcher, error) {
-	return &watcher{p, plan}, nil
+func (p *promise) watch(ctx context.Context, plan *plan, agent string) *watcher {
+	w := &watcher{promise: p, plan: plan}
+	if !plan.step {
+		w.watch = reconcile.Begin(ctx, reconcile.Config{
+			Agent: agent, Warmup: plan.warmup, Nginx: p.nginx, State: p.state,
+		})
+	}
+	return w
 }
 
-// explain sets what was measured against what was promised.
-func (w *watcher) explain(_ context.Context, m *measurement) error {
+// explain sets what was measured against what was promised, and the client's counts against the servers'.
+func (w *watcher) explain(ctx context.Context, m *measurement) {
+	r := m.record
 	in := distribution.Input{
 		Nginx: w.nginx, Evidence: m.tally.Evidence(), Warmup: w.plan.warmup.Seconds(), URIs: w.plan.uris(),
 	}
 	if w.state != nil {
 		in.Instances = w.state.Instances
 	}
-	distribution.Explain(m.record.Groups, in)
-	for i := range m.record.Groups {
-		if g := &m.record.Groups[i]; w.nginx != nil {
-			g.Notes = append(g.Notes, "Expected shares are from "+w.from+".")
+	if w.watch != nil {
+		out := w.watch.Finish(ctx, m.tally.Counts(), m.outcome.Resent)
+		r.Reconciliation, r.Servers = out.Reconciliation, out.Servers
+		r.Warnings = append(r.Warnings, out.Warnings...)
+		if w.nginx != nil && len(r.Groups) > 0 {
+			r.Warnings = append(r.Warnings, out.Notes...)
+		}
+		in.Foreign, in.LogRead = out.Foreign, out.LogRead
+	}
+	distribution.Explain(r.Groups, in)
+	for i := range r.Groups {
+		if w.nginx != nil {
+			r.Groups[i].Notes = append(r.Groups[i].Notes, "Expected shares are from "+w.from+".")
 		}
 	}
-	return nil
 }
 
 // uris are the paths with their queries, by the index of the request.

@@ -47,10 +47,7 @@ func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
 
 // once measures at one rate and explains what was measured.
 func (p *plan) once(ctx context.Context, id string, rate float64, promise *promise, stderr *os.File) (*run.Record, error) {
-	w, err := promise.watch(ctx, p, agent(id))
-	if err != nil {
-		return nil, err
-	}
+	w := promise.watch(ctx, p, agent(id))
 	view := p.view(promise, stderr)
 	m, err := p.measure(ctx, id, rate, view)
 	view.Stop()
@@ -60,7 +57,8 @@ func (p *plan) once(ctx context.Context, id string, rate float64, promise *promi
 	// What was measured is explained even when the attack was interrupted.
 	ctx = context.WithoutCancel(ctx)
 	m.record.Layout, m.record.Env = promise.layoutName(), environment(ctx, promise.database())
-	return m.record, w.explain(ctx, m)
+	w.explain(ctx, m)
+	return m.record, nil
 }
 
 // view is the live view of one attack; nil with -quiet.
