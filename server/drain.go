@@ -31,6 +31,7 @@ const (
 func (s *server) drain(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	begin := time.Now()
 	if err := s.ln.Close(); err != nil {
 		slog.Warn("closing the listener", "error", err)
 	}
@@ -44,6 +45,7 @@ func (s *server) drain(ctx context.Context, limit time.Duration) error {
 	go func() { goodbye <- s.app.Close(ctx) }()
 	left := s.conns.end(ctx)
 	err := errors.Join(acceptErr, <-goodbye)
+	slog.Info("drained", "took", time.Since(begin).Round(time.Millisecond), "left", left)
 	if left > 0 {
 		err = errors.Join(err, fmt.Errorf("%d connections were busy for %v after the order to end", left, limit))
 	}

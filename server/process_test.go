@@ -89,10 +89,7 @@ func listen(t *testing.T) *net.TCPListener {
 
 func startOn(t *testing.T, ln *net.TCPListener, cmd *exec.Cmd) *proc {
 	t.Helper()
-	socket, err := ln.File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket := descriptor(t, ln)
 	defer socket.Close()
 	ready, theirs, err := os.Pipe()
 	if err != nil {
@@ -108,6 +105,22 @@ func startOn(t *testing.T, ln *net.TCPListener, cmd *exec.Cmd) *proc {
 		t.Fatalf("not ready: %q, %v; its log:\n%s", line, err, p.log)
 	}
 	return p
+}
+
+// descriptor duplicates the listener's socket. ln.File would do so too, but its result makes os/exec switch the
+// socket to blocking mode, in every process that has it.
+func descriptor(t *testing.T, ln *net.TCPListener) *os.File {
+	t.Helper()
+	conn, err := ln.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dup, dupErr := 0, error(nil)
+	if err := conn.Control(func(fd uintptr) { dup, dupErr = syscall.Dup(int(fd)) }); err != nil || dupErr != nil {
+		t.Fatal(err, dupErr)
+	}
+	syscall.CloseOnExec(dup)
+	return os.NewFile(uintptr(dup), "listener")
 }
 
 // run1 starts the command and sees to its end, and to the end of all that it has started.
