@@ -108,7 +108,14 @@ func (c *client) serve() {
 
 func (c *client) read() {
 	c.conn.SetReadLimit(messageMost)
-	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(pongWait)) }
+	alive := func(string) error {
+		select {
+		case <-c.closing: // the time to answer the close stays as it is
+			return nil
+		default:
+			return c.conn.SetReadDeadline(time.Now().Add(pongWait))
+		}
+	}
 	c.conn.SetPongHandler(alive)
 	if alive("") != nil {
 		return
@@ -211,7 +218,7 @@ func (c *client) write() {
 		}
 		if err != nil {
 			c.leave(goodbye{})
-			_ = c.conn.Close() // ends the reading
+			c.endReading(0)
 			return
 		}
 	}
@@ -245,12 +252,18 @@ func (c *client) put(message []byte) error {
 func (c *client) sayGoodbye() {
 	g := c.goodbye
 	if g.code == 0 {
-		_ = c.conn.Close()
+		c.endReading(0)
 		return
 	}
 	if g.message != nil {
 		_ = c.put(g.message)
 	}
 	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(g.code, g.reason), time.Now().Add(closeWait))
-	_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
+	c.endReading(closeWait)
+}
+
+// endReading ends serve, after wait at the latest. Closing the connection would not do so: fasthttp closes it
+// only when serve returns.
+func (c *client) endReading(wait time.Duration) {
+	_ = c.conn.SetReadDeadline(time.Now().Add(wait))
 }

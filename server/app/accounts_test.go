@@ -1,0 +1,265 @@
+package app
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"balanceo/server/store/storetest"
+)
+
+func TestFixedPagesNeedNoDatabase(t *testing.T) {
+	p := start(t, "", Config{Mode: "FORK", Port: 8080})
+	b := newBrowser(t)
+	for _, c := range []struct {
+		path, contains string
+		want           int
+	}{
+		{"/info", `"mode":"FORK","port":8080,"rss":`, 200},
+		{"/login", `action="/login"`, 200},
+		{"/signup", `action="/signup"`, 200},
+		{"/faillogin", "Credenciales incorrectas!", 200},
+		{"/failsignup", "registrado", 200},
+		{"/healthz", `"status":"ready"`, 200},
+		{"/nowhere", "Ruta /nowhere (Método GET) no implementada", 404},
+		{"/%3Cscript%3E", "Ruta /&lt;script&gt; (Método GET)", 404},
+		{"/api/randoms", "error", 503},
+		{"/static/app.css", ":root", 200},
+		{"/", "", 302},
+		{"/checkAuth", `{"auth":false}`, 200},
+	} {
+		got := b.get(p.url + c.path)
+		if got.status != c.want || !strings.Contains(got.body, c.contains) {
+			t.Errorf("GET %s: got %d %.300q, want %d with %q", c.path, got.status, got.body, c.want, c.contains)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
+			"Content-Security-Policy": contentPolicy,
+		} {
+			if got := got.header.Get(name); got != want {
+				t.Errorf("GET %s: header %s: got %q, want %q", c.path, name, got, want)
+			}
+		}
+	}
+	for _, path := range []string{"/faillogin", "/failsignup"} {
+		if body := b.get(p.url + path).body; !strings.Contains(body, `http-equiv="refresh"`) {
+			t.Errorf("GET %s does not go back by itself: %s", path, body)
+		}
+	}
+}
+
+func TestPagesHaveNoInlineCode(t *testing.T) {
+	p := start(t, "", Config{})
+	for name, body := range map[string]string{
+		"login": string(p.pages.login.body), "signup": string(p.pages.signup.body), "home": string(p.pages.home.parts[0]),
+		"home's rest": string(p.pages.home.parts[1]), "info": string(p.info.html[0]), "message": string(p.pages.failLogin.body),
+	} {
+		for _, bad := range []string{"<style", "style=", "onclick", "onload", "javascript:", "http://", "https://"} {
+			if i := strings.Index(strings.ReplaceAll(body, `placeholder="https://…"`, ""), bad); i >= 0 {
+				t.Errorf("page %s contains %q", name, bad)
+			}
+		}
+		for rest := body; ; {
+			_, after, ok := strings.Cut(rest, "<script")
+			if !ok {
+				break
+			}
+			if !strings.HasPrefix(after, ` src="/static/`) {
+				t.Errorf("page %s has an inline script: %.80s", name, after)
+			}
+			rest = after
+		}
+	}
+}
+
+func TestInfoAsPage(t *testing.T) {
+	p := start(t, "", Config{Args: []string{"-p", "<8080>"}})
+	for _, c := range []struct{ accept, want string }{
+		{"", contentJSON},
+		{"*/*", contentJSON},
+		{"application/json", contentJSON},
+		{"text/html", contentHTML},
+		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", contentHTML},
+		{"application/json, text/html;q=0.9", contentJSON},
+		{"text/*;q=0.5, application/json;q=0.4", contentHTML},
+		{"text/html;q=0", contentJSON},
+		{"text/html;q=nonsense, */*", contentJSON},
+	} {
+		req, err := http.NewRequest(http.MethodGet, p.url+"/info", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", c.accept)
+		got := newBrowser(t).do(req)
+		if kind := got.header.Get("Content-Type"); got.status != 200 || kind != c.want {
+			t.Errorf("GET /info, Accept %q: got %d %s, want 200 %s", c.accept, got.status, kind, c.want)
+		}
+		if c.want == contentHTML && !strings.Contains(got.body, "&lt;8080&gt;") {
+			t.Errorf("the page does not show the arguments escaped: %s", got.body)
+		}
+	}
+}
+
+func TestAccount(t *testing.T) {
+	db := storetest.Run(t)
+	one, other := start(t, db, Config{}), start(t, db, Config{})
+	b := newBrowser(t)
+	b.signup(one, "Ana@Example.com", "Ana <b>")
+
+	// Sixty requests, ten at a time, over both processes.
+	var wg sync.WaitGroup
+	for i := range 10 {
+		wg.Go(func() {
+			for j := range 6 {
+				p := one
+				if (i+j)%2 == 1 {
+					p = other
+				}
+				if got := b.get(p.url + "/"); got.status != 200 || !strings.Contains(got.body, "Ana &lt;b&gt;") {
+					t.Errorf("GET / signed in: got %d %.100q, want 200 with the name", got.status, got.body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := b.get(other.url + "/checkAuth"); got.body != `{"auth":true}` {
+		t.Errorf("GET /checkAuth signed in: got %s", got.body)
+	}
+
+	stolen := b.cookie(one)
+	if got := b.get(other.url + "/logout"); got.status != 200 || !strings.Contains(got.body, "Hasta luego, Ana &lt;b&gt;!") {
+		t.Errorf("GET /logout: got %d %s", got.status, got.body)
+	}
+	for _, p := range []*process{one, other} {
+		req, err := http.NewRequest(http.MethodGet, p.url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Cookie", stolen)
+		if got := newBrowser(t).do(req); got.status != 302 || got.location != "/login" {
+			t.Errorf("GET / with the old cookie: got %d to %q, want 302 to /login", got.status, got.location)
+		}
+	}
+
+	for _, c := range []struct {
+		what, path string
+		form       url.Values
+		headers    []string
+		status     int
+		location   string
+	}{
+		{"wrong password", "/login", signupForm("ana@example.com", "otra", ""), nil, 302, "/faillogin"},
+		{"nobody", "/login", signupForm("eva@example.com", "una clave", ""), nil, 302, "/faillogin"},
+		{"nothing", "/login", nil, nil, 302, "/faillogin"},
+		{"e-mail taken", "/signup", signupForm(" ANA@example.com", "otra", "Ana"), nil, 302, "/failsignup"},
+		{"no e-mail", "/signup", signupForm("ana", "clave", "Ana"), nil, 400, ""},
+		{"no name", "/signup", signupForm("eva@example.com", "clave", " "), nil, 400, ""},
+		{"no password", "/signup", signupForm("eva@example.com", "", "Eva"), nil, 400, ""},
+		{"long password", "/signup", signupForm("eva@example.com", strings.Repeat("x", 73), "Eva"), nil, 400, ""},
+		{"from another site", "/login", signupForm("ana@example.com", "una clave", ""), []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},
+		{"from another port", "/login", signupForm("ana@example.com", "una clave", ""), []string{"Sec-Fetch-Site", "same-site"}, 403, ""},
+		{"foreign origin", "/signup", signupForm("eva@example.com", "clave", "Eva"), []string{"Origin", "http://evil.example"}, 403, ""},
+		{"own origin", "/login", signupForm("ana@example.com", "una clave", ""), []string{"Origin", one.url}, 302, "/"},
+		{"own page", "/login", signupForm("ana@example.com", "una clave", ""), []string{"Sec-Fetch-Site", "same-origin"}, 302, "/"},
+		{"right", "/login", signupForm("ANA@example.com ", "una clave", ""), nil, 302, "/"},
+	} {
+		got := newBrowser(t).post(one.url+c.path, c.form, c.headers...)
+		if got.status != c.status || got.location != c.location {
+			t.Errorf("%s: POST %s %v: got %d to %q, want %d to %q", c.what, c.path, c.form, got.status, got.location, c.status, c.location)
+		}
+		if (got.header.Get("Set-Cookie") != "") != (c.location == "/") {
+			t.Errorf("%s: POST %s: Set-Cookie %q", c.what, c.path, got.header.Get("Set-Cookie"))
+		}
+	}
+	got := newBrowser(t).post(one.url+"/signup", signupForm(`"><script>`, "clave", "Eva"))
+	if strings.Contains(got.body, "<script>") || !strings.Contains(got.body, "Escribí un e-mail") {
+		t.Errorf("the form with its problems: %s", got.body)
+	}
+}
+
+func TestSessionIDIsNewAtSignIn(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	planted := strings.Repeat("a", 48)
+	got := b.post(p.url+"/signup", signupForm("ana@example.com", "clave", "Ana"), "Cookie", cookieName+"="+planted)
+	first := b.cookie(p)
+	if got.status != 302 || first == "" || strings.Contains(first, planted) {
+		t.Errorf("after sign-up with a planted id: %d, cookie %q", got.status, first)
+	}
+	for _, want := range []string{"HttpOnly", "SameSite=Lax"} {
+		if set := got.header.Get("Set-Cookie"); !strings.Contains(set, want) {
+			t.Errorf("Set-Cookie %q lacks %s", set, want)
+		}
+	}
+	b.post(p.url+"/login", signupForm("ana@example.com", "clave", ""))
+	if second := b.cookie(p); second == first {
+		t.Errorf("signing in again kept the id %q", first)
+	}
+	req, err := http.NewRequest(http.MethodGet, p.url+"/checkAuth", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", first)
+	if got := newBrowser(t).do(req); got.body != `{"auth":false}` {
+		t.Errorf("the id before signing in again is still good: %s", got.body)
+	}
+}
+
+func TestSecureCookieBehindTLS(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", "clave", "Ana"), "X-Forwarded-Proto", "https")
+	if set := got.header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(set), "secure") {
+		t.Errorf("behind a proxy with TLS: Set-Cookie %q is not Secure", set)
+	}
+}
+
+// An idle session ends, an active one does not, although most requests write nothing.
+func TestSessionExpires(t *testing.T) {
+	t.Parallel()
+	const life = 2 * time.Second
+	db := storetest.Run(t)
+	p, other := start(t, db, Config{SessionLife: life}), start(t, db, Config{SessionLife: life})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	for began := time.Now(); time.Since(began) < 2*life; time.Sleep(life / 8) {
+		if got := b.get(p.url + "/"); got.status != 200 {
+			t.Fatalf("an active session ended after %v: %d", time.Since(began), got.status)
+		}
+	}
+	time.Sleep(life + life/10)
+	for _, p := range []*process{p, other} {
+		if got := b.get(p.url + "/"); got.status != 302 {
+			t.Errorf("an idle session lives on: %d", got.status)
+		}
+	}
+}
+
+// A flood of sign-ins is bounded, and others are served meanwhile.
+func TestLoginFlood(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	const flood = 80
+	statuses := make(chan int, flood)
+	var wg sync.WaitGroup
+	for range flood {
+		wg.Go(func() {
+			statuses <- b.post(p.url+"/login", signupForm("eva@example.com", "clave", "")).status
+		})
+	}
+	first := <-statuses // the flood has arrived
+	if got := b.get(p.url + "/info"); got.status != 200 {
+		t.Errorf("GET /info during the flood: got %d", got.status)
+	}
+	wg.Wait()
+	close(statuses)
+	count := map[int]int{first: 1}
+	for s := range statuses {
+		count[s]++
+	}
+	if count[302] == 0 || count[503] == 0 || count[302]+count[503] != flood {
+		t.Errorf("of %d sign-ins at once: %v, want some 302 and some 503", flood, count)
+	}
+}

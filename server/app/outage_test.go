@@ -1,0 +1,121 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"balanceo/server/store"
+	"balanceo/server/store/storetest"
+)
+
+// A database that hangs, and one that is gone: what needs none answers as before, the rest says 503 within two
+// seconds, and all recovers by itself with nothing lost or doubled.
+func TestDatabaseOutage(t *testing.T) {
+	dir := t.TempDir()
+	db := storetest.Start(t, dir, "127.0.0.1:0")
+	draws := Config{Draw: echoDraw}
+	one, other := start(t, db.URL, draws), start(t, db.URL, draws)
+	b := newBrowser(t)
+	b.signup(one, "ana@example.com", "Ana")
+	var list []store.Product
+	writer, reader := mustDial(t, one, "Cookie", b.cookie(one)), mustDial(t, other)
+	writer.next("PRODLIST", &list)
+	reader.next("PRODLIST", &list)
+	add := func(title string) {
+		t.Helper()
+		writer.send(newProduct(title, 1, picture))
+		for _, s := range []*socket{writer, reader} {
+			var p store.Product
+			if s.next("PRODUCT", &p); p.Title != title {
+				t.Errorf("got the product %q, want %q", p.Title, title)
+			}
+		}
+	}
+	add("before")
+
+	for what, stop := range map[string]func() (again func()){
+		"hangs": func() func() {
+			if err := db.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				if err := db.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"killed": func() func() {
+			db.Kill()
+			return func() { db = storetest.Start(t, dir, db.Addr()) }
+		},
+	} {
+		again := stop()
+		for _, path := range []string{"/info", "/api/randoms", "/login", "/healthz"} {
+			if got := b.get(one.url + path); got.status != 200 {
+				t.Errorf("%s: GET %s: got %d, want 200", what, path, got.status)
+			}
+		}
+		for _, c := range []struct{ method, path string }{
+			{"GET", "/"}, {"GET", "/checkAuth"}, {"GET", "/logout"}, {"POST", "/login"}, {"POST", "/signup"}, {"GET", "/ws"},
+		} {
+			began := time.Now()
+			var got answer
+			if c.method == "GET" {
+				got = b.get(one.url + c.path)
+			} else {
+				got = b.post(one.url+c.path, signupForm("eva@example.com", "clave", "Eva"))
+			}
+			if took := time.Since(began); got.status != 503 || got.header.Get("Retry-After") == "" || took > 2*time.Second {
+				t.Errorf("%s: %s %s: got %d after %v, want 503 with Retry-After within 2 s", what, c.method, c.path, got.status, took)
+			}
+		}
+		writer.send(newProduct("lost", 1, picture))
+		var r refusal
+		if writer.next("ERROR", &r); r.Code != codeUnavailable {
+			t.Errorf("%s: NEWPROD: got %+v, want code %q", what, r, codeUnavailable)
+		}
+		again()
+		deadline := time.Now().Add(limit)
+		for {
+			got := b.get(one.url + "/")
+			if got.status == 200 && strings.Contains(got.body, "Ana") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: GET / after the database is back: got %d", what, got.status)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		add("after it " + what)
+	}
+	got := newBrowser(t).post(other.url+"/login", signupForm("ana@example.com", "una clave", ""))
+	if got.status != http.StatusFound || got.location != "/" {
+		t.Errorf("signing in afterwards: got %d to %q, want 302 to /", got.status, got.location)
+	}
+}
+
+// An application that starts before its database serves what needs none, and the rest once it is there.
+func TestDatabaseComesLater(t *testing.T) {
+	dir := t.TempDir()
+	db := storetest.Start(t, dir, "127.0.0.1:0")
+	db.Kill()
+	p := start(t, db.URL, Config{})
+	b := newBrowser(t)
+	if got := b.get(p.url + "/info"); got.status != 200 {
+		t.Errorf("GET /info: got %d, want 200", got.status)
+	}
+	s := mustDial(t, p)
+	db = storetest.Start(t, dir, db.Addr())
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	b.signup(p, "ana@example.com", "Ana")
+	for deadline := time.Now().Add(limit); !strings.Contains(b.get(p.url+"/healthz").body, `"available"`); {
+		if time.Now().After(deadline) {
+			t.Fatal("/healthz does not say that the database is available")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,294 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+
+	"balanceo/server/store"
+	"balanceo/server/store/storetest"
+)
+
+const picture = "https://example.com/a.png"
+
+func TestProductReachesEveryProcess(t *testing.T) {
+	db := storetest.Run(t)
+	one, other := start(t, db, Config{}), start(t, db, Config{})
+	b := newBrowser(t)
+	b.signup(one, "ana@example.com", "Ana")
+	var list []store.Product
+	writer := mustDial(t, one, "Cookie", b.cookie(one), "Origin", one.url)
+	writer.next("PRODLIST", &list)
+	reader := mustDial(t, other, "Cookie", b.cookie(one))
+	reader.next("PRODLIST", &list)
+	if list == nil || len(list) != 0 {
+		t.Errorf("PRODLIST of an empty shop: %v, want an empty list", list)
+	}
+	for i := range 20 {
+		title := fmt.Sprintf("<script>alert(%d)</script>", i)
+		writer.send(newProduct(title, float64(i)/4, picture))
+		for _, s := range []*socket{writer, reader} {
+			var p store.Product
+			s.next("PRODUCT", &p)
+			if p.Title != title || p.Price != float64(i)/4 || p.Thumbnail != picture || time.Since(p.TimeStamp) > time.Minute {
+				t.Errorf("PRODUCT: got %+v, want title %q", p, title)
+			}
+		}
+	}
+	late := mustDial(t, other, "Cookie", b.cookie(one))
+	late.next("PRODLIST", &list)
+	if len(list) != 20 || list[0].Title != "<script>alert(19)</script>" {
+		t.Errorf("PRODLIST afterwards: %d products, first %+v; want 20, the newest first", len(list), list[0])
+	}
+}
+
+func TestListIsBounded(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	for i := range listMost + 5 {
+		now := time.Now().Add(time.Duration(i) * time.Millisecond).UTC()
+		given, err := decodeProduct([]byte(newProduct(fmt.Sprint(i), 1, picture)), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.store.AddProduct(t.Context(), given); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var list []store.Product
+	mustDial(t, p).next("PRODLIST", &list)
+	if len(list) != listMost || list[0].Title != fmt.Sprint(listMost+4) {
+		t.Errorf("PRODLIST: %d products, first %q; want %d, first %d", len(list), list[0].Title, listMost, listMost+4)
+	}
+}
+
+func TestRefusedProducts(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	s := mustDial(t, p, "Cookie", b.cookie(p))
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	data := func(d string) string { return `{"event":"NEWPROD","data":` + d + `}` }
+	for _, c := range []struct{ what, message, code, field string }{
+		{"nonsense", "nonsense", codeMessage, ""},
+		{"nothing", "", codeMessage, ""},
+		{"unknown event", `{"event":"DELETE"}`, codeMessage, ""},
+		{"two values", newProduct("x", 1, picture) + "{}", codeMessage, ""},
+		{"no data", `{"event":"NEWPROD"}`, codeInvalid, ""},
+		{"no title", newProduct("  ", 1, picture), codeInvalid, "title"},
+		{"long title", newProduct(strings.Repeat("ñ", 201), 1, picture), codeInvalid, "title"},
+		{"title with a control character", newProduct("a\x00b", 1, picture), codeInvalid, "title"},
+		{"title that is a number", data(`{"title":5,"price":1,"thumbnail":"` + picture + `"}`), codeInvalid, "title"},
+		{"negative price", newProduct("x", -0.01, picture), codeInvalid, "price"},
+		{"no price", data(`{"title":"x","thumbnail":"` + picture + `"}`), codeInvalid, "price"},
+		{"infinite price", data(`{"title":"x","price":1e999,"thumbnail":"` + picture + `"}`), codeInvalid, "price"},
+		{"price that is text", data(`{"title":"x","price":"1","thumbnail":"` + picture + `"}`), codeInvalid, "price"},
+		{"no thumbnail", newProduct("x", 1, ""), codeInvalid, "thumbnail"},
+		{"script as thumbnail", newProduct("x", 1, "javascript:alert(1)"), codeInvalid, "thumbnail"},
+		{"script as thumbnail, disguised", newProduct("x", 1, "java\nscript:alert(1)//http://x"), codeInvalid, "thumbnail"},
+		{"data as thumbnail", newProduct("x", 1, "data:image/png;base64,AAAA"), codeInvalid, "thumbnail"},
+		{"thumbnail without host", newProduct("x", 1, "http:///a.png"), codeInvalid, "thumbnail"},
+		{"bad id", data(`{"id":"zz","title":"x","price":1,"thumbnail":"` + picture + `"}`), codeInvalid, "id"},
+	} {
+		s.send(c.message)
+		var got refusal
+		s.next("ERROR", &got)
+		if got.Code != c.code || got.Field != c.field || got.Message == "" {
+			t.Errorf("%s: got %+v, want code %q, field %q", c.what, got, c.code, c.field)
+		}
+	}
+	for _, good := range []string{newProduct(strings.Repeat("ñ", 200), 0, "HTTP://x"), newProduct("x", 1e300, picture)} {
+		s.send(good)
+		var got store.Product
+		s.next("PRODUCT", &got)
+	}
+	s.send(newProduct("x", 1, picture+strings.Repeat("x", messageMost)))
+	if got := s.closed(); got != websocket.CloseMessageTooBig {
+		t.Errorf("a message that is too long: closed with %d, want %d", got, websocket.CloseMessageTooBig)
+	}
+}
+
+func TestSameProductSentTwiceIsSavedOnce(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	s := mustDial(t, p, "Cookie", b.cookie(p))
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	same := `{"event":"NEWPROD","data":{"id":"0123456789abcdef01234567","title":"x","price":1,"thumbnail":"` + picture + `"}}`
+	s.send(same)
+	s.send(same)
+	s.send(newProduct("y", 1, picture))
+	var got store.Product
+	s.next("PRODUCT", &got)
+	if got.ID.Hex() != "0123456789abcdef01234567" {
+		t.Errorf("the product has the id %v", got.ID)
+	}
+	if s.next("PRODUCT", &got); got.Title != "y" {
+		t.Errorf("the product that was sent twice came twice")
+	}
+}
+
+func TestWriteNeedsLivingSession(t *testing.T) {
+	db := storetest.Run(t)
+	one, other := start(t, db, Config{}), start(t, db, Config{})
+	var list []store.Product
+	var got refusal
+
+	for what, cookie := range map[string]string{"no cookie": "", "a cookie of nobody": cookieName + "=abc"} {
+		s := mustDial(t, one, "Cookie", cookie)
+		s.next("PRODLIST", &list)
+		s.send(newProduct("x", 1, picture))
+		if s.next("ERROR", &got); got.Code != codeSession {
+			t.Errorf("%s: got %+v, want code %q", what, got, codeSession)
+		}
+	}
+
+	b := newBrowser(t)
+	b.signup(one, "ana@example.com", "Ana")
+	s := mustDial(t, one, "Cookie", b.cookie(one))
+	s.next("PRODLIST", &list)
+	if got := b.get(other.url + "/logout"); got.status != 200 {
+		t.Fatalf("GET /logout: got %d", got.status)
+	}
+	// The page is told, although nothing was sent through it and another process ended the session.
+	if s.next("ERROR", &got); got.Code != codeSession {
+		t.Errorf("after signing out elsewhere: got %+v, want code %q", got, codeSession)
+	}
+	if code := s.closed(); code != closeSession {
+		t.Errorf("after signing out elsewhere: closed with %d, want %d", code, closeSession)
+	}
+	if products, err := one.store.Newest(t.Context(), 10); err != nil || len(products) != 0 {
+		t.Errorf("products were saved: %v, %v", products, err)
+	}
+}
+
+func TestPageIsToldThatSessionExpired(t *testing.T) {
+	t.Parallel()
+	p := start(t, storetest.Run(t), Config{SessionLife: time.Second})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	s := mustDial(t, p, "Cookie", b.cookie(p))
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	var got refusal
+	if s.next("ERROR", &got); got.Code != codeSession {
+		t.Errorf("got %+v, want code %q", got, codeSession)
+	}
+	if code := s.closed(); code != closeSession {
+		t.Errorf("closed with %d, want %d", code, closeSession)
+	}
+}
+
+func TestForeignOriginIsRefused(t *testing.T) {
+	p := start(t, "", Config{})
+	for _, c := range []struct {
+		origin string
+		want   int
+	}{
+		{p.url, 101},
+		{"", 101},
+		{"http://evil.example", 403},
+		{"null", 403},
+		{"http://127.0.0.1:1", 403},
+		{p.url + ".evil.example", 403},
+	} {
+		_, resp, err := dial(t, p, "Origin", c.origin)
+		if resp == nil || resp.StatusCode != c.want {
+			t.Errorf("websocket from %q: got %v, %v; want %d", c.origin, resp, err, c.want)
+		}
+	}
+	if got := newBrowser(t).get(p.url + "/ws"); got.status != http.StatusBadRequest {
+		t.Errorf("GET /ws that is no websocket: got %d, want 400", got.status)
+	}
+}
+
+func TestCloseSaysServiceRestart(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	s := mustDial(t, p)
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := p.Close(ctx); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	if got := s.closed(); got != websocket.CloseServiceRestart {
+		t.Errorf("closed with %d, want %d", got, websocket.CloseServiceRestart)
+	}
+	if got := newBrowser(t).get(p.url + "/healthz"); got.status != 503 {
+		t.Errorf("GET /healthz while closing: got %d, want 503", got.status)
+	}
+	if code := mustDial(t, p).closed(); code != websocket.CloseServiceRestart {
+		t.Errorf("a websocket that comes after: closed with %d, want %d", code, websocket.CloseServiceRestart)
+	}
+}
+
+// One that does not read is dropped; nobody waits for it.
+func TestSlowReaderIsDropped(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	// Nobody reads from this one.
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	reader := mustDial(t, p)
+	var list []store.Product
+	reader.next("PRODLIST", &list)
+	if got := p.hub.size(); got != 2 {
+		t.Fatalf("the hub has %d clients, want 2", got)
+	}
+	big := json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
+	deadline := time.Now().Add(limit)
+	sent := 0
+	for ; p.hub.size() > 1 && time.Now().Before(deadline); sent++ {
+		p.hub.mu.Lock()
+		p.hub.broadcast(encode("BIG", big))
+		p.hub.mu.Unlock()
+		var text string
+		reader.next("BIG", &text)
+	}
+	if got := p.hub.size(); got != 1 {
+		t.Errorf("after %d MB the hub still has %d clients, want 1", sent, got)
+	}
+}
+
+// Without clients nothing is asked of the database; the list is right for who comes after.
+func TestHubRests(t *testing.T) {
+	db := storetest.Run(t)
+	p := start(t, db, Config{})
+	var list []store.Product
+	s := mustDial(t, p)
+	s.next("PRODLIST", &list)
+	_ = s.conn.Close()
+	for deadline := time.Now().Add(limit); p.hub.size() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	p.hub.rest()
+	p.hub.mu.Lock()
+	resting := p.hub.current == nil
+	p.hub.mu.Unlock()
+	if !resting {
+		t.Error("without clients the hub still follows")
+	}
+	given, err := decodeProduct([]byte(newProduct("meanwhile", 1, picture)), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.store.AddProduct(t.Context(), given); err != nil {
+		t.Fatal(err)
+	}
+	mustDial(t, p).next("PRODLIST", &list)
+	if len(list) != 1 || list[0].Title != "meanwhile" {
+		t.Errorf("PRODLIST after a rest: %+v", list)
+	}
+}
