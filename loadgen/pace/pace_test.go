@@ -44,8 +44,12 @@ func TestDue(t *testing.T) {
 // TestDueIsTheIntegral checks each pace against its own rate, integrated numerically.
 func TestDueIsTheIntegral(t *testing.T) {
 	for _, p := range []Pace{
-		Constant(100), Ramp{10, 300, 5 * time.Second}, Ramp{300, 10, 5 * time.Second},
-		Step{[]float64{50, 0, 200}, time.Second}, Sine{100, 99, 2 * time.Second}, Sine{100, 0, time.Second},
+		Constant(100),
+		Ramp{10, 300, 5 * time.Second},
+		Ramp{300, 10, 5 * time.Second},
+		Step{[]float64{50, 0, 200}, time.Second},
+		Sine{100, 99, 2 * time.Second},
+		Sine{100, 0, time.Second},
 	} {
 		const dt = 50 * time.Microsecond
 		var hits float64
@@ -67,8 +71,12 @@ func TestDueIsTheIntegral(t *testing.T) {
 
 func TestDueNeverFalls(t *testing.T) {
 	for _, p := range []Pace{
-		Constant(1e6), Constant(0.001), Ramp{0, 1000, 3 * time.Second}, Ramp{1000, 0, 3 * time.Second},
-		Step{[]float64{0, 7, 0, 9}, 700 * ms}, Sine{100, 99.99, 900 * ms}, Poisson{1000, 7},
+		Constant(1e6), Constant(0.001),
+		Ramp{0, 1000, 3 * time.Second},
+		Ramp{1000, 0, 3 * time.Second},
+		Step{[]float64{0, 7, 0, 9}, 700 * ms},
+		Sine{100, 99.99, 900 * ms},
+		Poisson{1000, 7},
 	} {
 		last := time.Duration(-1)
 		for n := range uint64(5000) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"balanceo/results/run"
@@ -28,6 +29,9 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 	for err == nil && low > 0 && high > low*Precision {
 		var held bool
 		middle := low + (high-low)/2
+		if whole := math.Round(middle); whole > low && whole < high {
+			middle = whole
+		}
 		if held, err = f.try(ctx, middle, false); held {
 			low = middle
 		} else {
