@@ -71,6 +71,11 @@ func (c *command) parser() *flags.Parser {
 	add("compare", "tell whether runs differ",
 		"Compare the sets of runs that --by makes, or the runs named before --vs with those after it. "+
 			"A run is one sample. ~ stands where a difference is not significant.", &compareCommand{c: c})
+	add("report", "draw runs on a page", "Write one self-contained HTML file, or Markdown.", &reportCommand{c: c})
+	add("export", "hand runs to other tools", "Write runs as CSV, HdrHistogram's percentiles, Prometheus text or Go benchmark format.", &exportCommand{c: c})
+	add("campaign", "run and compare all layouts",
+		"Measure several layouts in interleaved runs, find the capacity of each, compare them and draw the page. "+
+			"Interrupted, it goes on where it stopped when called again.", &campaignCommand{c: c})
 	return parser
 }
 

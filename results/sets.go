@@ -110,8 +110,12 @@ func (ch *choice) named(c *command, runs []*run.Record) ([]compare.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(base) == 0 || len(other) == 0 {
-		return []compare.Set{{Name: "runs", Runs: append(base, other...)}}, nil
+	if runs := append(base, other...); len(base) == 0 || len(other) == 0 {
+		name := "runs"
+		if len(runs) == 1 && runs[0].Layout != "" {
+			name = runs[0].Layout
+		}
+		return []compare.Set{{Name: name, Runs: runs}}, nil
 	}
 	nameBase, nameOther := names(base, other)
 	return []compare.Set{{Name: nameBase, Runs: base}, {Name: nameOther, Runs: other}}, nil

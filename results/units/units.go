@@ -101,3 +101,30 @@ func digits(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
+
+// Plain is a bare number.
+const Plain Unit = ""
+
+// Short writes v for an axis, without digits that say nothing: "1 ms", "50 µs", "20 %".
+func Short(v float64, u Unit) string {
+	compact := func(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+	switch {
+	case u == Plain || v == 0 && u != Ratio:
+		return compact(v)
+	case u == Ratio:
+		return compact(v*100) + " %"
+	case u == PerSecond && math.Abs(v) >= 1e6:
+		return compact(v/1e6) + " M"
+	case u == PerSecond && math.Abs(v) >= 1e3:
+		return compact(v/1e3) + " k"
+	case u == PerSecond:
+		return compact(v)
+	case u == Seconds && math.Abs(v) < 1e-3*(1-1e-9):
+		return compact(v*1e6) + " µs"
+	case u == Seconds && math.Abs(v) < 1-1e-9:
+		return compact(v*1e3) + " ms"
+	case u == Seconds:
+		return compact(v) + " s"
+	}
+	return Format(v, u)
+}

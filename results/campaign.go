@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"balanceo/results/campaign"
+	"balanceo/results/compare"
+	"balanceo/results/run"
+	"balanceo/results/units"
+	"balanceo/topology/cli"
+)
+
+type campaignCommand struct {
+	Layouts  []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, separated by commas; the others are held against the first"`
+	Rounds   int           `long:"rounds" value-name:"N" default:"6" description:"runs of each layout; under 6 hardly anything can be significant"`
+	Rate     float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
+	Duration time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
+	Warmup   time.Duration `long:"warmup" value-name:"TIME" default:"2s" description:"sent before and not counted"`
+	Scenario string        `long:"scenario" value-name:"NAME" default:"mix" description:"as of loadgen"`
+	SLO      string        `long:"slo" value-name:"SLO" default:"p99<20ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
+	NoSearch bool          `long:"no-search" description:"don't look for the capacity; needs --rate"`
+	HTTPPort int           `long:"http-port" value-name:"N" description:"nginx's port (default: 80, or a free one)"`
+	BasePort int           `long:"base-port" value-name:"N" description:"first port of the instances (default: 8080, or free ones)"`
+	Fresh    bool          `long:"fresh" description:"begin anew where an interrupted campaign could go on"`
+	Bin      string        `long:"bin" value-name:"DIR" description:"where topology and loadgen lie (default: beside this command)"`
+	Out      string        `short:"o" long:"out" value-name:"FILE" default:"results/compare.html" description:"the HTML report"`
+
+	c *command
+}
+
+func (cc *campaignCommand) settings() (campaign.Settings, error) {
+	s := campaign.Settings{
+		Rounds: cc.Rounds, Rate: cc.Rate, Duration: cc.Duration, Warmup: cc.Warmup, Scenario: cc.Scenario, SLO: cc.SLO,
+	}
+	for _, names := range cc.Layouts {
+		for name := range strings.SplitSeq(names, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				s.Layouts = append(s.Layouts, name)
+			}
+		}
+	}
+	if cc.NoSearch {
+		s.SLO = ""
+	}
+	switch {
+	case len(s.Layouts) < 2:
+		return s, cli.Usagef("--layouts %q: accepted are two or more, separated by commas", cc.Layouts)
+	case s.Rounds < 1:
+		return s, cli.Usagef("--rounds %d: accepted are numbers from 1 on", s.Rounds)
+	case s.Rate < 0:
+		return s, cli.Usagef("--rate %g: accepted are positive numbers", s.Rate)
+	case s.Duration < time.Second:
+		return s, cli.Usagef("--duration %v: accepted are lengths of time from 1s on", s.Duration)
+	case cc.NoSearch && s.Rate == 0:
+		return s, cli.Usagef("--no-search: needs --rate, for no capacity gives one")
+	}
+	return s, nil
+}
+
+// Execute is called by go-flags.
+func (cc *campaignCommand) Execute(args []string) error {
+	if len(args) > 0 {
+		return cli.Usagef("campaign %q: no arguments are accepted", args[0])
+	}
+	s, err := cc.settings()
+	if err != nil {
+		return err
+	}
+	commands, err := cc.commands(s)
+	if err != nil {
+		return err
+	}
+	progress := newProgress(cc.c.stderr)
+	plan, err := cc.plan(s, progress)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err = campaign.Run(ctx, plan, cc.c.Dir, commands, progress)
+	progress.stop()
+	if errors.Is(err, context.Canceled) {
+		return cli.Hint(fmt.Errorf("interrupted after %d of %d steps", plan.Done(), len(plan.Steps)), "the same call goes on from there")
+	}
+	if err != nil {
+		return cli.Hint(err, "what is done is kept: the same call goes on after %d of %d steps", plan.Done(), len(plan.Steps))
+	}
+	return cc.conclude(plan)
+}
+
+// commands finds the sibling commands.
+func (cc *campaignCommand) commands(s campaign.Settings) (*campaign.Commands, error) {
+	bin := cc.Bin
+	if bin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find the commands beside this one: %w", err)
+		}
+		bin = filepath.Dir(self)
+	}
+	c := &campaign.Commands{Topology: filepath.Join(bin, "topology"), Loadgen: filepath.Join(bin, "loadgen"), Dir: cc.c.Dir, Settings: s}
+	for _, path := range []string{c.Topology, c.Loadgen} {
+		if _, err := exec.LookPath(path); err != nil {
+			return nil, cli.Hint(fmt.Errorf("command %q: %w", path, err), "\"make build\" makes it, or name its folder with --bin")
+		}
+	}
+	if cc.HTTPPort != 0 {
+		c.Flags = append(c.Flags, "--http-port", strconv.Itoa(cc.HTTPPort))
+	}
+	if cc.BasePort != 0 {
+		c.Flags = append(c.Flags, "--base-port", strconv.Itoa(cc.BasePort))
+	}
+	c.Flags = append(c.Flags, "--free-ports")
+	return c, nil
+}
+
+// plan goes on with an interrupted campaign or makes a new one.
+func (cc *campaignCommand) plan(s campaign.Settings, progress *progress) (*campaign.Plan, error) {
+	if !cc.Fresh {
+		p, err := campaign.Load(cc.c.Dir, s, time.Now())
+		if err != nil {
+			return nil, cli.Hint(err, "--fresh begins anew")
+		}
+		if p != nil {
+			progress.Note(fmt.Sprintf("%s goes on after %d of %d steps; %s left", p.Label, p.Done(), len(p.Steps), roughly(p.Left())))
+			return p, nil
+		}
+	}
+	p := campaign.NewPlan(s, time.Now())
+	progress.Note(fmt.Sprintf("%s: %s; %d steps, %s", p.Label, strings.Join(s.Layouts, ", "), len(p.Steps), roughly(p.Left())))
+	return p, nil
+}
+
+// conclude compares, prints the tables and draws the page.
+func (cc *campaignCommand) conclude(p *campaign.Plan) error {
+	runs, err := p.Records(cc.c.Dir)
+	if err != nil {
+		return err
+	}
+	sets, _, err := compare.By(runs, "layout")
+	if err != nil {
+		return err
+	}
+	ch := choice{Base: p.Settings.Layouts[0]}
+	if sets, err = ch.baseFirst(sets); err != nil {
+		return err
+	}
+	tables, err := ch.tables(sets, "layout")
+	if err != nil {
+		return err
+	}
+	if err := writeTables(cc.c.stdout, tables); err != nil {
+		return err
+	}
+	if err := writePage(cc.c.stdout, "html", cc.Out, sets, tables); err != nil {
+		return err
+	}
+	fmt.Fprintf(cc.c.stdout, "\nreport: %s\nagain:  results compare --dir %s --by layout --label %s\n", cc.Out, cc.c.Dir, p.Label)
+	return nil
+}
+
+func roughly(d time.Duration) string {
+	if d < 90*time.Second {
+		return fmt.Sprintf("about %.0f s", d.Seconds())
+	}
+	return fmt.Sprintf("about %.0f min", d.Minutes())
+}
+
+// progress tells on w how a campaign goes: a line a step and, on a terminal, one that counts the seconds.
+type progress struct {
+	w    io.Writer
+	live bool
+
+	mu      sync.Mutex // guards what goes to w while the seconds are counted
+	stopped chan struct{}
+	done    chan struct{}
+}
+
+func newProgress(w io.Writer) *progress {
+	f, ok := w.(*os.File)
+	return &progress{w: w, live: ok && cli.IsTerminal(f)}
+}
+
+const clearLine = "\r\x1b[K"
+
+// Note implements campaign.Progress.
+func (p *progress) Note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live {
+		fmt.Fprint(p.w, clearLine)
+	}
+	fmt.Fprintln(p.w, text)
+}
+
+// Begin implements campaign.Progress.
+func (p *progress) Begin(plan *campaign.Plan, step campaign.Step) {
+	if !p.live {
+		return
+	}
+	line, left, started := heading(plan, step, plan.Done()+1), plan.Left(), time.Now()
+	p.stopped, p.done = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(p.done)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			spent := time.Since(started)
+			p.mu.Lock()
+			fmt.Fprintf(p.w, "%s%s  %.0f s; %s left", clearLine, line, spent.Seconds(), roughly(max(0, left-spent)))
+			p.mu.Unlock()
+			select {
+			case <-tick.C:
+			case <-p.stopped:
+				return
+			}
+		}
+	}()
+}
+
+// stop ends the line that counts the seconds.
+func (p *progress) stop() {
+	if p.stopped == nil {
+		return
+	}
+	close(p.stopped)
+	<-p.done
+	p.stopped = nil
+	fmt.Fprint(p.w, clearLine)
+}
+
+// End implements campaign.Progress.
+func (p *progress) End(plan *campaign.Plan, step campaign.Step, r *run.Record) {
+	p.stop()
+	outcome := fmt.Sprintf("%s  p50 %s  p99 %s", units.Format(r.ActualRate, units.PerSecond),
+		units.Format(r.Latency.P50, units.Seconds), units.Format(r.Latency.P99, units.Seconds))
+	if r.Search != nil {
+		outcome = "capacity " + units.Format(r.Search.MaxRate, units.PerSecond)
+	}
+	fmt.Fprintf(p.w, "%s  %-38s  %3.0f s; %s left\n", heading(plan, step, plan.Done()), outcome, step.Took.Seconds(), roughly(plan.Left()))
+}
+
+func heading(plan *campaign.Plan, step campaign.Step, number int) string {
+	what := fmt.Sprintf("%s, run %d of %d", step.Layout, step.Round, plan.Settings.Rounds)
+	if step.Kind == campaign.Search {
+		what = step.Layout + ", capacity"
+	}
+	return fmt.Sprintf("[%*d/%d] %-24s", len(strconv.Itoa(len(plan.Steps))), number, len(plan.Steps), what)
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"balanceo/results/export"
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+type exportCommand struct {
+	Format string `long:"format" value-name:"FORMAT" required:"yes" description:"csv, hgrm (HdrHistogram's percentiles), prom (Prometheus text) or benchfmt (for benchstat)"`
+	Out    string `short:"o" long:"out" value-name:"FILE" description:"write there instead of standard output"`
+	Filter filter `group:"Filter"`
+	Args   struct {
+		Runs []string `positional-arg-name:"RUN" description:"which runs (default: all that pass the filter; hgrm: latest)"`
+	} `positional-args:"yes"`
+
+	c *command
+}
+
+// Execute is called by go-flags.
+func (e *exportCommand) Execute([]string) error {
+	format, ok := export.Formats()[e.Format]
+	if !ok {
+		return cli.Usagef("--format %q: accepted are %s", e.Format, strings.Join(slices.Sorted(maps.Keys(export.Formats())), ", "))
+	}
+	runs, _, err := e.c.load()
+	if err != nil {
+		return err
+	}
+	if runs, err = e.Filter.apply(runs, time.Now()); err != nil {
+		return err
+	}
+	refs := e.Args.Runs
+	if len(refs) == 0 && e.Format == "hgrm" && e.Filter.describe() == "" {
+		refs = []string{run.Latest}
+	}
+	if len(refs) > 0 || len(runs) == 0 {
+		if len(refs) == 0 {
+			refs = []string{run.Latest} // says that there is none
+		}
+		if runs, err = e.c.pick(runs, refs); err != nil {
+			return err
+		}
+	}
+	var b bytes.Buffer
+	if err := format(&b, runs); err != nil {
+		err = fmt.Errorf("export %s: %w", e.Format, err)
+		if errors.Is(err, run.ErrNoHistogram) {
+			return cli.Hint(err, "records of older versions keep single quantiles only: --format csv has them")
+		}
+		return err
+	}
+	return writeOut(e.c.stdout, e.Out, b.Bytes())
+}
+
+// writeOut writes a file whole, or to stdout where no file is named.
+func writeOut(stdout io.Writer, path string, data []byte) error {
+	if path == "" || path == "-" {
+		if _, err := stdout.Write(data); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return cli.Usagef("-o %q: is a folder, a file is accepted", path)
+	}
+	if err := renameio.WriteFile(path, data, 0o644); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"balanceo/results/compare"
+	"balanceo/results/run"
+	"balanceo/results/units"
+)
+
+// verdict is what was found, in one sentence.
+func verdict(in Input) string {
+	if len(in.Tables) == 0 {
+		return runVerdict(in.Sets)
+	}
+	var same, parts []string
+	for _, t := range in.Tables {
+		if found := findings(t); found == "" {
+			same = append(same, t.Other.Name)
+		} else {
+			parts = append(parts, t.Other.Name+" has "+found)
+		}
+	}
+	base := in.Tables[0].Base.Name
+	at := ""
+	rates := values(all(in.Sets), func(r *run.Record) string {
+		if r.Search != nil || r.RequestedRate == 0 {
+			return ""
+		}
+		return units.Format(r.RequestedRate, units.PerSecond)
+	})
+	if rates != "" && !strings.Contains(rates, ", ") {
+		at = "at " + rates + ", "
+	}
+	if len(same) > 0 {
+		verb, text := "does", at
+		if len(same) > 1 {
+			verb = "do"
+		}
+		text = fmt.Sprintf("%s %s not differ significantly from %s", list(same), verb, base)
+		parts = append(parts, text)
+	}
+	sentence := "Against " + base + ", " + at + strings.Join(parts, "; ") + "."
+	if len(parts) == len(same) || len(parts) == 1 && len(same) > 0 {
+		sentence = at + strings.Join(parts, "; ") + "."
+	}
+	return strings.ToUpper(sentence[:1]) + sentence[1:]
+}
+
+// findings tells the significant differences that matter, the largest promise first; empty if there are none.
+func findings(t *compare.Table) string {
+	var found []string
+	for _, key := range []string{"p50", "p99", "errors", "draws", "cpu", "memory", "evenness", "capacity"} {
+		i := slices.IndexFunc(t.Rows, func(r compare.Row) bool { return r.Key == key })
+		if i < 0 || !t.Rows[i].Significant {
+			continue
+		}
+		row := &t.Rows[i]
+		way := "higher"
+		if row.Difference < 0 {
+			way = "lower"
+		}
+		amount := ""
+		if row.Relative != nil {
+			amount = units.Percent(max(*row.Relative, -*row.Relative)) + " "
+		}
+		if amount == "0.00 % " || amount == "<0.01 % " {
+			continue // true, and of no use to anybody
+		}
+		name := map[string]string{
+			"p50": "median latency", "p99": "p99 latency", "cpu": "CPU a request", "draws": "draws a second", "evenness": "evenness over workers",
+		}[key]
+		if name == "" {
+			name = row.Metric.Name
+		}
+		found = append(found, amount+way+" "+name)
+	}
+	return list(found)
+}
+
+func list(items []string) string {
+	switch len(items) {
+	case 0:
+		return ""
+	case 1:
+		return items[0]
+	}
+	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+}
+
+// runVerdict speaks of the runs of one set.
+func runVerdict(sets []compare.Set) string {
+	runs := all(sets)
+	var requests int64
+	var failed []string
+	errs, judged := 0.0, false
+	for _, r := range runs {
+		requests += r.Requests
+		errs += (1 - r.SuccessRatio) * float64(r.Requests)
+		for _, g := range r.Groups {
+			judged = judged || g.Verdict != run.Info
+			if g.Verdict == run.Fail && !slices.Contains(failed, g.Name) {
+				failed = append(failed, g.Name)
+			}
+		}
+	}
+	answered := fmt.Sprintf("All %d requests were answered", requests)
+	if errs >= 0.5 {
+		answered = fmt.Sprintf("%s of %d requests failed", units.Percent(errs/float64(requests)), requests)
+	}
+	shared := ""
+	switch {
+	case len(failed) > 0:
+		shared = ", load was not shared as nginx.conf promises in " + list(failed)
+	case judged:
+		shared = ", load was shared as nginx.conf promises"
+	}
+	h, err := run.MergedHistogram(runs)
+	if err != nil {
+		return answered + shared + "."
+	}
+	return fmt.Sprintf("%s%s, half of them within %s and 99 %% within %s.", answered, shared,
+		units.Format(float64(h.ValueAtQuantile(50))/1e6, units.Seconds), units.Format(float64(h.ValueAtQuantile(99))/1e6, units.Seconds))
+}

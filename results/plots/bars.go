@@ -1,0 +1,266 @@
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"balanceo/results/compare"
+	"balanceo/results/run"
+	"balanceo/results/units"
+)
+
+func pointAt(x, y vg.Length) vg.Point { return vg.Point{X: x, Y: y} }
+
+func byRate(steps []run.SearchStep) []run.SearchStep {
+	return slices.SortedStableFunc(slices.Values(steps), func(a, b run.SearchStep) int {
+		switch {
+		case a.Rate < b.Rate:
+			return -1
+		case a.Rate > b.Rate:
+			return 1
+		}
+		return 0
+	})
+}
+
+// span is a horizontal bar from one value to another, on a row counted from the top.
+type span struct {
+	row      float64 // the middle of the bar
+	height   float64 // of a row's 1
+	from, to float64
+	fill     color.Color
+	mark     float64 // an expected value, drawn as a line through the bar; NaN: none
+	text     string  // at the right of the bar
+}
+
+// spans draws bars on a plot whose y axis counts rows downwards.
+type spans []span
+
+// Plot implements plot.Plotter.
+func (s spans) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	label := textStyle(9.5, ink())
+	label.XAlign, label.YAlign = draw.XLeft, draw.YCenter
+	for _, b := range s {
+		top, bottom := y(-(b.row - b.height/2)), y(-(b.row + b.height/2))
+		if b.to > b.from {
+			c.FillPolygon(b.fill, []vg.Point{
+				pointAt(x(b.from), bottom), pointAt(x(b.to), bottom), pointAt(x(b.to), top), pointAt(x(b.from), top),
+			})
+		}
+		if !math.IsNaN(b.mark) {
+			c.StrokeLine2(draw.LineStyle{Color: ink(), Width: 2}, x(b.mark), bottom-2, x(b.mark), top+2)
+		}
+		if b.text != "" {
+			end := x(b.to)
+			if !math.IsNaN(b.mark) {
+				end = max(end, x(b.mark))
+			}
+			c.FillText(label, pointAt(end+5, (top+bottom)/2), b.text)
+		}
+	}
+}
+
+// rowAxis labels rows counted downwards.
+func rowAxis(p *plot.Plot, names []string) {
+	ticks := make(plot.ConstantTicks, len(names))
+	for i, name := range names {
+		ticks[i] = plot.Tick{Value: -float64(i), Label: name}
+	}
+	p.Y.Min, p.Y.Max = -(float64(len(names)) - 0.5), 0.5
+	p.Y.Tick.Marker = ticks
+	p.Y.Tick.Label.Color = ink()
+	p.Y.Tick.Length = 0
+	p.Y.LineStyle.Width = 0
+}
+
+// rowsHeight is the height of a plot with so many bars.
+func rowsHeight(bars int) vg.Length { return vg.Length(56 + 19*bars) }
+
+// Shares draws what part of a group's requests each upstream got, per set, against the part that nginx.conf
+// promises it.
+func Shares(group string, sets []compare.Set) (Figure, bool) {
+	f := Figure{
+		Title:   "Shares of " + group,
+		Caption: "Bars: the share of the group's requests that each upstream answered. Black line: the share that nginx.conf promises.",
+		Columns: []string{"upstream", "set", "expected", "share", "requests"},
+	}
+	type key struct{ set, upstream int }
+	var names, addrs []string
+	sums := map[key]run.Upstream{}
+	totals := map[int]int64{}
+	for i, set := range sets {
+		for _, r := range rated(set) {
+			for _, g := range r.Groups {
+				if g.Name != group {
+					continue
+				}
+				totals[i] += g.Requests
+				for at, u := range g.Upstreams {
+					// A layout that was moved has other ports, but the same order.
+					if at == len(names) {
+						names, addrs = append(names, upstreamName(u)), append(addrs, u.Addr)
+					}
+					sum := sums[key{i, at}]
+					sum.Requests += u.Requests
+					sum.ExpectedShare = u.ExpectedShare
+					sums[key{i, at}] = sum
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		return f, false
+	}
+	p := newPlot("share of the group's requests", "")
+	var bars spans
+	var alts []string
+	most := 0.0
+	for at, name := range names {
+		place := slots(len(sets))
+		for i, set := range sets {
+			sum, ok := sums[key{i, at}]
+			if !ok || totals[i] == 0 {
+				continue
+			}
+			share := float64(sum.Requests) / float64(totals[i])
+			most = max(most, share, sum.ExpectedShare)
+			bars = append(bars, span{
+				row: float64(at) + place.offset(i), height: place.height, to: share, mark: sum.ExpectedShare, text: units.Percent(share),
+				fill: seriesColor(i),
+			})
+			f.Rows = append(f.Rows, []string{
+				name + " " + addrs[at], set.Name, units.Percent(sum.ExpectedShare), units.Percent(share), fmt.Sprint(sum.Requests),
+			})
+			alts = append(alts, fmt.Sprintf("%s in %s: %s of %s expected", name, set.Name, units.Percent(share), units.Percent(sum.ExpectedShare)))
+		}
+	}
+	rowAxis(p, names)
+	p.Add(bars)
+	p.X.Min, p.X.Max = 0, most*1.22
+	p.X.Tick.Marker = linearTicks(units.Ratio, 5)
+	f.Alt = f.Title + ". " + strings.Join(alts, ". ") + "."
+	f.SVG = render(p, rowsHeight(max(len(bars), 2*len(names))), f.Alt)
+	return f, true
+}
+
+func upstreamName(u run.Upstream) string {
+	if u.Instance != "" {
+		return u.Instance
+	}
+	return u.Addr
+}
+
+// slot says how n bars share a row.
+type slot struct{ height, first float64 }
+
+func slots(n int) slot {
+	const used = 0.78
+	return slot{height: used / float64(n) * 0.86, first: -used/2 + used/float64(n)/2}
+}
+
+func (s slot) offset(i int) float64 { return s.first + float64(i)*s.height/0.86 }
+
+// Workers draws how the processes behind each port share its requests, the busiest first, the mean over the runs
+// of a set. False where no response said which process it came from.
+func Workers(set compare.Set, series int) (Figure, bool) {
+	f := Figure{
+		Title: "Workers of " + set.Name,
+		Caption: "How the processes behind each port share its requests, the busiest first. Equal parts are even; " +
+			"kept-open connections pin requests to a process.",
+		Columns: []string{"upstream", "mode", "shares of the workers, busiest first", "evenness (Jain)"},
+	}
+	var names []string
+	var upstreams []run.Upstream // each with the shares of its ranks as requests out of a million
+	sums := map[string][]float64{}
+	counts := map[string]int{}
+	for _, r := range rated(set) {
+		for _, g := range r.Groups {
+			for _, u := range g.Upstreams {
+				shares := ranked(u.Workers)
+				if len(shares) == 0 {
+					continue
+				}
+				name := upstreamName(u)
+				if counts[name] == 0 {
+					names, upstreams = append(names, name), append(upstreams, u)
+				}
+				counts[name]++
+				for len(sums[name]) < len(shares) {
+					sums[name] = append(sums[name], 0)
+				}
+				for k, s := range shares {
+					sums[name][k] += s
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		return f, false
+	}
+	p := newPlot("share of the port's requests", "")
+	var bars spans
+	var alts []string
+	for at, name := range names {
+		from, squares := 0.0, 0.0
+		var texts []string
+		for k, sum := range sums[name] {
+			share := sum / float64(counts[name])
+			squares += share * share
+			texts = append(texts, units.Percent(share))
+			fill := seriesColor(series)
+			if k%2 == 1 {
+				fill = seriesSoft(series)
+			}
+			bars = append(bars, span{row: float64(at), height: 0.62, from: from, to: from + share, mark: math.NaN(), fill: fill})
+			from += share
+		}
+		last := &bars[len(bars)-1]
+		last.text = strings.Join(texts[:min(3, len(texts))], " · ")
+		if len(texts) > 3 {
+			last.text += fmt.Sprintf(" · +%d", len(texts)-3)
+		}
+		index := 1 / (squares * float64(len(texts)))
+		f.Rows = append(f.Rows, []string{name, upstreams[at].Mode, strings.Join(texts, ", "), fmt.Sprintf("%.3f", index)})
+		alts = append(alts, fmt.Sprintf("%s: %s", name, strings.Join(texts, ", ")))
+	}
+	rowAxis(p, names)
+	p.Add(bars)
+	p.X.Min, p.X.Max = 0, 1.42
+	p.X.Tick.Marker = plot.ConstantTicks{{Value: 0, Label: "0 %"}, {Value: 0.25, Label: "25 %"}, {Value: 0.5, Label: "50 %"}, {Value: 0.75, Label: "75 %"}, {Value: 1, Label: "100 %"}}
+	f.Alt = f.Title + ". " + strings.Join(alts, ". ") + "."
+	f.SVG = render(p, rowsHeight(len(names)+len(names)/3), f.Alt)
+	return f, true
+}
+
+// ranked are the shares of the workers, the busiest first.
+func ranked(workers []run.Worker) []float64 {
+	total := 0.0
+	for _, w := range workers {
+		total += float64(w.Requests)
+	}
+	if total == 0 {
+		return nil
+	}
+	shares := make([]float64, len(workers))
+	for i, w := range workers {
+		shares[i] = float64(w.Requests) / total
+	}
+	slices.SortFunc(shares, func(a, b float64) int {
+		switch {
+		case a > b:
+			return -1
+		case a < b:
+			return 1
+		}
+		return 0
+	})
+	return shares
+}
