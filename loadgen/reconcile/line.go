@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"time"
 )
@@ -31,7 +32,7 @@ func parseLine(text []byte) (line, error) {
 
 // began is when the request came in, and ended when its answer was complete.
 func (l *line) began() time.Time { return l.ended().Add(-seconds(l.RequestTime)) }
-func (l *line) ended() time.Time { return time.UnixMicro(int64(l.Msec * 1e6)) }
+func (l *line) ended() time.Time { return time.UnixMilli(int64(math.Round(l.Msec * 1e3))) }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 

@@ -85,9 +85,9 @@ func (s *settlement) nginx(c client, log *logCount) {
 	left := missing - noAnswer - resent
 	switch {
 	case left < 0:
-		s.leave(left, "%d answers that the client saw are not in nginx's access log.", -left)
+		s.leave(left, "%s that the client saw %s not in nginx's access log.", count(-left, "answer"), isAre(-left))
 	case left > 0:
-		s.leave(left, "nginx's access log has %d requests of this run more than the client knows of.", left)
+		s.leave(left, "nginx's access log has %s of this run more than the client knows of.", count(left, "request"))
 	}
 }
 
@@ -104,8 +104,8 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 		if len(srv.silent) == 0 {
 			late := min(max(counted-c.responses, 0), c.lost)
 			s.attribute(InFlight, late)
-			s.leave(counted-c.responses-late, "The servers counted %d requests, the client %d answers, and without nginx's access log the difference can't be attributed.",
-				counted, c.responses)
+			s.leave(counted-c.responses-late, "The servers counted %s, the client %s, and without nginx's access log the difference can't be attributed.",
+				count(counted, "request"), count(c.responses, "answer"))
 		}
 		return
 	}
@@ -118,9 +118,9 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 		late += completed
 		switch more -= completed; {
 		case more > 0:
-			s.leave(more, "%s counted %d requests that did not come through nginx, or are not in its access log.", addr, more)
+			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, count(more, "request"), isAre(more))
 		case more < 0:
-			s.leave(more, "%s did not count %d requests that it answered by nginx's access log.", addr, -more)
+			s.leave(more, "%s did not count %s that it answered by nginx's access log.", addr, count(-more, "request"))
 		}
 	}
 	s.attribute(InFlight, late)
@@ -134,4 +134,19 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 		counted -= log.warmup.answered[addr] + log.foreign.answered[addr]
 	}
 	s.Servers = &counted
+}
+
+// count is a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func isAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }

@@ -1,0 +1,487 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"balanceo/loadgen/attack"
+	"balanceo/loadgen/distribution"
+	"balanceo/loadgen/pace"
+	"balanceo/loadgen/scenario"
+	"balanceo/loadgen/tally"
+	"balanceo/results/report"
+	"balanceo/results/run"
+	"balanceo/topology/layout"
+)
+
+// backend is an HTTP server of the standard library.
+type backend struct {
+	*httptest.Server
+	answered atomic.Int64
+	ours     bool // has /metrics as our servers do
+}
+
+func (b *backend) addr() string { return b.Listener.Addr().String() }
+
+func newBackend(t *testing.T, ours bool, handler http.HandlerFunc) *backend {
+	t.Helper()
+	b := &backend{ours: ours}
+	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ours && r.URL.Path == "/metrics" {
+			fmt.Fprintf(w, "# TYPE balanceo_requests_total counter\n")
+			fmt.Fprintf(w, "balanceo_requests_total{route=\"/healthz\",method=\"GET\",code=\"2xx\"} 77\n")
+			fmt.Fprintf(w, "balanceo_requests_total{route=\"other\",method=\"GET\",code=\"2xx\"} %d\n", b.answered.Load())
+			return
+		}
+		if handler != nil {
+			handler(w, r)
+		} else {
+			_, _ = w.Write([]byte("hello\n"))
+		}
+		b.answered.Add(1)
+	}))
+	t.Cleanup(b.Close)
+	return b
+}
+
+func backends(t *testing.T, n int, ours bool, handler http.HandlerFunc) []*backend {
+	t.Helper()
+	out := make([]*backend, n)
+	for i := range out {
+		out[i] = newBackend(t, ours, handler)
+	}
+	return out
+}
+
+// upstream is an upstream block; the weights belong to the servers in order.
+func upstream(name, method string, servers []*backend, weights ...int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "upstream %s {\n zone %s 64k;\n %s\n", name, name, method)
+	for i, s := range servers {
+		weight := 1
+		if i < len(weights) {
+			weight = weights[i]
+		}
+		fmt.Fprintf(&b, " server %s weight=%d max_fails=0;\n", s.addr(), weight)
+	}
+	b.WriteString(" keepalive 16;\n}\n")
+	return b.String()
+}
+
+// logFormat is the log_format of the project's nginx.conf, so that this tests the one that is used.
+func logFormat(t *testing.T) string {
+	t.Helper()
+	conf, err := os.ReadFile("../../nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(conf), "log_format json")
+	format, _, ok2 := strings.Cut(rest, ";")
+	if !ok || !ok2 {
+		t.Fatal("nginx.conf has no log_format json")
+	}
+	return "log_format json" + format + ";"
+}
+
+// startNginx runs a real nginx in front of the groups; requests to /api go to the last of them, all others
+// to the first. It returns the configuration as loadgen reads it.
+func startNginx(t *testing.T, upstreams ...string) (*layout.Nginx, attack.Target) {
+	t.Helper()
+	dir := t.TempDir()
+	names := make([]string, len(upstreams))
+	for i, u := range upstreams {
+		names[i] = strings.Fields(u)[1]
+	}
+	for attempt := 0; ; attempt++ {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := ln.Addr().String()
+		_ = ln.Close()
+		conf := filepath.Join(dir, "nginx.conf")
+		text := `worker_processes 2; pid nginx.pid; error_log error.log warn; events { worker_connections 512; }
+http {
+ client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+ ` + logFormat(t) + `
+ access_log access.log json buffer=64k flush=1s;
+ ` + strings.Join(upstreams, "\n") + `
+ server {
+  listen ` + addr + `;
+  proxy_http_version 1.1; proxy_set_header Connection "";
+  add_header X-Upstream $upstream_addr always; add_header X-Upstream-Group $proxy_host always;
+  location /api { proxy_pass http://` + names[len(names)-1] + `; }
+  location / { proxy_pass http://` + names[0] + `; }
+ }
+}`
+		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := tryNginx(t, dir, conf, addr); err != nil {
+			if attempt < 3 {
+				continue // the port was taken meanwhile
+			}
+			t.Fatal(err)
+		}
+		n, err := layout.ReadNginx(conf, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, err := attack.ParseTarget(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, target
+	}
+}
+
+func tryNginx(t *testing.T, dir, conf, addr string) error {
+	t.Helper()
+	errorLog := filepath.Join(dir, "error.log")
+	cmd := exec.Command("nginx", "-p", dir, "-c", conf, "-e", errorLog, "-g", "daemon off;")
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stop := func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	}
+	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			text, _ := os.ReadFile(errorLog)
+			return fmt.Errorf("nginx: %v\n%s", err, text)
+		default:
+		}
+		if c, err := net.Dial("tcp", addr); err == nil {
+			_ = c.Close()
+			t.Cleanup(stop)
+			return nil
+		}
+	}
+	stop()
+	return fmt.Errorf("nginx does not listen on %s", addr)
+}
+
+// load is an attack of a test.
+type load struct {
+	nginx    *layout.Nginx // what loadgen believes; the target's may differ
+	target   attack.Target
+	paths    []string
+	rate     float64
+	warmup   time.Duration
+	duration time.Duration
+	timeout  time.Duration
+	during   func() // runs beside the attack, once its first hit has ended
+}
+
+// trigger runs a function at the first hit.
+type trigger struct {
+	*tally.Tally
+	once *sync.Once
+	do   func()
+}
+
+func (s trigger) Add(h *tally.Hit) {
+	s.once.Do(s.do)
+	s.Tally.Add(h)
+}
+
+// attack carries the load out and explains it as loadgen does.
+func (l load) attack(t *testing.T) (*run.Record, Outcome) {
+	t.Helper()
+	requests := make([]scenario.Request, len(l.paths))
+	for i, p := range l.paths {
+		requests[i] = scenario.Request{Method: "GET", Path: p, Weight: 1}
+	}
+	s, err := scenario.New("test", requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make([]attack.Request, len(requests))
+	for i, r := range requests {
+		sent[i] = attack.Request{Method: r.Method, Path: r.Path}
+	}
+	ctx := context.Background()
+	agent := "loadgen/" + run.NewID(time.Now())
+	counts := tally.New(tally.Config{Warmup: l.warmup, Routes: len(requests)})
+	var wg sync.WaitGroup
+	sink := trigger{counts, &sync.Once{}, func() {
+		if l.during != nil {
+			wg.Go(l.during)
+		}
+	}}
+	watch := Begin(ctx, Config{Agent: agent, Warmup: l.warmup, Nginx: l.nginx})
+	outcome, err := attack.Run(ctx, attack.Config{
+		Target: l.target, Requests: sent, At: s.At, Schedule: pace.NewSchedule(pace.Constant(l.rate), l.warmup, l.duration),
+		Workers: 32, Timeout: max(l.timeout, 100*time.Millisecond), UserAgent: agent, Sinks: []attack.Sink{sink}, Drain: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	out := watch.Finish(ctx, counts.Counts(), outcome.Resent)
+	r := &run.Record{
+		Schema: run.Schema, ID: "test", Scenario: "test", Target: l.target.URL(), RequestedRate: l.rate,
+		Duration: outcome.Measured.Seconds(), Generator: run.Generator{SendRatio: 1}, Reconciliation: out.Reconciliation,
+	}
+	if err := counts.Fill(r, s.Labels(), outcome.Measured); err != nil {
+		t.Fatal(err)
+	}
+	distribution.Explain(r.Groups, distribution.Input{
+		Nginx: l.nginx, Evidence: counts.Evidence(), Foreign: out.Foreign, LogRead: out.LogRead,
+		Warmup: l.warmup.Seconds(), URIs: l.paths,
+	})
+	return r, out
+}
+
+// text is the terminal report of r; it is checked to fit.
+func text(t *testing.T, r *run.Record) string {
+	t.Helper()
+	var b strings.Builder
+	if err := report.Text(&b, r, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func uris(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("/page/%d?x=%d", i, i*7919)
+	}
+	return out
+}
+
+// Six servers of the standard library, without X-Worker, X-Instance and /metrics.
+func TestServersThatAreNotOurs(t *testing.T) {
+	t.Parallel()
+	site, api := backends(t, 3, false, nil), backends(t, 3, false, nil)
+	nginx, target := startNginx(t, upstream("site", "", site, 3, 1, 1), upstream("api", "", api))
+	r, out := load{
+		nginx: nginx, target: target, paths: []string{"/a", "/api/b"}, rate: 2000, timeout: 10 * time.Second,
+		warmup: 100 * time.Millisecond, duration: time.Second,
+	}.attack(t)
+
+	if len(r.Groups) != 2 || r.Groups[0].Name != "api" || r.Groups[1].Name != "site" {
+		t.Fatalf("groups %+v; want api and site", r.Groups)
+	}
+	for _, g := range r.Groups {
+		if g.Verdict != run.Pass || g.Requests < r.Requests/2-1 {
+			t.Errorf("%s: verdict %s, %d requests, off by %v, bound %v, %q; want pass of half of them",
+				g.Name, g.Verdict, g.Requests, g.WorstDeviation, g.Bound, g.Reasons)
+		}
+		for _, u := range g.Upstreams {
+			if len(u.Workers) > 0 || u.Instance != "" || u.Latency.P99 == 0 {
+				t.Errorf("upstream %+v; want latency, and neither workers nor a name", u)
+			}
+		}
+	}
+	for _, u := range r.Groups[1].Upstreams {
+		want := 0.2
+		if u.Addr == site[0].addr() {
+			want = 0.6
+		}
+		if u.ExpectedShare != want || u.Share < want-0.002 || u.Share > want+0.002 {
+			t.Errorf("%s: expected %v, got %v; want %v", u.Addr, u.ExpectedShare, u.Share, want)
+		}
+	}
+	c := r.Reconciliation
+	if c.Nginx == nil || *c.Nginx != r.Requests || c.Client != r.Requests || c.Servers != nil || c.Unexplained != 0 {
+		t.Errorf("reconciliation %+v; want %d = %[2]d, no servers, 0 unexplained", c, r.Requests)
+	}
+	if c.Attributed[Warmup] == 0 || !out.LogRead {
+		t.Errorf("attributed %v; want those of the warm-up", c.Attributed)
+	}
+	said := text(t, r)
+	for _, want := range []string{"60.0  60.0", "20.0  20.0", "33.3  33.", "PASS", "0 unexplained"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the report lacks %q:\n%s", want, said)
+		}
+	}
+	if strings.Contains(said, "workers") {
+		t.Errorf("the report speaks of workers:\n%s", said)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	for _, c := range []struct {
+		method  string
+		paths   []string
+		weights []int // that nginx runs; the configuration that is read says 1:1:1
+		want    []run.Verdict
+		says    string
+	}{
+		{method: "", paths: uris(1), want: []run.Verdict{run.Pass}},
+		{method: "", paths: uris(1), weights: []int{3, 1, 1}, want: []run.Verdict{run.Fail}, says: "another configuration"},
+		// One of a thousand sound groups fails by design, so pass is not asked for.
+		{method: "random;", paths: uris(1), want: []run.Verdict{run.Pass, run.Fail}},
+		{method: "random;", paths: uris(1), weights: []int{3, 1, 1}, want: []run.Verdict{run.Fail}, says: "probability"},
+		{method: "hash $request_uri;", paths: uris(150), want: []run.Verdict{run.Pass}},
+		{method: "hash $request_uri consistent;", paths: uris(150), want: []run.Verdict{run.Pass}},
+		{method: "hash $request_uri;", paths: uris(150), weights: []int{3, 1, 1}, want: []run.Verdict{run.Fail}, says: "probability"},
+		{method: "hash $request_uri;", paths: uris(6), want: []run.Verdict{run.Info}, says: "6 different URIs are too few"},
+		{method: "hash $request_id;", paths: uris(150), want: []run.Verdict{run.Info}, says: "the key of the hash is not the URI"},
+		{method: "least_conn;", paths: uris(1), want: []run.Verdict{run.Info}, says: "how fast the servers answer"},
+		{method: "ip_hash;", paths: uris(1), want: []run.Verdict{run.Info}, says: "one client"},
+	} {
+		name := fmt.Sprintf("%s %d URIs, weights %v", c.method, len(c.paths), c.weights)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			servers := backends(t, 3, false, nil)
+			nginx, target := startNginx(t, upstream("app", c.method, servers, c.weights...))
+			for i := range nginx.Groups[0].Servers {
+				nginx.Groups[0].Servers[i].Weight = 1
+			}
+			r, _ := load{nginx: nginx, target: target, paths: c.paths, rate: 1000, timeout: 10 * time.Second, duration: 600 * time.Millisecond}.attack(t)
+			g := r.Groups[0]
+			if !slices.Contains(c.want, g.Verdict) || !strings.Contains(strings.Join(g.Reasons, " "), c.says) {
+				t.Errorf("verdict %s, worst %.2f, bound %.2f, %q; want %s with %q", g.Verdict, g.WorstDeviation, g.Bound, g.Reasons, c.want, c.says)
+			}
+			if g.Requests != r.Requests || r.Reconciliation.Unexplained != 0 {
+				t.Errorf("%d requests, reconciliation %+v; want %d, 0 unexplained", g.Requests, r.Reconciliation, r.Requests)
+			}
+			text(t, r)
+		})
+	}
+}
+
+// A server that goes away half-way: its requests are retried elsewhere, the group fails and says so, and the
+// three counts still agree.
+func TestServerGoesAway(t *testing.T) {
+	t.Parallel()
+	servers := backends(t, 3, true, nil)
+	nginx, target := startNginx(t, upstream("app", "", servers))
+	r, out := load{
+		nginx: nginx, target: target, paths: uris(1), rate: 1000, timeout: 10 * time.Second, duration: time.Second,
+		during: func() {
+			for servers[1].answered.Load() < 100 {
+				time.Sleep(time.Millisecond)
+			}
+			servers[1].Listener.Close()
+			servers[1].CloseClientConnections()
+		},
+	}.attack(t)
+	g := r.Groups[0]
+	i := slices.IndexFunc(g.Upstreams, func(u run.Upstream) bool { return u.Addr == servers[1].addr() })
+	gone := g.Upstreams[i]
+	if g.Verdict != run.Fail || gone.RetriedAway == 0 || !strings.HasPrefix(g.Reasons[0], gone.Addr+" refused or failed") {
+		t.Errorf("verdict %s, %q, %d retried away; want fail naming %s", g.Verdict, g.Reasons, gone.RetriedAway, gone.Addr)
+	}
+	if r.SuccessRatio < 0.99 {
+		t.Errorf("success ratio %v; want nearly all requests to be answered by others", r.SuccessRatio)
+	}
+	c := r.Reconciliation
+	if c.Unexplained != 0 || c.Nginx == nil || *c.Nginx != r.Requests || c.Attributed[Unasked] == 0 || len(out.Notes) != 1 {
+		t.Errorf("reconciliation %+v, notes %q; want all in nginx's log and those of the dead server as not asked", c, out.Notes)
+	}
+	text(t, r)
+}
+
+// Foreign requests are part of nginx's sequence: counted in, the shares are exact.
+func TestForeignTraffic(t *testing.T) {
+	t.Parallel()
+	servers := backends(t, 3, true, nil)
+	nginx, target := startNginx(t, upstream("app", "", servers))
+	const foreigners = 300
+	r, out := load{
+		nginx: nginx, target: target, paths: uris(1), rate: 1000, timeout: 10 * time.Second, duration: time.Second,
+		during: func() {
+			for range foreigners {
+				resp, err := http.Get(target.URL() + "/foreign")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = resp.Body.Close()
+			}
+		},
+	}.attack(t)
+	g := r.Groups[0]
+	if g.Verdict != run.Pass {
+		t.Errorf("verdict %s, off by %v, bound %v, %q; want pass", g.Verdict, g.WorstDeviation, g.Bound, g.Reasons)
+	}
+	c := r.Reconciliation
+	if c.Client != r.Requests || *c.Nginx != r.Requests || c.Servers == nil || *c.Servers != r.Requests || c.Unexplained != 0 || c.Attributed[Others] != foreigners {
+		t.Errorf("reconciliation %+v of %d; want %d three times and %d foreign", c, *c.Servers, r.Requests, foreigners)
+	}
+	var counted int64
+	for _, n := range out.Foreign["app"].ByAddr {
+		counted += n
+	}
+	if counted+out.Foreign["app"].Border == 0 || !strings.Contains(strings.Join(g.Notes, " "), "Foreign traffic") {
+		t.Errorf("foreign %+v, notes %q; want them counted and told", out.Foreign, g.Notes)
+	}
+	text(t, r)
+}
+
+// Requests that the client gave up on reach the servers nevertheless: attributed, not unexplained.
+func TestClientGivesUp(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	release := make(chan struct{})
+	servers := backends(t, 2, true, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1)%10 == 0 {
+			<-release
+		}
+		_, _ = w.Write([]byte("late\n"))
+	})
+	nginx, target := startNginx(t, upstream("app", "", servers))
+	r, _ := load{
+		nginx: nginx, target: target, paths: uris(1), rate: 200, duration: 500 * time.Millisecond, timeout: 300 * time.Millisecond,
+		during: func() {
+			time.Sleep(900 * time.Millisecond) // beyond the client's patience with the last request
+			close(release)
+		},
+	}.attack(t)
+	c := r.Reconciliation
+	if c.Client >= r.Requests || c.Nginx == nil || *c.Nginx != r.Requests || c.Attributed[NoAnswer] != r.Requests-c.Client || c.Unexplained != 0 {
+		t.Errorf("reconciliation %+v (nginx %d); want the missing answers as %s", c, *c.Nginx, NoAnswer)
+	}
+	if g := r.Groups[0]; g.Verdict != run.Pass || !strings.Contains(strings.Join(g.Notes, " "), "got no answer") {
+		t.Errorf("verdict %s, %q, notes %q; want pass with a bound that allows for the lost", g.Verdict, g.Reasons, g.Notes)
+	}
+}
+
+// Requests past nginx are in nobody's log: that is not hidden.
+func TestUnexplained(t *testing.T) {
+	t.Parallel()
+	servers := backends(t, 2, true, nil)
+	nginx, target := startNginx(t, upstream("app", "", servers))
+	r, out := load{
+		nginx: nginx, target: target, paths: uris(1), rate: 200, duration: 200 * time.Millisecond, timeout: 10 * time.Second,
+		during: func() {
+			for range 3 {
+				if resp, err := http.Get(servers[0].URL); err == nil {
+					_ = resp.Body.Close()
+				}
+			}
+		},
+	}.attack(t)
+	if c := r.Reconciliation; c.Unexplained != 3 {
+		t.Errorf("reconciliation %+v; want 3 unexplained", c)
+	}
+	want := servers[0].addr() + " counted 3 requests that did not come through nginx"
+	if !strings.Contains(strings.Join(out.Warnings, " "), want) {
+		t.Errorf("warnings %q; want %q", out.Warnings, want)
+	}
+}

@@ -1,0 +1,272 @@
+package reconcile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"balanceo/loadgen/distribution"
+)
+
+func TestAttempts(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []attempt
+	}{
+		{`{"upstream_group":"g","upstream_addr":"a:1","upstream_status":"200","upstream_header_time":"0.001"}`, []attempt{{"a:1", true}}},
+		{`{"upstream_group":"g","upstream_addr":"a:1","upstream_status":"502","upstream_header_time":"0.001"}`, []attempt{{"a:1", true}}},
+		{`{"upstream_group":"g","upstream_addr":"a:1, b:2","upstream_status":"502, 200","upstream_header_time":"-, 0.002"}`, []attempt{{"a:1", false}, {"b:2", true}}},
+		{`{"upstream_group":"g","upstream_addr":"a:1 : b:2, c:3","upstream_status":"404 : 502, 200","upstream_header_time":"0.001 : -, 0.002"}`, []attempt{{"a:1", true}, {"b:2", false}, {"c:3", true}}},
+		{`{"upstream_group":"g","upstream_addr":"g","upstream_status":"502","upstream_header_time":"-"}`, []attempt{}},
+		{`{"upstream_group":"g","upstream_addr":"a:1, g","upstream_status":"502, 502","upstream_header_time":"-, -"}`, []attempt{{"a:1", false}}},
+		{`{"upstream_group":"g","upstream_addr":"a:1","upstream_status":"-","upstream_header_time":"-"}`, []attempt{{"a:1", false}}},
+		{`{"upstream_group":"","upstream_addr":"","upstream_status":""}`, nil},
+		{`{"upstream_group":"","upstream_addr":"-","upstream_status":"-"}`, nil},
+		{`{"upstream_group":"g","upstream_addr":"a:1, b:2","upstream_status":"502, 200"}`, []attempt{{"a:1", false}, {"b:2", true}}},
+	} {
+		l, err := parseLine([]byte(c.text))
+		if err != nil {
+			t.Errorf("parseLine(%s): %v", c.text, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, l.attempts(), cmp.AllowUnexported(attempt{})); diff != "" {
+			t.Errorf("attempts of %s (-want +got)\n%s", c.text, diff)
+		}
+	}
+}
+
+func FuzzCount(f *testing.F) {
+	f.Add([]byte(`{"msec":1700000000.123,"request_time":0.005,"user_agent":"loadgen/x","upstream_group":"g","upstream_addr":"a:1, b:2","upstream_status":"502, 200","upstream_header_time":"-, 0.001"}`))
+	f.Add([]byte(`{"msec":1e300,"request_time":-1e300,"user_agent":"x","upstream_addr":"a"}`))
+	f.Add([]byte(`{"msec":"no","user_agent":7}`))
+	f.Add([]byte("\x00\xff"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		c := newLogCount("loadgen/x", time.Time{})
+		c.add(line)
+		c.foreignByGroup()
+		if n := c.run.lines + c.warmup.lines + c.foreign.lines + c.damaged + c.alien; n > 1 {
+			t.Errorf("one line was counted %d times: %q", n, line)
+		}
+	})
+}
+
+// lines are what l has grown by.
+func linesOf(t *testing.T, l *logFile) string {
+	t.Helper()
+	var out []string
+	if err := l.lines(func(line []byte) { out = append(out, string(line)) }); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(out, "|")
+}
+
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	appendTo(t, path, "before\n")
+	l, err := openLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	long := strings.Repeat("x", 200_000)
+	for _, c := range []struct {
+		what string
+		do   func()
+		want string
+	}{
+		{"nothing new", func() {}, ""},
+		{"two lines", func() { appendTo(t, path, "one\ntwo\n") }, "one|two"},
+		{"half a line", func() { appendTo(t, path, "thr") }, ""},
+		{"its other half", func() { appendTo(t, path, "ee\nfour\n") }, "three|four"},
+		{"a line beyond the buffer", func() { appendTo(t, path, long+"\n") }, long},
+		{"a line beyond the buffer, in two parts", func() { appendTo(t, path, long); linesOf(t, l); appendTo(t, path, "y\n") }, long + "y"},
+		{"rotated, written to both", func() {
+			appendTo(t, path, "five\n")
+			if err := os.Rename(path, path+".1"); err != nil {
+				t.Fatal(err)
+			}
+			appendTo(t, path+".1", "six\n")
+			appendTo(t, path, "seven\n")
+		}, "five|six|seven"},
+		{"renamed, no new one yet", func() {
+			if err := os.Rename(path, path+".2"); err != nil {
+				t.Fatal(err)
+			}
+			appendTo(t, path+".2", "eight\n")
+		}, "eight"},
+		{"the new one", func() { appendTo(t, path, "nine\n") }, "nine"},
+	} {
+		c.do()
+		if got := linesOf(t, l); got != c.want {
+			t.Errorf("%s: lines %.100q, want %.100q", c.what, got, c.want)
+		}
+		if l.cut {
+			t.Errorf("%s: taken for cut off", c.what)
+		}
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := linesOf(t, l); got != "" || !l.cut {
+		t.Errorf("truncated: lines %q, cut off %v; want none and true", got, l.cut)
+	}
+}
+
+func TestCountRequests(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int64
+		err  bool
+	}{
+		{"# TYPE balanceo_requests_total counter\nbalanceo_requests_total{route=\"/info\",code=\"2xx\"} 5\nbalanceo_requests_total{route=\"/healthz\",code=\"2xx\"} 100\nbalanceo_requests_total{route=\"/metrics\",code=\"2xx\"} 100\nbalanceo_requests_total{route=\"other\",code=\"4xx\"} 2\n", 7, false},
+		{"balanceo_requests_total{route=\"/info\"} 5\n", 5, false},
+		{"# TYPE balanceo_worker_requests_total counter\nbalanceo_worker_requests_total{pid=\"1\"} 0\n", 0, false},
+		{"# TYPE other counter\nother 5\n", 0, true},
+		{"<html>hello</html>", 0, true},
+		{"", 0, true},
+	} {
+		got, err := countRequests(strings.NewReader(c.text))
+		if got != c.want || (err != nil) != c.err {
+			t.Errorf("countRequests(%q) = %d, %v; want %d, error %v", c.text, got, err, c.want, c.err)
+		}
+	}
+}
+
+// counted is a log with these lines of the run.
+func counted(lines, unserved int64, answered map[string]int64) *logCount {
+	c := newLogCount("loadgen/x", time.Time{})
+	c.run.lines, c.run.unserved, c.run.answered = lines, unserved, answered
+	for _, n := range answered {
+		c.run.resolved += n
+	}
+	return c
+}
+
+func TestSettle(t *testing.T) {
+	type counts = map[string]int64
+	warm := counted(100, 0, counts{"a": 60, "b": 40})
+	warm.warmup.lines, warm.warmup.answered = 10, counts{"a": 6, "b": 4}
+	warm.foreign.lines, warm.foreign.answered = 3, counts{"a": 3}
+	cut := counted(100, 5, counts{"a": 95})
+	cut.run.cutOff = counts{"a": 5}
+	for _, c := range []struct {
+		name        string
+		client      client
+		log         *logCount
+		servers     *servers
+		nginx, srv  int64 // -1: null
+		attributed  counts
+		unexplained int64
+		says        string
+	}{
+		{name: "nothing but the client", client: client{responses: 100}, nginx: -1, srv: -1},
+		{name: "all agree", client: client{responses: 100}, log: counted(100, 0, counts{"a": 100}), servers: &servers{counted: counts{"a": 100}}, nginx: 100, srv: 100},
+		{
+			name: "warm-up and foreign", client: client{responses: 100}, log: warm, servers: &servers{counted: counts{"a": 69, "b": 44}},
+			nginx: 100, srv: 100, attributed: counts{Warmup: 10, Others: 3},
+		},
+		{name: "no answer to the client", client: client{responses: 98, lost: 5}, log: counted(100, 0, counts{"a": 100}), nginx: 100, srv: -1, attributed: counts{NoAnswer: 2}},
+		{name: "sent again", client: client{responses: 98, lost: 1, resent: 1}, log: counted(100, 0, counts{"a": 100}), nginx: 100, srv: -1, attributed: counts{NoAnswer: 1, Resent: 1}},
+		{
+			name: "too many lines", client: client{responses: 98, lost: 1}, log: counted(100, 0, counts{"a": 100}), nginx: 100, srv: -1,
+			attributed: counts{NoAnswer: 1}, unexplained: 1, says: "nginx's access log has 1 request of this run more",
+		},
+		{name: "lines are missing", client: client{responses: 100}, log: counted(97, 0, counts{"a": 97}), nginx: 97, srv: -1, unexplained: 3, says: "3 answers that the client saw are not in nginx's access log"},
+		{
+			name: "nginx answers itself", client: client{responses: 100}, log: counted(100, 7, counts{"a": 93}), servers: &servers{counted: counts{"a": 93}},
+			nginx: 100, srv: 93, attributed: counts{Unserved: 7},
+		},
+		{
+			name: "answered twice", client: client{responses: 100}, log: counted(100, 0, counts{"a": 100, "b": 4}), servers: &servers{counted: counts{"a": 100, "b": 4}},
+			nginx: 100, srv: 104, attributed: counts{Retried: 4},
+		},
+		{
+			name: "cut off, completed by the server", client: client{responses: 95, lost: 5}, log: cut, servers: &servers{counted: counts{"a": 98}},
+			nginx: 100, srv: 98, attributed: counts{NoAnswer: 5, Unserved: 5, InFlight: 3},
+		},
+		{
+			name: "past nginx", client: client{responses: 100}, log: counted(100, 0, counts{"a": 100}), servers: &servers{counted: counts{"a": 108}},
+			nginx: 100, srv: 108, unexplained: 8, says: "a counted 8 requests that did not come through nginx",
+		},
+		{
+			name: "not counted", client: client{responses: 100}, log: counted(100, 0, counts{"a": 100}), servers: &servers{counted: counts{"a": 99}},
+			nginx: 100, srv: 99, unexplained: 1, says: "a did not count 1",
+		},
+		{
+			name: "a server is gone", client: client{responses: 100}, log: counted(100, 0, counts{"a": 60, "b": 40}), servers: &servers{counted: counts{"a": 60}, silent: []string{"b"}},
+			nginx: 100, srv: 60, attributed: counts{Unasked: 40},
+		},
+		{name: "no log", client: client{responses: 100, warmup: 10}, servers: &servers{counted: counts{"a": 110}}, nginx: -1, srv: 100, attributed: counts{Warmup: 10}},
+		{
+			name: "no log, more", client: client{responses: 100, warmup: 10}, servers: &servers{counted: counts{"a": 113}},
+			nginx: -1, srv: 103, attributed: counts{Warmup: 10}, unexplained: 3, says: "without nginx's access log",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := settle(c.client, c.log, c.servers)
+			value := func(n *int64) int64 {
+				if n == nil {
+					return -1
+				}
+				return *n
+			}
+			if got.Client != c.client.responses || value(got.Nginx) != c.nginx || value(got.Servers) != c.srv || got.Unexplained != c.unexplained {
+				t.Errorf("settle = client %d, nginx %d, servers %d, %d unexplained; want %d, %d, %d, %d", got.Client, value(got.Nginx),
+					value(got.Servers), got.Unexplained, c.client.responses, c.nginx, c.srv, c.unexplained)
+			}
+			if diff := cmp.Diff(c.attributed, got.Attributed); diff != "" {
+				t.Errorf("settle attributes (-want +got)\n%s", diff)
+			}
+			if said := strings.Join(got.reasons, " "); !strings.Contains(said, c.says) || (said == "") != (c.unexplained == 0) {
+				t.Errorf("settle says %q, want %q", said, c.says)
+			}
+		})
+	}
+}
+
+func TestForeignByGroup(t *testing.T) {
+	c := newLogCount("loadgen/x", time.UnixMilli(1_000_000))
+	add := func(began, took int64, agent, group, addrs string) {
+		text := `{"msec":` + millis(began+took) + `,"request_time":` + millis(took) + `,"user_agent":"` + agent +
+			`","upstream_group":"` + group + `","upstream_addr":"` + addrs + `","upstream_status":"200","upstream_header_time":"0.001"}`
+		c.add([]byte(text))
+	}
+	add(999_000, 10, "curl", "g", "a:1") // complete before the watch began
+	add(1_000_500, 1, "loadgen/x-warmup", "g", "a:1")
+	add(1_000_900, 1, "curl", "g", "a:1")      // during the warm-up
+	add(1_001_000, 5, "loadgen/x", "g", "a:1") // the measured part begins
+	add(1_001_001, 1, "curl", "g", "a:1")      // at its border
+	add(1_001_500, 1, "curl", "g", "a:1")      // inside
+	add(1_001_600, 1, "curl", "g", "b:1, a:1") // inside, retried
+	add(1_001_700, 1, "curl", "h", "c:1")      // in a group without requests of the run
+	add(1_001_800, 900, "curl", "g", "b:1")    // inside, ends after it
+	add(1_002_000, 5, "loadgen/x", "g", "a:1") // the measured part ends
+	add(1_002_100, 1, "curl", "g", "a:1")      // after it
+	want := map[string]distribution.Foreign{"g": {ByAddr: map[string]int64{"a:1": 2, "b:1": 1}, Failed: 1, Border: 1}}
+	if diff := cmp.Diff(want, c.foreignByGroup()); diff != "" {
+		t.Errorf("foreignByGroup (-want +got)\n%s", diff)
+	}
+	if c.foreign.lines != 7 || c.run.lines != 2 || c.warmup.lines != 1 {
+		t.Errorf("%d foreign, %d run, %d warm-up; want 7, 2, 1", c.foreign.lines, c.run.lines, c.warmup.lines)
+	}
+}
+
+// millis writes milliseconds as seconds.
+func millis(ms int64) string { return fmt.Sprintf("%d.%03d", ms/1000, ms%1000) }
