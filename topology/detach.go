@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"balanceo/topology/cli"
@@ -30,7 +31,8 @@ type news struct {
 
 // report is where a detached topology tells how its start goes. Once the layout is up it says no more.
 type report struct {
-	pipe *os.File
+	mu   sync.Mutex
+	pipe *os.File // nil: said all
 	out  *json.Encoder
 }
 
@@ -47,6 +49,8 @@ func detachedReport() *report {
 }
 
 func (r *report) send(n news) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.pipe != nil {
 		_ = r.out.Encode(n) // whoever started it may be gone
 	}
@@ -59,6 +63,8 @@ func (r *report) up(_ *host, broken []error) error {
 		r.send(newsOf(err))
 	}
 	r.send(news{Up: true})
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	_ = r.pipe.Close()
 	r.pipe = nil
 	return nil

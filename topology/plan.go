@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/joho/godotenv"
 
@@ -17,12 +18,13 @@ import (
 
 // upFlags are those of up and run.
 type upFlags struct {
-	Layout    layoutName `short:"l" long:"layout" value-name:"NAME|FILE" default:"seed" description:"a built-in layout (cluster, fork, seed, single) or the path of a YAML file"`
-	HTTPPort  port       `long:"http-port" value-name:"PORT" description:"where nginx listens (default: the layout's, 80)"`
-	BasePort  port       `long:"base-port" value-name:"PORT" description:"the lowest port of the instances (default: the layout's, 8080)"`
-	FreePorts bool       `long:"free-ports" description:"where a port that was not asked for is taken or not permitted, take a free one"`
-	ServerBin string     `long:"server-bin" value-name:"FILE" description:"the server binary (default: beside topology, else on the PATH)"`
-	NginxBin  string     `long:"nginx-bin" value-name:"FILE" description:"the nginx binary (default: on the PATH)"`
+	Layout    layoutName    `short:"l" long:"layout" value-name:"NAME|FILE" default:"seed" description:"a built-in layout (cluster, fork, seed, single) or the path of a YAML file"`
+	HTTPPort  port          `long:"http-port" value-name:"PORT" description:"where nginx listens (default: the layout's, 80)"`
+	BasePort  port          `long:"base-port" value-name:"PORT" description:"the lowest port of the instances (default: the layout's, 8080)"`
+	FreePorts bool          `long:"free-ports" description:"where a port that was not asked for is taken or not permitted, take a free one"`
+	Grace     time.Duration `long:"grace" value-name:"TIME" default:"10s" description:"how long a process that is to end may drain before it is killed"`
+	ServerBin string        `long:"server-bin" value-name:"FILE" description:"the server binary (default: beside topology, else on the PATH)"`
+	NginxBin  string        `long:"nginx-bin" value-name:"FILE" description:"the nginx binary (default: on the PATH)"`
 }
 
 // plan is what up is going to start.
@@ -62,7 +64,11 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 	if err := l.Move(int(f.BasePort), int(f.HTTPPort)); err != nil {
 		return nil, &cli.UsageError{Err: err}
 	}
+	if f.Grace <= 0 {
+		return nil, cli.Usagef("--grace %v: accepted is a time above 0, as 500ms or 10s", f.Grace)
+	}
 	p := &plan{runDir: runDir}
+	p.Grace = f.Grace
 	p.Layout, p.From, p.NginxConf = l, &from, conf
 	if p.MongoURL, err = mongoURL(); err != nil {
 		return nil, err

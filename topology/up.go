@@ -92,7 +92,7 @@ func (c *upCommand) resolved(p *plan) []string {
 	}
 	args := []string{
 		"up", "--run-dir", p.runDir, "--layout", string(c.Layout), "--server-bin", p.Server, "--nginx-bin", p.Nginx,
-		"--http-port", strconv.Itoa(p.Layout.HTTPPort), "--base-port", strconv.Itoa(base),
+		"--http-port", strconv.Itoa(p.Layout.HTTPPort), "--base-port", strconv.Itoa(base), "--grace", c.Grace.String(),
 	}
 	if c.Watch {
 		args = append(args, "--watch")

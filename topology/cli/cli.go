@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -120,8 +121,11 @@ func Parse(parser *flags.Parser, args []string, stdout io.Writer) (rest []string
 	case known.Type == flags.ErrUnknownFlag:
 		return nil, false, Usagef("%s; accepted are %s", known.Message, strings.Join(accepted(parser), ", "))
 	}
-	return nil, false, &UsageError{known}
+	return nil, false, &UsageError{errors.New(goType.ReplaceAllString(known.Message, ""))}
 }
+
+// goType is what go-flags says of a flag whose type reads itself; the type's own error says what is accepted.
+var goType = regexp.MustCompile(` \(expected \w+\.\w+\)`)
 
 // accepted lists the flags of the active commands and of the program.
 func accepted(parser *flags.Parser) []string {

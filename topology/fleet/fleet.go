@@ -289,9 +289,7 @@ const patience = 500 * time.Millisecond
 
 // tell notes the events that people want to know of.
 func (f *Fleet) tell(p *part, e supervise.Event) {
-	if e.To == supervise.BackOff {
-		p.noteExit(e.Reason)
-	}
+	p.noteEvent(e)
 	line := fmt.Sprintf("%s: %s", p.name, e.To)
 	switch {
 	case e.To == supervise.Ready:

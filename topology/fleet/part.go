@@ -29,24 +29,50 @@ type part struct {
 	done    chan struct{}      // closed when it has ended
 	exited  chan struct{}      // closed at the first exit since the last start
 	reason  string             // of that exit
+	begun   chan struct{}      // closed at the first event since the last start
 }
 
 // start begins to keep the part, unless it is kept already.
+// When it returns, the part is not Stopped any more.
 func (p *part) start(event func(format string, args ...any)) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.cancel != nil {
+		p.mu.Unlock()
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	p.cancel, p.done, p.exited, p.reason = cancel, done, make(chan struct{}), ""
+	done, begun := make(chan struct{}), make(chan struct{})
+	p.cancel, p.done, p.begun, p.exited, p.reason = cancel, done, begun, make(chan struct{}), ""
+	p.mu.Unlock()
 	go func() {
 		defer close(done)
 		if err := p.process.Run(ctx); err != nil {
 			event("%s: %v", p.name, err)
 		}
 	}()
+	select {
+	case <-begun:
+	case <-done:
+	}
+}
+
+// noteEvent wakes who waits for the part to begin and, when that was an exit, for it to come up.
+func (p *part) noteEvent(e supervise.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.begun != nil {
+		close(p.begun)
+		p.begun = nil
+	}
+	if e.To != supervise.BackOff && e.To != supervise.Failed {
+		return
+	}
+	select {
+	case <-p.exited:
+	default:
+		p.reason = e.Reason
+		close(p.exited)
+	}
 }
 
 // stop ends the part and waits for its end. The error names what had to be killed for that.
@@ -85,18 +111,6 @@ func (p *part) setWanted(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.workers = n
-}
-
-// noteExit wakes who waits for the part to come up.
-func (p *part) noteExit(reason string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.exited:
-	default:
-		p.reason = reason
-		close(p.exited)
-	}
 }
 
 // awaitReady returns when the part is ready, or with the reason why it will not be. An instance has as many

@@ -64,7 +64,7 @@ type Target struct {
 	Kind    Kind
 	Port    int
 	Mode    layout.Mode
-	Wanted  int // workers; 0: not CLUSTER
+	Wanted  int  // workers; 0: not CLUSTER
 	Kept    bool // was not taken down
 	Process supervise.Status
 }

@@ -1,0 +1,403 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"balanceo/topology/layout"
+	"balanceo/topology/status"
+	"balanceo/topology/supervise"
+)
+
+// A layout from up to down, with everything that can be done to it in between.
+func TestLayout(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	begun := time.Now()
+	out := l.mustUp()
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("up -d took %v, want less than 10s", took)
+	}
+	for _, want := range []string{"site1", "CLUSTER", "ready", "nginx", "database", "loadgen -rate 200 -target :" + strconv.Itoa(l.http)} {
+		if !strings.Contains(out, want) {
+			t.Errorf("up -d: %q is missing in %s", want, out)
+		}
+	}
+	s := l.status()
+	wantModes := map[string]layout.Mode{
+		"site1": layout.Cluster, "site2": layout.Fork, "serverA": layout.Fork, "serverB": layout.Fork,
+		"serverC": layout.Cluster, "serverD": layout.Cluster, "nginx": "", "database": "",
+	}
+	if len(s.Parts) != len(wantModes) || !allReady(s) || s.HTTPPort != l.http {
+		t.Fatalf("status: got %+v, want %d parts, all ready", s, len(wantModes))
+	}
+	for i, p := range s.Parts {
+		workers := 0
+		if p.Mode == layout.Cluster {
+			workers = runtime.NumCPU()
+		}
+		if p.Mode != wantModes[p.Name] || p.Kind == status.Instance && (p.Port != l.base+i || len(p.Workers) != workers) ||
+			p.RSS == nil || *p.RSS < 1<<20 || p.CPU == nil || p.Restarts != 0 {
+			t.Errorf("status of %s: got %+v, want mode %q, %d workers, memory and CPU", p.Name, p, wantModes[p.Name], workers)
+		}
+	}
+	if code, err := l.get("/info"); code != http.StatusOK || err != nil {
+		t.Errorf("GET /info through nginx: got %d, %v", code, err)
+	}
+
+	t.Run("a second up changes nothing", func(t *testing.T) {
+		out := l.mustUp()
+		if !strings.Contains(out, "runs on :"+strconv.Itoa(l.http)+" already") {
+			t.Errorf("up -d again: got %s", out)
+		}
+		if again := l.status(); fmt.Sprint(pids(again)) != fmt.Sprint(pids(s)) {
+			t.Errorf("processes after up -d again: got %v, want %v", pids(again), pids(s))
+		}
+		if out, code := l.tryUp("--layout", "fork"); code != 1 || !strings.Contains(out, "seed is in the place of fork") {
+			t.Errorf("up of another layout: code %d, %s", code, out)
+		}
+		out, code := l.topology("up", "-d", "--http-port", "1", "--base-port", strconv.Itoa(l.base))
+		if code != 1 || !strings.Contains(out, fmt.Sprintf("port %d belongs to layout seed, which runs on :%d", l.base, l.http)) {
+			t.Errorf("up on instance ports of a running layout: code %d, %s", code, out)
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		for _, args := range [][]string{{"reload", "nosuch"}, {"kill", "nosuch"}, {"logs", "nosuch"}, {"scale", "nosuch", "2"}} {
+			out, code := l.topology(args...)
+			if code != 2 || !strings.Contains(out, `"nosuch" is no part of layout seed; accepted are site1, site2,`) {
+				t.Errorf("topology %v: code %d, %s", args, code, out)
+			}
+		}
+		if out, code := l.topology("status", "--http-port", "1"); code != 1 || !strings.Contains(out, "layouts run on "+strconv.Itoa(l.http)) {
+			t.Errorf("status of another port: code %d, %s", code, out)
+		}
+	})
+	t.Run("scale", func(t *testing.T) { testScale(t, l) })
+	t.Run("kill", func(t *testing.T) { testKill(t, l) })
+	t.Run("nginx", func(t *testing.T) { testNginx(t, l) })
+	t.Run("restart", func(t *testing.T) { testRestart(t, l) })
+	t.Run("logs", func(t *testing.T) {
+		out := l.must("logs", "-n", "1000")
+		for _, want := range []string{" site1 ", " serverA ", " database ", " topology ", "serving"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("logs: %q is missing in %s", want, out)
+			}
+		}
+		if out := l.must("logs", "site2"); strings.Contains(out, "serverA") || !strings.Contains(out, "site2") {
+			t.Errorf("logs site2: got %s", out)
+		}
+	})
+
+	s = l.status()
+	if out := l.must("down"); !strings.Contains(out, "layout seed on :"+strconv.Itoa(l.http)+" is down") {
+		t.Errorf("down: got %s", out)
+	}
+	l.gone(s, 0)
+	if out := l.must("down"); !strings.Contains(out, "Nothing to take down") {
+		t.Errorf("down again: got %s", out)
+	}
+}
+
+func testScale(t *testing.T, l *lab) {
+	for _, n := range []int{4, 1} {
+		l.must("scale", "serverC", strconv.Itoa(n))
+		if p := part(t, l.status(), "serverC"); len(p.Workers) != n || p.Wanted != n {
+			t.Errorf("scale serverC %d: got workers %v, wanted %d", n, p.Workers, p.Wanted)
+		}
+	}
+	l.must("restart", "serverC")
+	if p := part(t, l.status(), "serverC"); len(p.Workers) != 1 {
+		t.Errorf("serverC after scale 1 and restart: got workers %v", p.Workers)
+	}
+	if out, code := l.topology("scale", "site2", "2"); code != 1 || !strings.Contains(out, "site2 is no CLUSTER instance") {
+		t.Errorf("scale of a FORK instance: code %d, %s", code, out)
+	}
+}
+
+func testKill(t *testing.T, l *lab) {
+	// A worker: its master starts another; a port names the instance.
+	before := part(t, l.status(), "site1")
+	if out, code := l.topology("kill", strconv.Itoa(l.base), "--worker", "1"); code != 1 || !strings.Contains(out, "no worker with pid 1; it has ") {
+		t.Errorf("kill of a foreign worker: code %d, %s", code, out)
+	}
+	l.must("kill", strconv.Itoa(l.base), "--worker", strconv.Itoa(before.Workers[0]), "--signal", "KILL")
+	l.eventually("the worker is replaced", func(s *status.Snapshot) bool {
+		p := part(t, s, "site1")
+		return p.PID == before.PID && len(p.Workers) == len(before.Workers) && p.Workers[0] != before.Workers[0]
+	})
+	// An instance and nginx: topology starts them again.
+	for _, name := range []string{"site2", "nginx"} {
+		before := part(t, l.status(), name)
+		l.must("kill", name)
+		after := l.eventually(name+" is started again", func(s *status.Snapshot) bool {
+			p := part(t, s, name)
+			return p.State == supervise.Ready && p.PID != before.PID
+		})
+		if p := part(t, after, name); p.Restarts != before.Restarts+1 {
+			t.Errorf("restarts of %s: got %d, want %d", name, p.Restarts, before.Restarts+1)
+		}
+		for _, pid := range append(before.Workers, before.PID) {
+			if lives(pid) {
+				t.Errorf("pid %d of the %s that was killed still lives", pid, name)
+			}
+		}
+		if code, err := l.get("/healthz"); code != http.StatusOK || err != nil {
+			t.Errorf("GET /healthz after kill %s: got %d, %v", name, code, err)
+		}
+	}
+}
+
+func testNginx(t *testing.T, l *lab) {
+	conf, err := os.ReadFile(filepath.Join(l.dir, "nginx.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := func() float64 { return *part(t, l.status(), "site1").Expected }
+	if got := expected(); got != 2.0/3 {
+		t.Errorf("expected share of site1: got %v, want 2/3", got)
+	}
+	l.write("nginx.conf", strings.Replace(string(conf), "weight=2", "weight=4", 1))
+	if out := l.must("reload", "nginx"); !strings.Contains(out, "nginx reloaded") || expected() != 0.8 {
+		t.Errorf("reload nginx with weight 4: got %s, expected share %v, want 0.8", out, expected())
+	}
+	l.write("nginx.conf", strings.Replace(string(conf), "keepalive 64;", "keepalive no;", 1))
+	out, code := l.topology("reload", "nginx")
+	if code != 1 || !strings.Contains(out, "keepalive") || expected() != 0.8 {
+		t.Errorf("reload nginx with a broken configuration: code %d, %s, expected share %v", code, out, expected())
+	}
+	if code, err := l.get("/healthz"); code != http.StatusOK || err != nil {
+		t.Errorf("GET after the broken configuration: got %d, %v", code, err)
+	}
+	l.write("nginx.conf", string(conf))
+}
+
+func testRestart(t *testing.T, l *lab) {
+	before := l.status()
+	l.must("restart")
+	after := l.status()
+	for _, p := range after.Parts {
+		old := part(t, before, p.Name)
+		if same := p.PID == old.PID; same != (p.Kind == status.Database) || p.State != supervise.Ready {
+			t.Errorf("restart of all: %s had pid %d, has %d, is %s", p.Name, old.PID, p.PID, p.State)
+		}
+	}
+	// One instance down while the others run on; restart brings it back.
+	l.must("down", "serverB")
+	if p := part(t, l.status(), "serverB"); p.State != supervise.Stopped || p.PID != 0 {
+		t.Errorf("down serverB: got %s, pid %d", p.State, p.PID)
+	}
+	if c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", l.base+3), time.Second); err == nil {
+		_ = c.Close()
+		t.Error("the port of serverB accepts connections after down serverB")
+	}
+	if code, err := l.get("/api/randoms?cant=10"); code != http.StatusOK || err != nil {
+		t.Errorf("GET /api/randoms without serverB: got %d, %v", code, err)
+	}
+	if out, code := l.topology("reload", "serverB"); code != 1 || !strings.Contains(out, "serverB was taken down") {
+		t.Errorf("reload serverB after down: code %d, %s", code, out)
+	}
+	l.must("restart", "serverB")
+	if p := part(t, l.status(), "serverB"); p.State != supervise.Ready {
+		t.Errorf("restart serverB: got %s", p.State)
+	}
+}
+
+// Every instance, FORK and CLUSTER, is replaced while requests come through nginx and to the instances
+// themselves; none is lost.
+func TestReloadLosesNothing(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.mustUp()
+	before := l.status()
+	var wg sync.WaitGroup
+	var stop atomic.Bool
+	var asked atomic.Int64
+	ask := func(url string, client *http.Client) {
+		for !stop.Load() {
+			resp, err := client.Get(url)
+			if err != nil {
+				t.Errorf("GET %s: %v", url, err)
+				return
+			}
+			_ = resp.Body.Close()
+			if asked.Add(1); resp.StatusCode != http.StatusOK {
+				t.Errorf("GET %s: status %d", url, resp.StatusCode)
+			}
+			time.Sleep(2 * time.Millisecond) // a load, not a flood
+		}
+	}
+	for _, keepalive := range []bool{true, false} {
+		for _, path := range []string{"/info", "/api/randoms?cant=100"} {
+			client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: !keepalive}}
+			wg.Go(func() { ask(fmt.Sprintf("http://127.0.0.1:%d%s", l.http, path), client) })
+		}
+	}
+	// Past nginx, which would retry, with a connection a request: to a FORK and to a CLUSTER instance.
+	for i := range 2 {
+		client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+		wg.Go(func() { ask(fmt.Sprintf("http://127.0.0.1:%d/info", l.base+i), client) })
+	}
+	for range 2 {
+		n := asked.Load()
+		for asked.Load() < n+100 && !t.Failed() {
+			time.Sleep(time.Millisecond)
+		}
+		if out := l.must("reload"); strings.Count(out, "reloaded in") != 6 {
+			t.Errorf("reload: got %s, want six instances", out)
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+	after := l.status()
+	for _, p := range after.Parts {
+		if old := part(t, before, p.Name); p.Kind == status.Instance && (p.PID == old.PID || p.State != supervise.Ready) {
+			t.Errorf("%s: had pid %d, has %d, is %s", p.Name, old.PID, p.PID, p.State)
+		}
+	}
+	if asked.Load() < 200 {
+		t.Errorf("only %d requests were made", asked.Load())
+	}
+}
+
+// kill -9 of topology takes everything along, and the next start works without cleaning up.
+func TestKilledTopology(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.mustUp()
+	s := l.status()
+	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	l.gone(s, 2*time.Second)
+	if out, code := l.topology("status"); code != 1 || !strings.Contains(out, "no layout is running") {
+		t.Errorf("status after kill -9: code %d, %s", code, out)
+	}
+	// As after a power cut: half a state file, and a pid file that means somebody else.
+	dir := filepath.Join(l.dir, "run", strconv.Itoa(l.http))
+	l.write(filepath.Join("run", strconv.Itoa(l.http), "state.json"), `{"dir": "`)
+	l.write(filepath.Join("run", strconv.Itoa(l.http), "nginx", "nginx.pid"), strconv.Itoa(os.Getpid())+"\n")
+	if _, err := os.Stat(filepath.Join(dir, "control.sock")); err != nil {
+		t.Errorf("no stale socket to start over: %v", err)
+	}
+	l.mustUp()
+	s = l.status()
+	if !allReady(s) {
+		t.Errorf("status after the second up: got %+v", s)
+	}
+	l.must("down")
+	l.gone(s, 0)
+}
+
+// An instance that can't start fails, with the reason, and the others run on. Where none can, nothing is left.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	text := "instances:\n"
+	for i, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		text += fmt.Sprintf("- {name: %s, port: %d, args: [--port, %q]}\n", name, 8080+i, map[bool]string{true: "70000", false: strconv.Itoa(l.base + i)}[name == "b"])
+	}
+	l.write("bad.yaml", text)
+	// The ports in args are those of l: a moved layout would give others.
+	out, code := l.topology("up", "-d", "--http-port", strconv.Itoa(l.http), "--base-port", strconv.Itoa(l.base), "--layout", "bad.yaml")
+	if code != 1 || !strings.Contains(out, `"b" is failed: exit status 2: `) {
+		t.Fatalf("up with an instance that can't start: code %d, %s", code, out)
+	}
+	s := l.status()
+	for _, p := range s.Parts {
+		switch {
+		case p.Name == "b" && (p.State != supervise.Failed || !strings.Contains(p.Reason, "70000") || p.PID != 0 || p.Restarts < 5):
+			t.Errorf("b: got %+v, want failed, with the reason", p)
+		case p.Name != "b" && p.State != supervise.Ready:
+			t.Errorf("%s: got %s, want ready", p.Name, p.State)
+		}
+	}
+	if code, err := l.get("/info"); code != http.StatusOK || err != nil {
+		t.Errorf("GET /info without b: got %d, %v", code, err)
+	}
+	if table := l.must("status"); !strings.Contains(table, "b: exit status 2: ") {
+		t.Errorf("status does not say why b failed: %s", table)
+	}
+	l.must("down")
+	l.gone(s, 0)
+
+	l.write("none.yaml", "instances:\n- {name: a, port: 8080, args: [--no-such-flag]}\n")
+	out, code = l.topology("up", "-d", "--http-port", strconv.Itoa(l.http), "--base-port", strconv.Itoa(l.base), "--layout", "none.yaml")
+	if code != 1 || !strings.Contains(out, "no-such-flag") || !strings.Contains(out, "hint: the last lines of ") {
+		t.Errorf("up without an instance that starts: code %d, %s", code, out)
+	}
+	l.gone(s, 0)
+	if states, err := layout.Running(filepath.Join(l.dir, "run")); len(states) != 0 || err != nil {
+		t.Errorf("layouts after a start that failed: got %v, %v", states, err)
+	}
+}
+
+// Two layouts never touch each other.
+func TestSideBySide(t *testing.T) {
+	t.Parallel()
+	a := newLab(t)
+	a.mustUp("--layout", "single")
+	b := &lab{T: t, dir: a.dir} // the same folder, other ports
+	b.newPorts()
+	b.mustUp("--layout", "fork")
+	onA, onB := "--http-port="+strconv.Itoa(a.http), "--http-port="+strconv.Itoa(b.http)
+	if out, code := a.topology("status"); code != 2 || !strings.Contains(out, "several layouts run: choose one with --http-port") {
+		t.Errorf("status with two layouts: code %d, %s", code, out)
+	}
+	before := a.status(onA)
+	dead := b.status(onB)
+	if before.Layout != "single" || dead.Layout != "fork" {
+		t.Errorf("layouts: got %q and %q, want single and fork", before.Layout, dead.Layout)
+	}
+	a.must("reload", "site1", onB)
+	a.must("down", onB)
+	b.gone(dead, 0)
+	if after := a.status(); fmt.Sprint(pids(after)) != fmt.Sprint(pids(before)) || !allReady(after) {
+		t.Errorf("single after fork is down: got %v, want %v", pids(after), pids(before))
+	}
+}
+
+// A process that does not end is killed after the grace time, and named.
+func TestIgnoredTerm(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.mustUp("--grace", "500ms", "--layout", "fork")
+	s := l.status()
+	stuck := part(t, s, "serverC").PID
+	l.must("kill", "serverC", "--signal", "STOP") // a stopped process takes no TERM
+	out := l.must("down")
+	want := fmt.Sprintf("serverC: server (pid %d) ignored TERM for 500ms and was killed", stuck)
+	if !strings.Contains(out, want) {
+		t.Errorf("down with a stuck process: got %s, want %q", out, want)
+	}
+	l.gone(s, 0)
+}
+
+// What holds a port is named, and what to do about it.
+func TestPortInTheWay(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	for _, port := range []int{l.http, l.base + 2} {
+		host := "127.0.0.1"
+		ln, err := net.Listen("tcp4", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, code := l.topology("up", "-d", "--http-port", strconv.Itoa(l.http), "--base-port", strconv.Itoa(l.base))
+		_ = ln.Close()
+		want := fmt.Sprintf("port %d is taken by pid %d (", port, os.Getpid())
+		if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, fmt.Sprintf("hint: end it (kill %d), or move", os.Getpid())) {
+			t.Errorf("up with port %d taken: code %d, %s, want %q", port, code, out, want)
+		}
+	}
+}
