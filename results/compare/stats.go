@@ -153,11 +153,15 @@ func Needed(a, b []float64, alpha float64) (int, bool) {
 	return max(int(n), Fewest(alpha)), true
 }
 
-// Fewest is the number of runs a side from which the exact test can reach a p below alpha: the least p that n
-// and n runs allow is 2 / C(2n, n). For 0.05 it is 4.
+// LeastP is the least p that the exact two-sided test can give n and m values without ties: of C(n+m, n)
+// equally likely orders two are the most extreme.
+func LeastP(n, m int) float64 { return min(1, 2/combin.GeneralizedBinomial(float64(n+m), float64(n))) }
+
+// Fewest is the number of runs a side from which the exact test can reach a p below alpha. For 0.05 it is 4.
 func Fewest(alpha float64) int {
 	n := 1
-	for ; 2/combin.GeneralizedBinomial(float64(2*n), float64(n)) >= alpha; n++ {
+	for LeastP(n, n) >= alpha {
+		n++
 	}
 	return n
 }

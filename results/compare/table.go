@@ -70,8 +70,15 @@ type Row struct {
 	// Significant is PHolm < alpha. Only then may Difference be called one.
 	Significant bool   `json:"significant"`
 	Better      string `json:"better,omitempty"` // which side, where Significant
-	Needed      *int   `json:"needed"`           // runs a side to show a difference like this one; null where none would do
+	Untested    string `json:"untested,omitempty"`
+	Needed      *int   `json:"needed"` // runs a side to show a difference like this one; null where none would do
 }
+
+// Why a row was not tested.
+const (
+	AllEqual = "all equal"
+	TooFew   = "too few runs"
+)
 
 // RelativeInterval is Interval over the median of the base. False where one of them is missing.
 func (r *Row) RelativeInterval() (lo, hi float64, ok bool) {
@@ -209,8 +216,15 @@ func (t *Table) judge(opt Options) {
 	ps := make([]float64, len(t.Rows))
 	tests := 0
 	for i := range t.Rows {
-		ps[i] = MannWhitney(t.Rows[i].Base, t.Rows[i].Other)
-		if !math.IsNaN(ps[i]) {
+		row := &t.Rows[i]
+		ps[i] = MannWhitney(row.Base, row.Other)
+		switch {
+		case math.IsNaN(ps[i]):
+			row.Untested = AllEqual
+		case LeastP(len(row.Base), len(row.Other)) >= opt.Alpha:
+			// A test that can't reject anything is none (Tarone 1990), and costs the others nothing.
+			ps[i], row.Untested = math.NaN(), TooFew
+		default:
 			tests++
 		}
 	}
@@ -244,7 +258,7 @@ func (t *Table) note() {
 	fewest := Fewest(t.Alpha / float64(max(1, tests)))
 	if n := t.Pairs; n > 0 && n < fewest {
 		t.Notes = append(t.Notes, fmt.Sprintf(
-			"with %s a side nothing can be significant in a table of %d tests: %d a side are the fewest", count(n, "run"), tests, fewest))
+			"with %s a side nothing can be significant here: %d a side are the fewest", count(n, "run"), fewest))
 	}
 	if a, b := len(t.Base.Runs), len(t.Other.Runs); a != b && t.Pairs > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%d and %d runs make %s; the tests use all runs", a, b, count(t.Pairs, "pair")))

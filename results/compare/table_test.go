@@ -219,8 +219,32 @@ func TestSearchesGiveCapacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(table.Rows) != 1 || table.Rows[0].Key != "capacity" || table.Rows[0].Better != "other" {
+	if len(table.Rows) != 1 || table.Tests() != 1 || table.Rows[0].Key != "capacity" || table.Rows[0].Better != "other" {
 		t.Errorf("rows %+v, want the capacity only, better in other", table.Rows)
+	}
+}
+
+// TestWhatCantRejectIsNoTest: one search a side is told, but does not make the other rows harder to tell.
+func TestWhatCantRejectIsNoTest(t *testing.T) {
+	base, other := interleave(6, 3, runtest.Spec{}, runtest.Spec{Slower: 1.3})
+	one, two := interleave(1, 4, runtest.Spec{Capacity: 8000}, runtest.Spec{Capacity: 6000})
+	before, err := Compare(base, other, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base.Runs, other.Runs = append(base.Runs, one.Runs...), append(other.Runs, two.Runs...)
+	after, err := Compare(base, other, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := row(t, after, "capacity"); r.P != nil || r.Untested != TooFew || r.Significant {
+		t.Errorf("capacity of one search a side: p %v, untested %q; want none and %q", r.P, r.Untested, TooFew)
+	}
+	if a, b := *row(t, before, "p50").PHolm, *row(t, after, "p50").PHolm; a != b || before.Tests() != after.Tests() {
+		t.Errorf("p50: p %v of %d tests, with the searches %v of %d; want the same", a, before.Tests(), b, after.Tests())
+	}
+	if r := row(t, after, "errors"); r.Untested != AllEqual {
+		t.Errorf("errors, none on both sides: untested %q, want %q", r.Untested, AllEqual)
 	}
 }
 

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 
 	"balanceo/results/units"
@@ -66,8 +65,8 @@ func (r *Row) Remark() string {
 	switch {
 	case r.Significant:
 		return "better: " + r.Better
-	case r.P == nil && len(r.Base)+len(r.Other) > 2:
-		return "all equal"
+	case r.Untested != "":
+		return r.Untested
 	case r.Needed == nil:
 		return ""
 	case *r.Needed > mostNeeded:
@@ -82,7 +81,7 @@ func (r *Row) Remark() string {
 func (t *Table) Tests() int {
 	n := 0
 	for _, row := range t.Rows {
-		if row.P != nil && !math.IsNaN(*row.P) {
+		if row.P != nil {
 			n++
 		}
 	}

@@ -12,9 +12,14 @@ import (
 
 // verdict is what was found, in one sentence.
 func verdict(in Input) string {
-	if len(in.Tables) == 0 {
-		return runVerdict(in.Sets)
+	sentence := runVerdict(in.Sets)
+	if len(in.Tables) > 0 {
+		sentence = compareVerdict(in)
 	}
+	return strings.NewReplacer(" %", "\u00a0%", " µs", "\u00a0µs", " ms", "\u00a0ms").Replace(sentence)
+}
+
+func compareVerdict(in Input) string {
 	var same, parts []string
 	for _, t := range in.Tables {
 		if found := findings(t); found == "" {
@@ -32,7 +37,10 @@ func verdict(in Input) string {
 		return units.Format(r.RequestedRate, units.PerSecond)
 	})
 	if rates != "" && !strings.Contains(rates, ", ") {
-		at = "at " + rates + ", "
+		at = "at " + strings.TrimSuffix(rates, " /s") + " requests a second, "
+		if strings.HasSuffix(rates, "k/s") {
+			at = "at " + rates + ", "
+		}
 	}
 	if len(same) > 0 {
 		verb, text := "does", at
@@ -52,7 +60,8 @@ func verdict(in Input) string {
 // findings tells the significant differences that matter, the largest promise first; empty if there are none.
 func findings(t *compare.Table) string {
 	var found []string
-	for _, key := range []string{"p50", "p99", "errors", "draws", "cpu", "memory", "evenness", "capacity"} {
+	// What is left out here follows from the layout (evenness) or from the rate (throughput).
+	for _, key := range []string{"p50", "p99", "errors", "draws", "cpu", "memory", "capacity"} {
 		i := slices.IndexFunc(t.Rows, func(r compare.Row) bool { return r.Key == key })
 		if i < 0 || !t.Rows[i].Significant {
 			continue
@@ -70,7 +79,7 @@ func findings(t *compare.Table) string {
 			continue // true, and of no use to anybody
 		}
 		name := map[string]string{
-			"p50": "median latency", "p99": "p99 latency", "cpu": "CPU a request", "draws": "draws a second", "evenness": "evenness over workers",
+			"p50": "median latency", "p99": "p99 latency", "cpu": "CPU a request", "draws": "draws a second",
 		}[key]
 		if name == "" {
 			name = row.Metric.Name

@@ -86,7 +86,7 @@ func Percentiles(sets []compare.Set) (Figure, bool) {
 // nines marks 0, 90, 99, 99.9 … per cent of values plotted as the number of nines.
 func nines() plot.Ticker {
 	labels := []string{"0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %"}
-	ticks := plot.ConstantTicks{{Value: -math.Log10(0.5), Label: "50 %"}}
+	ticks := plot.ConstantTicks{{Value: -math.Log10(0.5)}} // 50 %: no room for its label
 	for i, label := range labels {
 		ticks = append(ticks, plot.Tick{Value: float64(i), Label: label})
 	}

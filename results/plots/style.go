@@ -162,7 +162,7 @@ func logTicks(u units.Unit) plot.Ticker {
 					continue
 				}
 				label := ""
-				if m == 1 || decades < 2.2 {
+				if m == 1 || decades < 3.1 {
 					label = units.Short(math.Pow(10, at), u)
 				}
 				ticks = append(ticks, plot.Tick{Value: at, Label: label})
@@ -178,7 +178,8 @@ func linearTicks(u units.Unit, most int) plot.Ticker {
 		step := niceStep((high - low) / float64(most))
 		var ticks []plot.Tick
 		for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
-			ticks = append(ticks, plot.Tick{Value: i * step, Label: units.Short(i*step, u)})
+			v := i*step + 0 // no "-0"
+			ticks = append(ticks, plot.Tick{Value: v, Label: units.Short(v, u)})
 		}
 		return ticks
 	})
