@@ -11,13 +11,24 @@ import (
 // listening is the state of a listening socket in /proc/net/tcp.
 const listening = 0x0a
 
-// FindHolder names the process that listens on port. False: none does, or it may not be looked at.
+// FindHolder names the process that listens on port or, if none does, has it as its end of a connection. False:
+// there is none, or it may not be looked at.
 func FindHolder(port int) (Holder, bool) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return Holder{}, false
 	}
-	sockets := listeningOn(fs, port)
+	listeners, others := socketsOn(fs, port)
+	if h, ok := holderOf(fs, listeners); ok {
+		return h, true
+	}
+	h, ok := holderOf(fs, others)
+	h.Outgoing = true
+	return h, ok
+}
+
+// holderOf names the process that has one of the sockets open.
+func holderOf(fs procfs.FS, sockets []string) (Holder, bool) {
 	if len(sockets) == 0 {
 		return Holder{}, false
 	}
@@ -46,17 +57,21 @@ func FindHolder(port int) (Holder, bool) {
 	return slices.MinFunc(found, func(a, b Holder) int { return a.PID - b.PID }), true
 }
 
-// listeningOn returns the sockets that listen on port, as /proc/PID/fd names them.
-func listeningOn(fs procfs.FS, port int) []string {
-	var out []string
+// socketsOn returns the sockets that have port as their own, as /proc/PID/fd names them.
+func socketsOn(fs procfs.FS, port int) (listeners, others []string) {
 	four, _ := fs.NetTCP() // what can't be read has no sockets
 	six, _ := fs.NetTCP6()
 	for _, lines := range []procfs.NetTCP{four, six} {
 		for _, l := range lines {
-			if l.St == listening && l.LocalPort == uint64(port) {
-				out = append(out, fmt.Sprintf("socket:[%d]", l.Inode))
+			if l.LocalPort != uint64(port) || l.Inode == 0 {
+				continue
+			}
+			if name := fmt.Sprintf("socket:[%d]", l.Inode); l.St == listening {
+				listeners = append(listeners, name)
+			} else {
+				others = append(others, name)
 			}
 		}
 	}
-	return out
+	return listeners, others
 }

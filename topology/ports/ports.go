@@ -10,15 +10,21 @@ import (
 	"syscall"
 )
 
-// Holder is the process that listens on a port.
+// Holder is the process that has a port.
 type Holder struct {
-	PID     int
-	Command string // its command line
+	PID      int
+	Command  string // its command line
+	Outgoing bool   // it does not listen: the port is its end of a connection to elsewhere
 }
 
-func (h Holder) String() string { return fmt.Sprintf("pid %d (%s)", h.PID, h.Command) }
+func (h Holder) String() string {
+	if h.Outgoing {
+		return fmt.Sprintf("pid %d (%s) for a connection to elsewhere", h.PID, h.Command)
+	}
+	return fmt.Sprintf("pid %d (%s)", h.PID, h.Command)
+}
 
-// TakenError is a port that another process listens on.
+// TakenError is a port that another process has.
 type TakenError struct {
 	Port   int
 	Holder Holder // zero: it can't be read, as of another user's process

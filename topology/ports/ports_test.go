@@ -34,6 +34,25 @@ func TestTakenPortNamesItsHolder(t *testing.T) {
 	}
 }
 
+// A connection's own end can't be listened on either; who has it is named.
+func TestOutgoingConnection(t *testing.T) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	c, err := net.Dial("tcp4", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	var taken *TakenError
+	err = Check("127.0.0.1", c.LocalAddr().(*net.TCPAddr).Port)
+	if !errors.As(err, &taken) || taken.Holder.PID != os.Getpid() || !taken.Holder.Outgoing {
+		t.Errorf("Check of a connection's port: got %v, want it taken by pid %d for a connection", err, os.Getpid())
+	}
+}
+
 func TestFreeBlock(t *testing.T) {
 	offsets := []int{0, 1, 5}
 	base, err := FreeBlock("127.0.0.1", offsets)
@@ -54,7 +73,7 @@ func TestErrorsSayWhat(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&TakenError{80, Holder{12, "nginx -g x"}}, "port 80 is taken by pid 12 (nginx -g x)"},
+		{&TakenError{80, Holder{PID: 12, Command: "nginx -g x"}}, "port 80 is taken by pid 12 (nginx -g x)"},
 		{&TakenError{80, Holder{}}, "port 80 is taken by a process that can't be named (another user's?)"},
 		{&DeniedError{80}, "port 80 needs root or CAP_NET_BIND_SERVICE, which this user does not have"},
 	}
