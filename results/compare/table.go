@@ -13,6 +13,7 @@ type Options struct {
 	Alpha      float64 // chance of a false alarm in a table; default 0.05
 	Confidence float64 // of the intervals; default 0.95
 	Seed       uint64  // of the bootstrap; default 1
+	Resamples  int     // of the bootstrap; default 10,000
 	Unlike     bool    // compare runs of other rates, scenarios or machines too, with a note
 }
 
@@ -25,6 +26,9 @@ func (o *Options) defaults() {
 	}
 	if o.Seed == 0 {
 		o.Seed = 1
+	}
+	if o.Resamples == 0 {
+		o.Resamples = defaultResamples
 	}
 }
 
@@ -202,7 +206,7 @@ func newRow(m Metric, base, other []*run.Record, opt Options) (Row, bool) {
 		relative := row.Difference / row.BaseMedian
 		row.Relative = &relative
 	}
-	if i, ok := BootstrapInterval(differences, opt.Confidence, opt.Seed); ok {
+	if i, ok := BootstrapInterval(differences, opt.Confidence, opt.Seed, opt.Resamples); ok {
 		row.Interval, row.Bootstrap = &i, &i
 	}
 	if i, ok := ExactInterval(differences, opt.Confidence); ok {

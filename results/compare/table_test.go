@@ -50,7 +50,7 @@ func row(t *testing.T, table *Table, key string) Row {
 func TestSlowerIsFound(t *testing.T) {
 	for trial := range uint64(10) {
 		base, other := interleave(6, trial, runtest.Spec{Duration: 5 * time.Second}, runtest.Spec{Duration: 5 * time.Second, Slower: 1.2})
-		table, err := Compare(base, other, Options{})
+		table, err := Compare(base, other, Options{Resamples: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestSameIsNotFound(t *testing.T) {
 	for trial := range uint64(trials) {
 		spec := runtest.Spec{Duration: 2 * time.Second, Capacity: 0}
 		base, other := interleave(6, 1000+trial, spec, spec)
-		table, err := Compare(base, other, Options{})
+		table, err := Compare(base, other, Options{Resamples: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
