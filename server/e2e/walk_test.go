@@ -1,0 +1,169 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+const password = "una clave larga"
+
+func (p *person) signup(s *instance, email string) {
+	p.t.Helper()
+	p.open(s.url() + "/signup")
+	p.fill("#name", p.name, "#email", email, "#password", password)
+	p.untilAt("/")
+	p.untilText(".who", p.name)
+	p.live()
+}
+
+// live waits until the list is shown.
+func (p *person) live() {
+	p.t.Helper()
+	p.until("the list", "!document.querySelector('#empty').hidden || document.querySelectorAll('#products li').length > 0")
+}
+
+func (p *person) add(s *instance, title, price string) {
+	p.t.Helper()
+	p.fill("#title", title, "#price", price, "#thumbnail", s.url()+"/static/icon.svg")
+	p.until("the product in the own list", shows(title, 1))
+	p.until("the form to be empty", "document.querySelector('#title').value === ''")
+}
+
+// shows is an expression that is true while n products have the title.
+func shows(title string, n int) string {
+	return fmt.Sprintf("[...document.querySelectorAll('#products .name')].filter(e => e.textContent === %q).length === %d", title, n)
+}
+
+func TestE2EWalk(t *testing.T) {
+	program, dir := build(t), t.TempDir()
+	one, other := serve(t, program, dir), serve(t, program, dir)
+	browser := launch(t)
+	ana, bruno := newPerson(t, browser, "Ana"), newPerson(t, browser, "Bruno <i>")
+
+	ana.open(one.url() + "/")
+	ana.untilAt("/login")
+	ana.shot("login")
+	ana.signup(one, "ana@example.com")
+	ana.shot("empty")
+	bruno.signup(other, "bruno@example.com")
+
+	// A product of one person appears on the other's page, once and as text.
+	const script = "<script>alert(1)</script>"
+	ana.add(one, script, "12.5")
+	bruno.until("Ana's product", shows(script, 1))
+	bruno.add(other, "Taza de cerámica", "4200")
+	ana.until("Bruno's product", shows("Taza de cerámica", 1))
+	ana.until("one element per product", "document.querySelectorAll('#products li').length === 2 && document.querySelectorAll('#products script').length === 0")
+
+	// What is wrong is said beside the field, which gets the focus.
+	ana.fill("#title", "x", "#price", "-1", "#thumbnail", "javascript:alert(1)")
+	ana.untilText("#price-error", "0 o más")
+	ana.untilText("#thumbnail-error", "http://")
+	ana.until("the focus on the field", "document.activeElement.id === 'price'")
+	ana.shot("problems")
+
+	// The restart of a server is noticed, and the page recovers by itself.
+	ana.expect("ERR_CONNECTION_REFUSED", "WebSocket connection to")
+	one.stop()
+	ana.untilText("#notice", "Se perdió la conexión")
+	ana.shot("lost")
+	bruno.add(other, "Mientras tanto", "1")
+	one.start()
+	ana.untilText("#notice", "Conexión recuperada")
+	ana.until("the whole list", shows("Mientras tanto", 1))
+	ana.until("the list once", "document.querySelectorAll('#products li').length === 3")
+	ana.add(one, "Después", "2")
+	bruno.until("the product after the restart", shows("Después", 1))
+	ana.expect()
+
+	// Signing out says goodbye, and the page goes back by itself.
+	ana.run(chromedp.Click[chromedp.CSS]("a[href='/logout']"))
+	ana.untilText("h1", "Hasta luego, Ana!")
+	ana.shot("goodbye")
+	ana.untilAt("/login")
+	ana.fill("#email", "ana@example.com", "#password", "otra clave")
+	ana.untilText("h1", "Credenciales incorrectas!")
+	ana.shot("faillogin")
+	ana.untilAt("/login")
+	ana.open(one.url() + "/signup")
+	ana.fill("#name", "Otra", "#email", "ana@example.com", "#password", password)
+	ana.untilText("h1", "ya está registrado")
+	ana.untilAt("/signup")
+	ana.open(one.url() + "/login")
+	ana.fill("#email", "ana@example.com", "#password", password)
+	ana.untilText(".who", "Ana")
+	ana.live()
+
+	// Signing out in one window tells the other.
+	window := ana.window()
+	window.open(other.url() + "/")
+	window.live()
+	ana.open(one.url() + "/logout")
+	window.untilText("#notice", "Tu sesión terminó")
+	window.untilAt("/login")
+
+	for _, p := range []*person{ana, bruno, window} {
+		p.clean()
+	}
+}
+
+// An open page of somebody who does nothing says that the session is over, and goes to the login page.
+func TestE2EExpiredSession(t *testing.T) {
+	s := serve(t, build(t), t.TempDir(), "EXP_TIME=2000")
+	ana := newPerson(t, launch(t), "Ana")
+	ana.signup(s, "ana@example.com")
+	ana.untilText("#notice", "Tu sesión terminó")
+	ana.shot("expired")
+	ana.untilAt("/login")
+	ana.clean()
+}
+
+// Every page fits a phone, in light and dark.
+func TestE2EPhone(t *testing.T) {
+	s := serve(t, build(t), t.TempDir())
+	ana := newPerson(t, launch(t), "Ana")
+	ana.signup(s, "ana@example.com")
+	for i, title := range []string{"Lámpara de pie", "Mochila impermeable de 30 litros con funda", "Unnombrelarguísimosinespaciosquenoentraenningunalíneadeunteléfono"} {
+		ana.add(s, title, fmt.Sprint(1250.5*float64(i+1)))
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		for _, screen := range []struct {
+			name          string
+			width, height int64
+		}{{"phone", 390, 844}, {"small", 320, 568}, {"desk", 1280, 860}} {
+			ana.run(chromedp.EmulateViewport(screen.width, screen.height))
+			if _, err := chromedp.Call(ana.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			for _, page := range []string{"/", "/login", "/signup", "/info", "/faillogin"} {
+				ana.open(s.url() + page)
+				if page == "/" {
+					ana.live()
+				}
+				ana.fits(page)
+				if screen.name != "small" {
+					ana.shot(fmt.Sprintf("%s-%s%s", scheme, screen.name, map[string]string{"/": "-home"}[page]+dashed(page)))
+				}
+			}
+		}
+	}
+	ana.expect("404")
+	ana.open(s.url() + "/" + "nohaynadaporaquí")
+	ana.untilText("h1", "No encontrado")
+	ana.expect()
+	ana.clean()
+}
+
+func dashed(page string) string {
+	if page == "/" {
+		return ""
+	}
+	return "-" + page[1:]
+}
