@@ -42,12 +42,13 @@ func openStore(ctx context.Context, url string) (*store.Store, func(context.Cont
 		if err != nil {
 			return nil, nil, fmt.Errorf("own executable: %w", err)
 		}
+		outlasting := context.WithoutCancel(ctx) // the database serves others, too
 		ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
 		defer cancel()
 		lease, err := store.Shared(ctx, store.SharedConfig{
 			Dir: filepath.FromSlash(sharedDir),
 			Command: func(dir, listen string) *exec.Cmd {
-				return exec.Command(executable, "database", "--listen", listen, "--dir", dir, "--idle-exit", sharedIdleExit.String())
+				return exec.CommandContext(outlasting, executable, "database", "--listen", listen, "--dir", dir, "--idle-exit", sharedIdleExit.String())
 			},
 		})
 		if err != nil {
@@ -55,7 +56,7 @@ func openStore(ctx context.Context, url string) (*store.Store, func(context.Cont
 		}
 		url, giveBack = lease.URL, lease.Close
 	}
-	s, err := store.Open(url)
+	s, err := store.Open(url) //nolint:contextcheck // it waits for nothing; Close ends what it starts
 	if err != nil {
 		_ = giveBack()
 		return nil, nil, err

@@ -29,11 +29,11 @@ func TestRandoms(t *testing.T) {
 				{"?cant=20000", 20000}, {"?cant=abc", 300}, {"?cant=0", 300}, {"", 300}, {"?cant=-50", 50}, {"?cant=12abc", 12},
 			} {
 				res, body := p.get("/api/randoms" + tt.query)
-				if sum := sumOf(t, body); res.StatusCode != 200 || sum != tt.want {
+				if sum := sumOf(t, body); res.StatusCode != http.StatusOK || sum != tt.want {
 					t.Errorf("/api/randoms%s = %s with %d numbers, want 200 with %d", tt.query, res.Status, sum, tt.want)
 				}
 			}
-			if res, body := p.get("/api/randoms?cant=20001"); res.StatusCode != 400 || !json.Valid([]byte(body)) {
+			if res, body := p.get("/api/randoms?cant=20001"); res.StatusCode != http.StatusBadRequest || !json.Valid([]byte(body)) {
 				t.Errorf("/api/randoms above CANT_MAX = %s %s, want 400 and JSON", res.Status, body)
 			}
 			if got := metrics(t, p).total("balanceo_draws_total", "", ""); got != 20962 {
@@ -72,7 +72,7 @@ func TestAtMostOneChildPerCoreDraws(t *testing.T) {
 	for range 6 {
 		asking.Go(func() {
 			res, body, err := ask(http.DefaultClient, http.MethodGet, "http://"+p.addr+"/api/randoms?cant=3000000")
-			if err != nil || res.StatusCode != 200 {
+			if err != nil || res.StatusCode != http.StatusOK {
 				t.Errorf("/api/randoms: %v, %v: %s", res, err, body)
 			}
 		})
@@ -141,7 +141,7 @@ func TestInfoAnswersWhileNumbersAreDrawn(t *testing.T) {
 			var took []time.Duration
 			for range 200 {
 				begin := time.Now()
-				if res, _, err := ask(client, http.MethodGet, url+"/info"); err != nil || res.StatusCode != 200 {
+				if res, _, err := ask(client, http.MethodGet, url+"/info"); err != nil || res.StatusCode != http.StatusOK {
 					t.Fatalf("/info: %v, %v", res, err)
 				}
 				took = append(took, time.Since(begin))

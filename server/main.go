@@ -102,11 +102,10 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			v += " " + s.Value
+			return info.Main.Version + " " + s.Value
 		}
 	}
-	return v
+	return info.Main.Version
 }

@@ -25,7 +25,7 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("own executable: %w", err)
@@ -39,7 +39,7 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 		Workers:  opts.workers,
 		Listener: ln,
 		Command: func() (*exec.Cmd, error) {
-			cmd := exec.Command(executable, append([]string{"--as-worker"}, opts.args...)...)
+			cmd := exec.CommandContext(context.WithoutCancel(ctx), executable, append([]string{"--as-worker"}, opts.args...)...)
 			cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stdout, os.Stderr
 			return cmd, nil
 		},
@@ -58,23 +58,20 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 		case err := <-ended:
 			return err
 		case s := <-signals:
-			if err := obey(master, s); err != nil {
-				slog.Warn("signal not obeyed", "signal", s, "error", err)
-			}
+			obey(master, s)
 		}
 	}
 }
 
-func obey(m *cluster.Master, s os.Signal) error {
+func obey(m *cluster.Master, s os.Signal) {
 	switch s {
 	case syscall.SIGHUP:
 		m.Reload()
 	case syscall.SIGTTIN:
-		return m.Grow()
+		m.Grow()
 	case syscall.SIGTTOU:
-		return m.Shrink()
+		m.Shrink()
 	}
-	return nil
 }
 
 // workerEnvironment is the master's own with a scoreboard that all workers share, and as many threads for

@@ -237,7 +237,7 @@ func TestFork(t *testing.T) {
 	cmd := command(t, "-puerto", "1", "-m", "fork") // an inherited listener beats the port
 	cmd.Env = append(cmd.Env, "INSTANCE=site9")
 	p := startOn(t, listen(t), cmd)
-	res, body := p.get("/info")
+	_, body := p.get("/info")
 	var info struct {
 		PID  int      `json:"pid"`
 		Mode string   `json:"mode"`
@@ -253,7 +253,7 @@ func TestFork(t *testing.T) {
 		t.Errorf("/info = %+v, want pid %d, mode FORK, port %s and the four arguments", info, pid, port)
 	}
 	for _, path := range []string{"/info", "/nothing/here", "/api/randoms?cant=5", "/metrics"} {
-		res, _ = p.get(path)
+		res, _ := p.get(path)
 		if got := res.Header.Get("X-Instance"); got != "site9" {
 			t.Errorf("X-Instance of %s = %q, want site9", path, got)
 		}
@@ -319,7 +319,7 @@ func TestTermFinishesWhatIsBeingAnswered(t *testing.T) {
 		t.Fatalf("answer during the drain: %v", err)
 	}
 	defer res.Body.Close()
-	if _, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 200 || !res.Close {
+	if _, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK || !res.Close {
 		t.Errorf("answer during the drain: %s, close %v, %v; want 200 and Connection: close", res.Status, res.Close, err)
 	}
 	if code := p.end(); code != 0 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,7 @@ func serve(ctx context.Context, in *supervise.Inheritance, opts *options) (err e
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }() // closed before, by drain, unless something fails
 	port := ln.Addr().(*net.TCPAddr).Port
 
 	board, err := scoreboard.Open(opts.scoreboard, app.Routes())
@@ -104,7 +103,7 @@ func newServer(ln net.Listener, slot *scoreboard.Slot, application *app.App, opt
 		conns: newConnections(slot.AddOpen),
 	}
 	s.ln = &trackedListener{Listener: ln, connections: s.conns}
-	who := identity{instance: []byte(instance), worker: strconv.AppendInt(nil, int64(os.Getpid()), 10)}
+	who := newIdentity(instance)
 	handler := delayed(opts.testDelay, application.Handler())
 	handler = s.closingWhenDraining(who.signed(slot.Counting(handler)))
 	s.fast = app.NewServer(handler)
@@ -123,17 +122,22 @@ func (s *server) start() {
 }
 
 // identity says in every answer which process gave it.
-type identity struct{ instance, worker []byte }
+type identity struct {
+	instanceHeader, instance []byte
+	workerHeader, worker     []byte
+}
 
-var (
-	headerInstance = []byte(layout.HeaderInstance)
-	headerWorker   = []byte(layout.HeaderWorker)
-)
+func newIdentity(instance string) identity {
+	return identity{
+		instanceHeader: []byte(layout.HeaderInstance), instance: []byte(instance),
+		workerHeader: []byte(layout.HeaderWorker), worker: strconv.AppendInt(nil, int64(os.Getpid()), 10),
+	}
+}
 
 func (id identity) sign(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
-	h.SetCanonical(headerInstance, id.instance)
-	h.SetCanonical(headerWorker, id.worker)
+	h.SetCanonical(id.instanceHeader, id.instance)
+	h.SetCanonical(id.workerHeader, id.worker)
 }
 
 func (id identity) signed(next fasthttp.RequestHandler) fasthttp.RequestHandler {
@@ -170,6 +174,6 @@ func answerUnreadable(ctx *fasthttp.RequestCtx, err error) {
 	ctx.Response.Reset()
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("text/plain; charset=utf-8")
-	ctx.Response.SetBody(bytes.Clone([]byte(fasthttp.StatusMessage(status) + "\n")))
+	ctx.Response.SetBodyString(fasthttp.StatusMessage(status) + "\n")
 	ctx.SetConnectionClose()
 }

@@ -44,15 +44,15 @@ type Master struct {
 	cfg    Config
 	log    *slog.Logger
 	reload chan struct{} // holds one token while another reload is wanted
+	scale  chan int      // +1 and -1: workers to start and to send away
+
+	running sync.WaitGroup // what Run has started
+	fail    context.CancelCauseFunc
+	lastID  int
 
 	mu      sync.Mutex
-	socket  *os.File
 	workers []*worker // in the order of their start; the last one goes first
 	started bool      // all were ready once
-	fail    context.CancelCauseFunc
-	base    context.Context // of the workers; nil: not running
-	running sync.WaitGroup
-	lastID  int
 }
 
 type worker struct {
@@ -64,7 +64,7 @@ type worker struct {
 
 // New makes a master that does not run yet.
 func New(cfg Config) *Master {
-	m := &Master{cfg: cfg, log: cfg.Log, reload: make(chan struct{}, 1)}
+	m := &Master{cfg: cfg, log: cfg.Log, reload: make(chan struct{}, 1), scale: make(chan int, MaxWorkers)}
 	if m.log == nil {
 		m.log = slog.Default()
 	}
@@ -79,15 +79,11 @@ func (m *Master) Run(ctx context.Context) error {
 		return err
 	}
 	defer socket.Close()
-	base, fail := context.WithCancelCause(context.Background())
-	defer fail(nil)
-	m.mu.Lock()
-	m.socket, m.fail, m.base = socket, fail, base
-	m.mu.Unlock()
+	// The workers end after ctx, or because of an error.
+	base, fail := context.WithCancelCause(context.WithoutCancel(ctx))
+	m.fail = fail
 	for range m.cfg.Workers {
-		if err := m.Grow(); err != nil {
-			return err
-		}
+		m.grow(base, socket)
 	}
 	m.running.Go(func() { m.awaitFirst(base) })
 
@@ -99,12 +95,16 @@ func (m *Master) Run(ctx context.Context) error {
 		case <-m.reload:
 			m.reloadAll(ctx)
 			continue
+		case n := <-m.scale:
+			if n > 0 {
+				m.grow(base, socket)
+			} else {
+				m.shrink()
+			}
+			continue
 		}
 		break
 	}
-	m.mu.Lock()
-	m.base = nil // no Grow from here on
-	m.mu.Unlock()
 	m.running.Wait()
 	if err := context.Cause(base); !errors.Is(err, context.Canceled) {
 		return err
@@ -135,45 +135,52 @@ func (m *Master) list() []*worker {
 	return append([]*worker{}, m.workers...)
 }
 
-// Grow starts one worker more.
-func (m *Master) Grow() error {
+// Grow starts one worker more, up to MaxWorkers. It returns at once.
+func (m *Master) Grow() { m.wish(+1) }
+
+// Shrink lets the youngest worker drain and end; the last one stays. It returns at once.
+func (m *Master) Shrink() { m.wish(-1) }
+
+func (m *Master) wish(n int) {
+	select {
+	case m.scale <- n:
+	default: // nobody can want so many
+	}
+}
+
+func (m *Master) grow(ctx context.Context, socket *os.File) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.base == nil {
-		return errors.New("cluster: not running")
-	}
 	if len(m.workers) >= MaxWorkers {
-		return fmt.Errorf("cluster: there are %d workers, the most allowed", MaxWorkers)
+		m.log.Warn("no worker is added: there are as many as may be", "workers", MaxWorkers)
+		return
 	}
 	m.lastID++
 	w := &worker{id: m.lastID}
 	w.process = supervise.New(supervise.Spec{
 		Name:      fmt.Sprintf("worker %d", w.id),
 		Command:   m.cfg.Command,
-		Listeners: []*os.File{m.socket},
+		Listeners: []*os.File{socket},
 		Grace:     Grace,
 		Restart:   m.cfg.Restart,
 		SameGroup: true, // whoever ends the master's group ends the workers too
 		OnEvent:   func(e supervise.Event) { m.changed(w, e) },
 	})
-	ctx, stop := context.WithCancel(m.base)
-	w.stop = stop
+	ctx, w.stop = context.WithCancel(ctx)
 	m.workers = append(m.workers, w)
 	m.running.Go(func() { m.keep(ctx, w) })
-	return nil
 }
 
-// Shrink lets the youngest worker drain and end. The last one stays.
-func (m *Master) Shrink() error {
+func (m *Master) shrink() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.workers) < 2 {
-		return errors.New("cluster: the last worker stays")
+		m.log.Warn("no worker is sent away: the last one stays")
+		return
 	}
 	last := m.workers[len(m.workers)-1]
 	m.workers = m.workers[:len(m.workers)-1]
 	last.stop()
-	return nil
 }
 
 // Reload replaces the workers one after the other: each new one answers before its predecessor drains. It

@@ -149,7 +149,7 @@ func (b *Board) create() (*os.File, error) {
 // header identifies the format, and by a hash the labels that the counters stand for.
 func (b *Board) header() []byte {
 	h := fnv.New64a()
-	fmt.Fprint(h, b.labels.routes, methods, codes, slotCount, slotSize)
+	fmt.Fprint(h, b.labels.routes, methodNames(), codeNames(), slotCount, slotSize)
 	return binary.NativeEndian.AppendUint64([]byte(magic), h.Sum64())
 }
 

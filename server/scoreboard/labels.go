@@ -8,10 +8,16 @@ const (
 	RouteMetrics = "/metrics"
 )
 
-var (
-	methods = [...]string{"GET", "POST", "HEAD", "other"}
-	codes   = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+// Numbers of the methods that are told apart, the last one standing for all others, and of the classes of
+// status codes.
+const (
+	methodCount = 4
+	codeCount   = 5
 )
+
+func methodNames() [methodCount]string { return [...]string{"GET", "POST", "HEAD", "other"} }
+
+func codeNames() [codeCount]string { return [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"} }
 
 // labels give each combination of route, method and class of status code its counter.
 type labels struct {
@@ -40,7 +46,7 @@ func newLabels(routes []string) labels {
 	return l
 }
 
-func (l *labels) counters() int { return len(l.routes) * len(methods) * len(codes) }
+func (l *labels) counters() int { return len(l.routes) * methodCount * codeCount }
 
 // route finds the route of a path, without allocating.
 func (l *labels) route(path []byte) int {
@@ -56,16 +62,19 @@ func (l *labels) route(path []byte) int {
 }
 
 func method(name []byte) int {
-	for i, m := range methods[:len(methods)-1] {
-		if string(name) == m {
-			return i
-		}
+	switch string(name) {
+	case "GET":
+		return 0
+	case "POST":
+		return 1
+	case "HEAD":
+		return 2
 	}
-	return len(methods) - 1
+	return methodCount - 1
 }
 
 // counter is the word of a slot that counts such requests.
 func (l *labels) counter(route, method, status int) int {
-	class := min(max(status/100, 1), len(codes)) - 1
-	return wordCounters + (route*len(methods)+method)*len(codes) + class
+	class := min(max(status/100, 1), codeCount) - 1
+	return wordCounters + (route*methodCount+method)*codeCount + class
 }

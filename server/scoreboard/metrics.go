@@ -20,7 +20,7 @@ func (s *Slot) Count(path, requestMethod []byte, status int) {
 // CountOther counts an answer to what could not be read as a request.
 func (s *Slot) CountOther(status int) {
 	l := &s.board.labels
-	atomic.AddUint64(&s.words[l.counter(len(l.routes)-1, len(methods)-1, status)], 1)
+	atomic.AddUint64(&s.words[l.counter(len(l.routes)-1, methodCount-1, status)], 1)
 }
 
 // AddDraws counts numbers that were drawn.
@@ -120,9 +120,9 @@ func appendHead(b []byte, name, kind, help string) []byte {
 // appendRequests appends the counters that are not zero.
 func (l *labels) appendRequests(b []byte, totals []uint64) []byte {
 	for r, route := range l.routes {
-		for m, method := range methods {
-			for c, code := range codes {
-				if n := totals[(r*len(methods)+m)*len(codes)+c]; n > 0 {
+		for m, method := range methodNames() {
+			for c, code := range codeNames() {
+				if n := totals[(r*methodCount+m)*codeCount+c]; n > 0 {
 					b = fmt.Appendf(b, "balanceo_requests_total{route=%q,method=%q,code=%q} %d\n", route, method, code, n)
 				}
 			}

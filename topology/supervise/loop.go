@@ -61,8 +61,9 @@ type loop struct {
 	events  chan event
 	alive   map[int]*generation
 	delay   *time.Timer
-	waiters sync.WaitGroup // of the generations
-	reload  chan<- error   // who waits for the reload that is going on; nil: nobody
+	waiters sync.WaitGroup  // of the generations
+	base    context.Context // of the generations; not ended by the one of Run
+	reload  chan<- error    // who waits for the reload that is going on; nil: nobody
 }
 
 // generation is one start of the process.
@@ -85,6 +86,7 @@ func (p *Process) loop(ctx context.Context) error {
 		events: make(chan event),
 		alive:  map[int]*generation{},
 		delay:  time.NewTimer(time.Hour),
+		base:   context.WithoutCancel(ctx),
 	}
 	l.delay.Stop()
 	defer l.delay.Stop()
@@ -199,7 +201,7 @@ func reloadError(name, reason string) error {
 }
 
 func (l *loop) launch(gen int) error {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(l.base)
 	post := func(e event) { l.events <- e } // the loop reads until every generation has reported its exit
 	l.waiters.Add(1)
 	process, err := l.p.launch.launch(ctx,

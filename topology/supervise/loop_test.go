@@ -103,7 +103,7 @@ func TestLoopBacksOff(t *testing.T) {
 
 func TestLoopNeverGivesUpAStableOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour-time.Second)
 		defer cancel()
 		p, l := withFakes(RestartPolicy{Limit: 1}, plan{ready: time.Second, exit: 3 * time.Second})
 		if err := p.Run(ctx); err != nil {

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -201,7 +202,7 @@ func (m *machine) onReload() ([]action, error) {
 	switch m.state {
 	case Ready:
 		if m.old != 0 || m.next != 0 {
-			return nil, fmt.Errorf("a reload is going on")
+			return nil, errors.New("a reload is going on")
 		}
 	case BackOff, Failed:
 		m.forget()
