@@ -1,0 +1,124 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// setting reads a duration from the environment.
+func setting(b *testing.B, name string, otherwise time.Duration) time.Duration {
+	b.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		b.Fatalf("%s: %v", name, err)
+	}
+	return d
+}
+
+func rounds(b *testing.B) int {
+	b.Helper()
+	n, err := strconv.Atoi(os.Getenv("BENCH_ROUNDS"))
+	if err != nil || n < 1 {
+		return 3
+	}
+	return n
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	if len(x) == 0 {
+		return 0
+	}
+	return (x[len(x)/2] + x[(len(x)-1)/2]) / 2
+}
+
+// pacedRate is where processor time is compared.
+const pacedRate = 5000
+
+// BenchmarkTools prints the highest rate of each tool, and the processor time of each hit there and at
+// pacedRate; hits/s and cpu-µs/hit are medians over the rounds.
+func BenchmarkTools(b *testing.B) {
+	all := tools(b)
+	addr := startServer(b)
+	d := setting(b, "BENCH_TIME", 3*time.Second)
+	highest, paced := map[string][]figures{}, map[string][]figures{}
+	for range rounds(b) {
+		for _, t := range all {
+			f, err := t.highest(addr, d)
+			if err != nil {
+				b.Fatal(err)
+			}
+			highest[t.name] = append(highest[t.name], f)
+		}
+		for _, t := range all {
+			if t.paced == nil {
+				continue
+			}
+			f, err := t.paced(addr, pacedRate, d)
+			if err != nil {
+				b.Fatal(err)
+			}
+			paced[t.name] = append(paced[t.name], f)
+		}
+	}
+	rate := func(f figures) float64 { return f.rate }
+	cpu := func(f figures) float64 { return f.cpuPerHit }
+	for _, t := range all {
+		b.Run("highest/"+t.name, func(b *testing.B) {
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(pick(highest[t.name], rate)), "hits/s")
+			b.ReportMetric(median(pick(highest[t.name], cpu)), "cpu-µs/hit")
+		})
+		if t.paced != nil {
+			b.Run(fmt.Sprintf("at%d/%s", pacedRate, t.name), func(b *testing.B) {
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(median(pick(paced[t.name], rate)), "hits/s")
+				b.ReportMetric(median(pick(paced[t.name], cpu)), "cpu-µs/hit")
+			})
+		}
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%-8s %12s %12s %14s %12s\n", "tool", "highest/s", "loadgen is", fmt.Sprintf("µs/hit at %d", pacedRate), "loadgen is")
+	for _, t := range all {
+		fmt.Fprintf(&table, "%-8s %12.0f %12s %14s %12s\n", t.name, median(pick(highest[t.name], rate)),
+			times(median(ratios(highest["loadgen"], highest[t.name], rate))),
+			or(len(paced[t.name]) > 0, fmt.Sprintf("%.1f", median(pick(paced[t.name], cpu)))),
+			or(len(paced[t.name]) > 0, times(median(ratios(paced["loadgen"], paced[t.name], cpu)))))
+	}
+	fmt.Println(table.String())
+}
+
+func pick(f []figures, of func(figures) float64) []float64 {
+	out := make([]float64, len(f))
+	for i := range f {
+		out[i] = of(f[i])
+	}
+	return out
+}
+
+// ratios are taken within each round.
+func ratios(a, b []figures, of func(figures) float64) []float64 {
+	var out []float64
+	for i := range min(len(a), len(b)) {
+		out = append(out, of(a[i])/of(b[i]))
+	}
+	return out
+}
+
+func times(x float64) string { return fmt.Sprintf("%.2f ×", x) }
+
+func or(have bool, text string) string {
+	if have {
+		return text
+	}
+	return "–"
+}
