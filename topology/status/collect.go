@@ -131,6 +131,10 @@ func (c *Collector) part(t Target, table procs.Table, now *look) Part {
 // traffic tells what the instance itself counted.
 func (c *Collector) traffic(p *Part, m *counts, now *look) {
 	p.Requests, p.Connections = &m.requests, &m.connections
+	if p.Mode == layout.Cluster {
+		ended := max(0, m.processes-m.workers)
+		p.Ended = &ended
+	}
 	now.requests[p.Name] = m.requests
 	if c.last == nil {
 		return
@@ -173,7 +177,8 @@ func shares(parts []Part, groups []layout.Group) {
 type counts struct {
 	requests    float64
 	connections int
-	workers     int
+	workers     int // alive
+	processes   int // that have ever answered for the instance
 }
 
 // scrape asks every instance that is ready, all at once. One that does not answer has nil.
@@ -215,6 +220,7 @@ const (
 	metricRequests    = "balanceo_requests_total"
 	metricConnections = "balanceo_open_connections"
 	metricWorkers     = "balanceo_workers"
+	metricProcesses   = "balanceo_worker_requests_total" // one sample a process
 )
 
 func readCounts(r io.Reader) (*counts, error) {
@@ -229,6 +235,7 @@ func readCounts(r io.Reader) (*counts, error) {
 	m := &counts{
 		connections: int(sum(families[metricConnections], nil)),
 		workers:     int(sum(families[metricWorkers], nil)),
+		processes:   len(families[metricProcesses].GetMetric()),
 	}
 	// Those who look at the instance are no traffic.
 	m.requests = sum(families[metricRequests], func(labels []*dto.LabelPair) bool {

@@ -44,7 +44,8 @@ type Part struct {
 	PID      int             `json:"pid"`              // of the master, or of the only process; 0: none runs
 	Workers  []int           `json:"workers"`          // pids
 	Wanted   int             `json:"wanted_workers,omitempty"`
-	Restarts int             `json:"restarts"`
+	Restarts int             `json:"restarts"`      // of the master or only process
+	Ended    *int            `json:"workers_ended"` // in mode CLUSTER, since the start: died, reloaded or scaled away
 	Uptime   float64         `json:"uptime_s"`
 
 	CPU         *float64 `json:"cpu"`              // cores in use lately

@@ -77,12 +77,16 @@ func row(p Part) []string {
 	if group == "" {
 		group = "-"
 	}
+	restarts := strconv.Itoa(p.Restarts)
+	if p.Ended != nil && *p.Ended > 0 {
+		restarts += fmt.Sprintf("+%d", *p.Ended) // the master's and its workers'
+	}
 	share := number(p.Share, func(v float64) string { return fmt.Sprintf("%.1f%%", 100*v) })
 	if p.Share != nil && p.Expected != nil {
 		share += fmt.Sprintf(" of %.1f%%", 100**p.Expected)
 	}
 	return []string{
-		p.Name, strconv.Itoa(p.Port), mode, string(p.State), pid, workers(p.Workers), strconv.Itoa(p.Restarts), uptime,
+		p.Name, strconv.Itoa(p.Port), mode, string(p.State), pid, workers(p.Workers), restarts, uptime,
 		number(p.CPU, func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }),
 		number(p.RSS, func(v int64) string { return fmt.Sprintf("%.1f MB", float64(v)/1e6) }),
 		number(p.Connections, strconv.Itoa),

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jessevdk/go-flags"
+)
+
+type options struct {
+	Rate  int      `short:"r" long:"rate"`
+	Quiet bool     `short:"q" long:"quiet"`
+	Hid   bool     `long:"hidden" hidden:"yes"`
+	Odd   odd      `long:"odd"`
+	List  []string `long:"list"`
+}
+
+type odd int
+
+func (o *odd) UnmarshalFlag(text string) error {
+	return fmt.Errorf("%q is even; accepted are odd numbers", text)
+}
+
+func newParser(t *testing.T) (*flags.Parser, *options) {
+	t.Helper()
+	o := &options{}
+	p := flags.NewNamedParser("x", flags.HelpFlag|flags.PassDoubleDash)
+	if _, err := p.AddGroup("Options", "", o); err != nil {
+		t.Fatal(err)
+	}
+	p.SubcommandsOptional = true
+	if _, err := p.AddCommand("sub", "", "", &struct {
+		Depth int `long:"depth"`
+	}{}); err != nil {
+		t.Fatal(err)
+	}
+	return p, o
+}
+
+func TestDoubleDashes(t *testing.T) {
+	tests := []struct{ given, want string }{
+		{"-rate 200", "--rate 200"},
+		{"-rate=200", "--rate=200"},
+		{"--rate=200 -r 200 -q", "--rate=200 -r 200 -q"},
+		{"-r200", "-r200"},
+		{"-help -version", "--help --version"},
+		{"sub -depth 1", "sub --depth 1"},
+		{"-foo", "--foo"},
+		{"-foo=1", "--foo=1"},
+		{"-5 -0x", "-5 -0x"},
+		{"-", "-"},
+		{"-- -rate 1", "-- -rate 1"},
+		{"-qr", "-qr"},
+		{"---rate", "---rate"},
+	}
+	for _, tt := range tests {
+		p, _ := newParser(t)
+		if got := strings.Join(DoubleDashes(p, strings.Fields(tt.given)), " "); got != tt.want {
+			t.Errorf("DoubleDashes(%q): got %q, want %q", tt.given, got, tt.want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		given string
+		rate  int
+		rest  []string
+		done  bool
+		err   string // "" for none; else the whole text
+	}{
+		{"-rate 200 a b", 200, []string{"a", "b"}, false, ""},
+		{"-r 7 -- -rate 9", 7, []string{"-rate", "9"}, false, ""},
+		{"-help", 0, nil, true, ""},
+		{"--foo", 0, nil, false, "unknown flag `foo'; accepted are --help, --list, --odd, --quiet, --rate"},
+		{"sub -foo", 0, nil, false, "unknown flag `foo'; accepted are --depth, --help, --list, --odd, --quiet, --rate"},
+		{"-odd 2", 0, nil, false, "invalid argument for flag `--odd': \"2\" is even; accepted are odd numbers"},
+		{"-rate", 0, nil, false, "expected argument for flag `-r, --rate'"},
+	}
+	for _, tt := range tests {
+		p, o := newParser(t)
+		var out bytes.Buffer
+		rest, done, err := Parse(p, strings.Fields(tt.given), &out)
+		if tt.err != "" {
+			var usage *UsageError
+			if !errors.As(err, &usage) || err.Error() != tt.err {
+				t.Errorf("Parse(%q): got %v, want the UsageError %q", tt.given, err, tt.err)
+			}
+			continue
+		}
+		if err != nil || done != tt.done || !done && (o.Rate != tt.rate || !cmp.Equal(rest, tt.rest)) || done == (out.Len() == 0) {
+			t.Errorf("Parse(%q): got %v, %v, %v, rate %d, output %q", tt.given, rest, done, err, o.Rate, &out)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	plain := errors.New("no\nway")
+	tests := []struct {
+		err  error
+		code int
+		want string
+	}{
+		{nil, OK, ""},
+		{plain, Failure, "x: no way\n"},
+		{Usagef("bad %d", 1), Usage, "x: bad 1\n"},
+		{fmt.Errorf("in: %w", Usagef("bad")), Usage, "x: in: bad\n"},
+		{Hint(plain, "do %s", "this"), Failure, "x: no way\nhint: do this\n"},
+		{fmt.Errorf("in: %w", Hint(Usagef("bad"), "do this")), Usage, "x: in: bad\nhint: do this\n"},
+		{&VerdictError{"too slow"}, Verdict, "x: too slow\n"},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		if code := Report(&out, "x", tt.err); code != tt.code || out.String() != tt.want {
+			t.Errorf("Report(%v): got %d, %q, want %d, %q", tt.err, code, &out, tt.code, tt.want)
+		}
+	}
+}
+
+// Whatever the arguments: no panic, and as many words as before.
+func FuzzDoubleDashes(f *testing.F) {
+	f.Add("-rate 1 -- -x")
+	f.Add("- -- --- -= -r=")
+	f.Fuzz(func(t *testing.T, line string) {
+		o := &options{}
+		p := flags.NewNamedParser("x", flags.HelpFlag)
+		if _, err := p.AddGroup("Options", "", o); err != nil {
+			t.Fatal(err)
+		}
+		args := strings.Fields(line)
+		if got := DoubleDashes(p, args); len(got) != len(args) {
+			t.Fatalf("DoubleDashes(%q): got %q", args, got)
+		}
+		_, _, _ = Parse(p, args, io.Discard)
+	})
+}

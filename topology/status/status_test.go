@@ -1,0 +1,163 @@
+package status
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"balanceo/topology/layout"
+	"balanceo/topology/supervise"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func ptr[T any](v T) *T { return &v }
+
+func TestText(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s := &Snapshot{
+		Layout: "seed", HTTPPort: 80, Dir: "/p/run/80", PID: 7, Started: start, At: start.Add(90*time.Minute + time.Second),
+		Watch: "03:04:05 waits",
+		Parts: []Part{
+			{
+				Name: "site1", Kind: Instance, Port: 8080, Mode: layout.Cluster, State: supervise.Ready, PID: 10,
+				Workers: []int{11, 12, 13, 14, 15, 16}, Restarts: 1, Ended: ptr(3), Uptime: 75, CPU: ptr(1.5), RSS: ptr(int64(93_400_000)),
+				Connections: ptr(12), Rate: ptr(133.333), Group: "node_app", Share: ptr(0.6667), Expected: ptr(2.0 / 3),
+			},
+			{
+				Name: "site2", Kind: Instance, Port: 8081, Mode: layout.Fork, State: supervise.Failed, Workers: []int{},
+				Restarts: 5, Reason: "exit status 1: no", Group: "node_app", Expected: ptr(1.0 / 3),
+			},
+			{Name: "nginx", Kind: Nginx, Port: 80, State: supervise.Starting, PID: 20, Workers: []int{21}, Uptime: 0.2, CPU: ptr(0.0)},
+			{Name: "database", Kind: Database, Port: 31234, State: supervise.Stopped, Workers: []int{}, Reason: "not shown"},
+		},
+	}
+	for _, colour := range []bool{false, true} {
+		var out bytes.Buffer
+		if err := Text(&out, s, colour); err != nil {
+			t.Fatal(err)
+		}
+		file := fmt.Sprintf("testdata/table_%v.txt", colour)
+		if *update {
+			if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(want), out.String()); d != "" {
+			t.Errorf("Text, colour %v: -want +got\n%s", colour, d)
+		}
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 59*time.Second + 999*time.Millisecond: "59s", 61 * time.Second: "1m01s",
+		3 * time.Hour: "3h00m", 49*time.Hour + 5*time.Minute: "2d01h",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("span(%v): got %q, want %q", d, got, want)
+		}
+	}
+}
+
+const metrics = `# TYPE balanceo_requests_total counter
+balanceo_requests_total{route="/info",method="GET",code="2xx"} 30
+balanceo_requests_total{route="other",method="GET",code="4xx"} 3
+balanceo_requests_total{route="/healthz",method="GET",code="2xx"} 500
+balanceo_requests_total{route="/metrics",method="GET",code="2xx"} 600
+# TYPE balanceo_worker_requests_total counter
+balanceo_worker_requests_total{pid="1"} 10
+balanceo_worker_requests_total{pid="2"} 20
+balanceo_worker_requests_total{pid="3"} 1103
+# TYPE balanceo_open_connections gauge
+balanceo_open_connections 4
+# TYPE balanceo_workers gauge
+balanceo_workers 2
+`
+
+func TestReadCounts(t *testing.T) {
+	got, err := readCounts(strings.NewReader(metrics))
+	want := counts{requests: 33, connections: 4, workers: 2, processes: 3}
+	if err != nil || *got != want {
+		t.Errorf("readCounts: got %+v, %v, want %+v", got, err, want)
+	}
+	for _, text := range []string{"", "<html>", "other_metric 1\n", "balanceo_workers x\n"} {
+		if got, err := readCounts(strings.NewReader(text)); err == nil {
+			t.Errorf("readCounts(%q): got %+v, want an error", text, got)
+		}
+	}
+}
+
+func FuzzReadCounts(f *testing.F) {
+	f.Add(metrics)
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, err := readCounts(strings.NewReader(text)); err == nil && got == nil {
+			t.Fatal("neither counts nor an error")
+		}
+	})
+}
+
+// serve answers as an instance that has counted n requests, and returns its port.
+func serve(t *testing.T, n *int) int {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "# TYPE balanceo_requests_total counter\nbalanceo_requests_total{route=\"/info\"} %d\nbalanceo_workers 1\n", *n)
+	}))
+	t.Cleanup(server.Close)
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func TestCollect(t *testing.T) {
+	a, b := 30, 10
+	portA, portB := serve(t, &a), serve(t, &b)
+	group := layout.Group{Name: "g", Servers: []layout.Server{
+		{Addr: fmt.Sprintf("127.0.0.1:%d", portA), Weight: 2}, {Addr: fmt.Sprintf("127.0.0.1:%d", portB), Weight: 1},
+	}}
+	self := supervise.Status{State: supervise.Ready, PID: os.Getpid(), Started: time.Now().Add(-time.Minute)}
+	targets := []Target{
+		{Name: "a", Kind: Instance, Port: portA, Mode: layout.Fork, Process: self},
+		{Name: "b", Kind: Instance, Port: portB, Mode: layout.Fork, Process: self},
+		{Name: "gone", Kind: Instance, Port: 1, Mode: layout.Cluster, Wanted: 3, Process: supervise.Status{State: supervise.Failed, Reason: "why"}},
+	}
+	c := NewCollector(func() []layout.Group { return []layout.Group{group} })
+	if _, err := c.Collect(t.Context(), targets); err != nil {
+		t.Fatal(err)
+	}
+	a += 1000
+	parts, err := c.Collect(t.Context(), targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, q, gone := parts[0], parts[1], parts[2]
+	if *p.Requests != 1030 || *p.Rate <= 0 || *q.Rate != 0 || p.Uptime < 60 || p.Uptime > 90 {
+		t.Errorf("traffic: got a %v at %v/s up %v s, b at %v/s", *p.Requests, *p.Rate, p.Uptime, *q.Rate)
+	}
+	if p.Group != "g" || *p.Share != 1030.0/1040 || *p.Expected != 2.0/3 || *q.Share != 10.0/1040 {
+		t.Errorf("shares: got %q %v of %v, and %v", p.Group, *p.Share, *p.Expected, *q.Share)
+	}
+	if gone.State != supervise.Failed || gone.Reason != "why" || gone.CPU != nil || gone.Requests != nil || gone.Wanted != 3 || gone.Workers == nil {
+		t.Errorf("a failed part: got %+v", gone)
+	}
+}
