@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"balanceo/loadgen/tally"
 )
 
@@ -71,13 +73,14 @@ func TestLines(t *testing.T) {
 		var out bytes.Buffer
 		v := Start(&out, options())
 		m := v.Meter()
+		time.Sleep(time.Millisecond) // so that no hit meets a tick
 		for i := range 2200 {
 			time.Sleep(5 * time.Millisecond)
 			failure := ""
 			if i%100 == 0 {
 				failure = "http_5xx"
 			}
-			m.Add(hit(time.Duration(i)*5*time.Millisecond, 3*time.Millisecond, "a:1", failure))
+			m.Add(hit(time.Duration(i)*5*time.Millisecond+6*time.Millisecond, 3*time.Millisecond, "a:1", failure))
 		}
 		v.Stop()
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -117,6 +120,23 @@ func TestTerminal(t *testing.T) {
 		v.Stop()
 		if tail := fmt.Sprintf("\x1b[%dA\x1b[J", strings.Count(frame, "\n")); !strings.HasSuffix(out.String(), tail) {
 			t.Errorf("Stop left the view on the terminal: %q", out.String()[len(out.String())-40:])
+		}
+	})
+}
+
+func TestNarrowTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		opt := options()
+		opt.Terminal, opt.Colour, opt.Width = true, true, 40
+		v := Start(&out, opt)
+		v.Meter().Add(hit(time.Millisecond, time.Millisecond, "127.0.0.1:1", "timeout"))
+		time.Sleep(600 * time.Millisecond)
+		v.Stop()
+		for line := range strings.SplitSeq(out.String(), "\n") {
+			if n := ansi.StringWidth(line); n > 39 {
+				t.Errorf("a line of %d columns: %q", n, line)
+			}
 		}
 	})
 }

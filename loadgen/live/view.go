@@ -10,13 +10,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // Options say what a View shows and how.
 type Options struct {
 	Terminal bool // redraw in place; else a line every LineEvery
 	Colour   bool
-	Width    int                              // columns of the terminal
+	Width    int                              // columns of the terminal; 0: unknown
 	Total    time.Duration                    // length of the attack, warm-up included
 	Warmup   time.Duration                    // its first part
 	Expected func(group, addr string) float64 // promised share; 0: none
@@ -99,6 +101,9 @@ func (v *View) show(now time.Duration) {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", v.drawn)
 	}
 	for _, line := range lines {
+		if v.opt.Width > 0 { // a line that wraps would not be taken away again
+			line = ansi.Truncate(line, v.opt.Width-1, "")
+		}
 		b.WriteString(line + "\n")
 	}
 	v.drawn = len(lines)
