@@ -64,6 +64,7 @@ type plan struct {
 	timeout          time.Duration
 	insecure         bool
 	users, clients   int
+	cookie           string // of the user who sends products; set by prepare
 	seed             uint64
 	label, out       string
 	json, quiet      bool

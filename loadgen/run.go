@@ -47,9 +47,12 @@ func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
 
 // once measures at one rate and explains what was measured.
 func (p *plan) once(ctx context.Context, id string, rate float64, promise *promise, stderr *os.File) (*run.Record, error) {
+	if err := p.prepare(ctx, id); err != nil {
+		return nil, err
+	}
 	w := promise.watch(ctx, p, agent(id))
 	view := p.view(promise, stderr)
-	m, err := p.measure(ctx, id, rate, view)
+	m, err := p.act(ctx, id, rate, view)
 	view.Stop()
 	if err != nil {
 		return nil, err
@@ -123,6 +126,7 @@ func (p *plan) verdict(r *run.Record) error {
 			reasons = append(reasons, "-assert "+a.Expr+" does not hold")
 		}
 	}
+	reasons = append(reasons, actingReasons(r)...)
 	if r.Search != nil && !r.Search.Confirmed {
 		reasons = append(reasons, "-find-max "+r.Search.SLO+" found no rate that holds")
 	}

@@ -132,6 +132,7 @@ func TestWorkerNotes(t *testing.T) {
 	one := run.Upstream{Addr: "a:2", Mode: "CLUSTER", Requests: 100, Workers: []run.Worker{{PID: 3, Requests: 100}}}
 	even := run.Upstream{Addr: "a:3", Mode: "CLUSTER", Requests: 100, Workers: []run.Worker{{PID: 4, Requests: 52}, {PID: 5, Requests: 48}}}
 	fork := run.Upstream{Addr: "a:4", Mode: "FORK", Requests: 100, Workers: []run.Worker{{PID: 6, Requests: 100}}}
+	restarted := run.Upstream{Addr: "a:5", Mode: "FORK", Requests: 100, Workers: []run.Worker{{PID: 7, Requests: 90}, {PID: 8, Requests: 10}}}
 	keepalive := &layout.Group{Keepalive: 64}
 	for _, c := range []struct {
 		upstreams []run.Upstream
@@ -139,8 +140,9 @@ func TestWorkerNotes(t *testing.T) {
 		want      []string
 	}{
 		{[]run.Upstream{even, fork}, keepalive, nil},
-		{[]run.Upstream{pinned, even}, keepalive, []string{"the busiest of 2 at a:1 answered 98 %", "up to 64 idle connections"}},
-		{[]run.Upstream{one}, nil, []string{"a:2 had all its requests answered by one", "The kernel"}},
+		{[]run.Upstream{pinned, even}, keepalive, []string{"a:1 (98 % by one of 2)", "keepalive 64"}},
+		{[]run.Upstream{restarted}, keepalive, []string{"a:5, which is one process, was answered for by 2 one after the other"}},
+		{[]run.Upstream{one}, nil, []string{"a:2 (all by one)", "the kernel"}},
 	} {
 		notes := strings.Join(workerNotes(&run.Group{Upstreams: c.upstreams}, c.conf), "\n")
 		if c.want == nil && notes != "" {

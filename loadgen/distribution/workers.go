@@ -13,20 +13,22 @@ const uneven = 1.25
 
 // workerNotes says where the processes behind one port shared its requests unevenly, and why.
 func workerNotes(g *run.Group, conf *layout.Group) []string {
-	var who []string
+	var notes, who []string
 	for _, u := range g.Upstreams {
-		if text := unevenWorkers(u); text != "" {
+		if u.Mode == string(layout.Fork) && len(u.Workers) > 1 {
+			notes = append(notes, fmt.Sprintf("%s, which is one process, was answered for by %d one after the other: it was restarted.", u.Addr, len(u.Workers)))
+		} else if text := unevenWorkers(u); text != "" {
 			who = append(who, text)
 		}
 	}
 	if len(who) == 0 {
-		return nil
+		return notes
 	}
-	why := "The kernel gives a new connection to whichever worker takes it first, and a connection stays with the worker that took it."
+	why := "the kernel gives each connection to a worker process, and it stays there"
 	if conf != nil && conf.Keepalive > 0 {
-		why = fmt.Sprintf("nginx keeps up to %d idle connections to the group open (keepalive), and a connection stays with the worker process that accepted it, so it pins requests to workers; the shares of the ports are not touched.", conf.Keepalive)
+		why = fmt.Sprintf("nginx keeps connections open (keepalive %d), and each stays with the worker process that accepted it", conf.Keepalive)
 	}
-	return []string{"Workers behind one port: " + strings.Join(who, ", ") + ". " + why}
+	return append(notes, "Workers shared unevenly: "+strings.Join(who, ", ")+". Among workers "+why+"; the shares of the ports are not touched.")
 }
 
 func unevenWorkers(u run.Upstream) string {
@@ -42,9 +44,9 @@ func unevenWorkers(u run.Upstream) string {
 	case sum == 0:
 		return ""
 	case len(u.Workers) == 1:
-		return fmt.Sprintf("%s had all its requests answered by one", u.Addr)
+		return u.Addr + " (all by one)"
 	case float64(most)*float64(len(u.Workers)) < uneven*float64(sum):
 		return ""
 	}
-	return fmt.Sprintf("the busiest of %d at %s answered %.0f %%", len(u.Workers), u.Addr, 100*float64(most)/float64(sum))
+	return fmt.Sprintf("%s (%.0f %% by one of %d)", u.Addr, 100*float64(most)/float64(sum), len(u.Workers))
 }

@@ -59,14 +59,17 @@ func (c *logCount) add(text []byte) {
 		return
 	}
 	attempts := l.attempts()
+	late := l.ended().Before(c.from)
 	switch *l.UserAgent {
 	case c.agent:
 		c.run.add(attempts)
 		c.widen(&l)
 	case c.agent + WarmupSuffix:
-		c.warmup.add(attempts)
+		if !late {
+			c.warmup.add(attempts)
+		}
 	default:
-		if l.ended().Before(c.from) {
+		if late {
 			return
 		}
 		c.foreign.add(attempts)

@@ -15,11 +15,12 @@ const (
 	digits  = 3
 )
 
-// histogram is a sparse HDR histogram: it takes a few kB where the usual one takes 188, so that there may be
+// Histogram is a sparse HDR histogram: it takes a few kB where the usual one takes 188, so that there may be
 // many, and 20 ns more a value. The zero value is empty.
-type histogram struct{ hdr *hdrhistogram.PackedHistogram }
+type Histogram struct{ hdr *hdrhistogram.PackedHistogram }
 
-func (h *histogram) add(d time.Duration) {
+// Add counts one value.
+func (h *Histogram) Add(d time.Duration) {
 	if h.hdr == nil {
 		h.hdr = hdrhistogram.NewPacked(1, highest, digits)
 	}
@@ -30,7 +31,8 @@ func micros(d time.Duration) int64 {
 	return min(max(d.Round(time.Microsecond).Microseconds(), 0), highest)
 }
 
-func (h *histogram) merge(other *histogram) {
+// Merge adds what other counted.
+func (h *Histogram) Merge(other *Histogram) {
 	if other.hdr == nil {
 		return
 	}
@@ -40,8 +42,8 @@ func (h *histogram) merge(other *histogram) {
 	h.hdr.Merge(other.hdr)
 }
 
-// latency is the distribution in the record's form, in seconds.
-func (h *histogram) latency() run.Latency {
+// Latency is the distribution in the record's form, in seconds.
+func (h *Histogram) Latency() run.Latency {
 	if h.hdr == nil || h.hdr.TotalCount() == 0 {
 		return run.Latency{}
 	}
@@ -52,9 +54,9 @@ func (h *histogram) latency() run.Latency {
 	}
 }
 
-// latencyHDR is latency with the whole histogram.
-func (h *histogram) latencyHDR() (run.Latency, error) {
-	l := h.latency()
+// LatencyHDR is Latency with the whole histogram.
+func (h *Histogram) LatencyHDR() (run.Latency, error) {
+	l := h.Latency()
 	if h.hdr == nil {
 		return l, nil
 	}
@@ -66,7 +68,8 @@ func (h *histogram) latencyHDR() (run.Latency, error) {
 	return l, nil
 }
 
-func (h *histogram) lag() run.Lag {
+// Lag is the distribution as how late requests were sent, in seconds.
+func (h *Histogram) Lag() run.Lag {
 	if h.hdr == nil {
 		return run.Lag{}
 	}

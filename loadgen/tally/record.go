@@ -48,16 +48,16 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	slices.SortFunc(r.Errors, func(a, b run.ErrorCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
 	})
-	r.ScheduleLag = t.lag.lag()
+	r.ScheduleLag = t.lag.Lag()
 	r.Groups = t.recordGroups()
 	r.Series = t.series.record()
 
-	var all histogram
+	var all Histogram
 	for i := range t.routes {
-		all.merge(&t.routes[i].latency)
+		all.Merge(&t.routes[i].latency)
 	}
 	var err error
-	if r.Latency, err = all.latencyHDR(); err != nil {
+	if r.Latency, err = all.LatencyHDR(); err != nil {
 		return err
 	}
 	r.Routes, err = t.recordRoutes(routes, measured)
@@ -93,7 +93,7 @@ func (u *upstream) record(addr string, groupRequests int64) run.Upstream {
 	out := run.Upstream{
 		Addr: addr, Instance: u.instance,
 		Requests: u.requests, Share: ratio(u.requests, groupRequests), RetriedAway: u.retriedAway,
-		SuccessRatio: ratio(u.successes, u.requests), Latency: u.latency.latency(),
+		SuccessRatio: ratio(u.successes, u.requests), Latency: u.latency.Latency(),
 		Workers: []run.Worker{},
 	}
 	for _, pid := range slices.Sorted(maps.Keys(u.workers)) {
@@ -130,7 +130,7 @@ func (t *Tally) recordRoutes(routes []Route, measured time.Duration) ([]run.Rout
 			}
 		}
 		var err error
-		if r.Latency, err = m.latency.latencyHDR(); err != nil {
+		if r.Latency, err = m.latency.LatencyHDR(); err != nil {
 			return nil, err
 		}
 		out = append(out, r)

@@ -32,7 +32,7 @@ type Tally struct {
 
 	status  [600]int64 // by code; 0: no answer, codes beyond are counted under 599
 	errors  map[string]int64
-	lag     histogram
+	lag     Histogram
 	routes  []route
 	answers map[origin]*answer
 	groups  map[string]*group
@@ -67,7 +67,7 @@ type upstream struct {
 	requests    int64
 	successes   int64
 	retriedAway int64
-	latency     histogram
+	latency     Histogram
 	workers     map[int]*int64
 	byRoute     []int64 // requests, by route
 
@@ -82,7 +82,7 @@ type route struct {
 	draws     int64
 	drawing   bool
 	lost      int64 // sent, and no answer came, so that who worked on it is not known
-	latency   histogram
+	latency   Histogram
 }
 
 // New makes an empty Tally.
@@ -110,7 +110,7 @@ func (t *Tally) Add(h *Hit) {
 		return
 	}
 	latency := h.Done - h.Due
-	ok := h.Err == "" && h.Status >= 200 && h.Status < 400
+	ok := h.Err == "" && h.Status >= 100 && h.Status < 400 // 101: the answer to a websocket's request
 	t.requests++
 	t.status[min(max(h.Status, 0), len(t.status)-1)]++
 	if h.Status != 0 {
@@ -122,7 +122,7 @@ func (t *Tally) Add(h *Hit) {
 	if h.Err != "" {
 		t.countError(h.Err, 1)
 	}
-	t.lag.add(h.Sent - h.Due)
+	t.lag.Add(h.Sent - h.Due)
 	t.series.add(h.Due-t.cfg.Warmup, latency, !ok)
 	t.addRoute(h, a, latency, ok)
 	if a != nil {
@@ -155,7 +155,7 @@ func (a *answer) warm(straggler bool) {
 func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
 	r := &t.routes[min(max(h.Route, 0), len(t.routes)-1)]
 	r.requests++
-	r.latency.add(latency)
+	r.latency.Add(latency)
 	r.drawing = r.drawing || h.Draws > 0
 	if ok {
 		r.successes++
@@ -194,7 +194,7 @@ func (a *answer) add(route int, latency time.Duration, ok bool) {
 		return
 	}
 	a.upstream.requests++
-	a.upstream.latency.add(latency)
+	a.upstream.latency.Add(latency)
 	a.upstream.byRoute[min(max(route, 0), len(a.upstream.byRoute)-1)]++
 	if ok {
 		a.upstream.successes++
@@ -304,7 +304,7 @@ func (t *Tally) Merge(other *Tally) {
 	for class, n := range other.errors {
 		t.countError(class, n)
 	}
-	t.lag.merge(&other.lag)
+	t.lag.Merge(&other.lag)
 	t.series.merge(&other.series)
 	for i := range other.routes {
 		t.routes[min(i, len(t.routes)-1)].merge(&other.routes[i])
@@ -330,7 +330,7 @@ func (r *route) merge(other *route) {
 	r.draws += other.draws
 	r.drawing = r.drawing || other.drawing
 	r.lost += other.lost
-	r.latency.merge(&other.latency)
+	r.latency.Merge(&other.latency)
 }
 
 func (u *upstream) merge(other *upstream) {
@@ -345,7 +345,7 @@ func (u *upstream) merge(other *upstream) {
 	for i, n := range other.byRoute {
 		u.byRoute[i] += n
 	}
-	u.latency.merge(&other.latency)
+	u.latency.Merge(&other.latency)
 	for pid, n := range other.workers {
 		*u.worker(pid) += *n
 	}

@@ -15,8 +15,30 @@ const (
 	maxBar = 22
 )
 
-// group writes the table of a group's upstreams.
-func (p *page) group(g *run.Group) {
+// groups writes a table for each group. A note that all of them have is written once, below.
+func (p *page) groups(groups []run.Group) {
+	var shared []string
+	if len(groups) > 1 {
+		for _, note := range groups[0].Notes {
+			lacks := func(g run.Group) bool { return !slices.Contains(g.Notes, note) }
+			if !slices.ContainsFunc(groups, lacks) {
+				shared = append(shared, note)
+			}
+		}
+	}
+	for i := range groups {
+		p.group(&groups[i], shared)
+	}
+	if len(shared) > 0 {
+		p.line("")
+	}
+	for _, note := range shared {
+		p.wrapped("note: ", dim, note)
+	}
+}
+
+// group writes the table of a group's upstreams, and its notes but for those that are shared.
+func (p *page) group(g *run.Group, shared []string) {
 	p.line("")
 	word, colour := verdictWord(g.Verdict)
 	what := join(", ", or(g.Method, "method unknown"), integer(g.Requests)+" "+plural(float64(g.Requests), "request", "requests"))
@@ -31,7 +53,9 @@ func (p *page) group(g *run.Group) {
 		}
 	}
 	for _, note := range g.Notes {
-		p.wrapped("  note: ", dim, note)
+		if !slices.Contains(shared, note) {
+			p.wrapped("  note: ", dim, note)
+		}
 	}
 }
 
@@ -100,7 +124,7 @@ func (p *page) upstreams(g *run.Group) {
 
 // details writes below an upstream's row what only some have: workers, failed attempts, failed answers.
 func (p *page) details(u *run.Upstream) {
-	if text := workers(u.Workers); text != "" {
+	if text := workers(u.Workers, u.Mode); text != "" {
 		p.wrapped("    ", dim, text)
 	}
 	if n := u.RetriedAway; n > 0 {
@@ -131,8 +155,12 @@ func bar(width int, share, expected, most float64, known bool) string {
 // maxWorkersShown is how many workers get a share of their own on the line.
 const maxWorkersShown = 8
 
-// workers sums up the processes behind one port: "2 workers: 51 / 49 %".
-func workers(ws []run.Worker) string {
+// workers sums up the processes behind one port: "2 workers: 51 / 49 %". One is worth a line only where there
+// should be several.
+func workers(ws []run.Worker, mode string) string {
+	if len(ws) == 1 && mode == "CLUSTER" {
+		return "1 worker answered everything"
+	}
 	if len(ws) < 2 {
 		return ""
 	}

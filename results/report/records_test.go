@@ -124,6 +124,10 @@ func records() map[string]*run.Record {
 	asserted := good()
 	asserted.Asserts = []run.Assert{{Expr: "p99<50ms", Value: 0.0123, Passed: true}, {Expr: "errors<0.1%", Value: 0.5, Passed: false}}
 
+	for i := range stopped.Groups {
+		stopped.Groups[i].Notes = append(stopped.Groups[i].Notes, "Expected shares are from ./nginx.conf.")
+	}
+
 	acting := good()
 	acting.Scenario, acting.Groups = "ws", acting.Groups[:1]
 	acting.Session = &run.Session{Users: 50, Requests: 20000, Breaks: 1}
@@ -138,8 +142,15 @@ func records() map[string]*run.Record {
 			{Rate: 12800, ActualRate: 11020.4, P50: 0.4, P99: 1.9, ErrorRatio: 0.002, Reason: "p99 was 1.90 s, and the generator sent only 86 % of the rate"},
 		},
 	}
+	delivered := good()
+	delivered.Scenario, delivered.Groups = "ws", delivered.Groups[:1]
+	delivered.RequestedRate, delivered.ActualRate = 20, 20
+	delivered.WS = &run.WS{
+		Clients: 1, Sent: 1, Delivered: 0, Lost: 1,
+		Upstreams: []run.WSUpstream{{Addr: "127.0.0.1:8080", Clients: 1}},
+	}
 	return map[string]*run.Record{
 		"good": good(), "stopped": stopped, "behind": behind, "other": other,
-		"unknown": unknown, "empty": empty, "asserted": asserted, "acting": acting,
+		"unknown": unknown, "empty": empty, "asserted": asserted, "acting": acting, "delivered": delivered,
 	}
 }

@@ -26,9 +26,7 @@ func Text(w io.Writer, r *run.Record, opt Options) error {
 	p := &page{paint: painter(opt.Colour)}
 	p.header(r)
 	p.warnings(r)
-	for i := range r.Groups {
-		p.group(&r.Groups[i])
-	}
+	p.groups(r.Groups)
 	p.session(r.Session)
 	p.webSocket(r.WS)
 	p.search(r.Search)
@@ -71,9 +69,13 @@ func (p *page) between(left, right string, colour style) {
 func (p *page) header(r *run.Record) {
 	title := join(" · ", or(r.Layout, "no layout of ours"), r.Scenario, r.Label, r.Target)
 	p.between(title, clean(r.ID), dim)
-	asked := "as many requests as it could send"
+	what := "requests"
+	if r.WS != nil {
+		what = "products"
+	}
+	asked := "as many " + what + " as it could send"
 	if r.RequestedRate > 0 {
-		asked = number(r.RequestedRate) + " requests/s asked"
+		asked = number(r.RequestedRate) + " " + what + "/s asked"
 	}
 	if r.Pace != "" && r.Pace != "constant" {
 		asked += " (" + r.Pace + ")"

@@ -46,6 +46,9 @@ func overall(r *run.Record) judgement {
 		}
 		out = passed
 	}
+	if len(broken(r)) > 0 {
+		return failed
+	}
 	if !r.Valid() {
 		return invalid
 	}
@@ -97,12 +100,26 @@ func whyFailed(r *run.Record) string {
 		}
 		parts = append(parts, g.Name+": "+reason)
 	}
+	parts = append(parts, broken(r)...)
 	for _, a := range r.Asserts {
 		if !a.Passed {
 			parts = append(parts, fmt.Sprintf("The assertion %s does not hold: it was %s.", a.Expr, number(a.Value)))
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// broken are the promises of the scenarios session and ws that were not kept.
+func broken(r *run.Record) []string {
+	var out []string
+	if s := r.Session; s != nil && s.Breaks > 0 {
+		out = append(out, fmt.Sprintf("%s signed-in %s treated as not signed in.", integer(s.Breaks), plural(float64(s.Breaks), "request was", "requests were")))
+	}
+	if s := r.WS; s != nil && s.Lost+s.Doubled+s.OutOfOrder > 0 {
+		out = append(out, fmt.Sprintf("Deliveries that failed: %s lost, %s doubled, %s out of order, of %s.",
+			integer(s.Lost), integer(s.Doubled), integer(s.OutOfOrder), integer(s.Sent*int64(s.Clients))))
+	}
+	return out
 }
 
 func whyNothing(r *run.Record) string {
