@@ -38,6 +38,8 @@ type Config struct {
 	SessionLife time.Duration // life of an unused session; 0: DefaultSessionLife
 	CantDefault int64         // numbers drawn without a usable cant; 0: DefaultCant
 	CantMax     int64         // most numbers drawn; 0: DefaultCantMax
+
+	hasher *hasher // nil: one of passwordCost; tests bring a cheaper one
 }
 
 func (c *Config) setDefaults() {
@@ -94,9 +96,12 @@ func New(_ context.Context, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
+	if cfg.hasher == nil {
+		cfg.hasher = newHasher()
+	}
 	a := &App{
 		cfg: cfg, pages: p, info: in, sessions: s,
-		hasher: newHasher(), hub: newHub(cfg.Store), upgrader: newUpgrader(),
+		hasher: cfg.hasher, hub: newHub(cfg.Store), upgrader: newUpgrader(),
 	}
 	a.handler = a.guard(a.routes())
 	return a, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -50,6 +51,7 @@ func start(t testing.TB, dbURL string, cfg Config) *process {
 		t.Fatal(err)
 	}
 	server := NewServer(a.Handler())
+	server.Logger = log.New(io.Discard, "", 0) // of requests that are none
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
 	t.Cleanup(func() {

@@ -17,8 +17,8 @@ const (
 	hashWait      = 1 * time.Second // longest wait for one's turn
 )
 
-// nobody's password: what a password is compared with where there is no such user, so that the answer takes as
-// long. It is the hash, of passwordCost, of 32 random bytes that were thrown away.
+// nobody's password, for passwordCost: what a password is compared with where there is no such user, so that the answer takes as
+// long. It is the hash of 32 random bytes that were thrown away.
 const nobody = "$2a$10$x9uYEUiQX4HdsanC25k2YOiasUKzshrTBkBtcurNJk6iK9RlYiase"
 
 // errOverloaded is how hashing more passwords than the bound is refused.
@@ -26,12 +26,16 @@ var errOverloaded = errors.New("too many passwords at once")
 
 // hasher hashes passwords, at most as many at once as leave half of the cores to other requests.
 type hasher struct {
+	cost              int
+	nobody            string // hash of cost
 	running, admitted *semaphore.Weighted
 }
 
 func newHasher() *hasher {
 	atOnce := max(1, int64(runtime.GOMAXPROCS(0)/2))
 	return &hasher{
+		cost:     passwordCost,
+		nobody:   nobody,
 		running:  semaphore.NewWeighted(atOnce),
 		admitted: semaphore.NewWeighted(atOnce * (1 + hashesWaiting)),
 	}
@@ -40,7 +44,7 @@ func newHasher() *hasher {
 // hash returns the hash of a password of at most 72 bytes.
 func (h *hasher) hash(ctx context.Context, password string) (hash string, err error) {
 	err = h.inTurn(ctx, func() error {
-		out, err := bcrypt.GenerateFromPassword([]byte(password), passwordCost)
+		out, err := bcrypt.GenerateFromPassword([]byte(password), h.cost)
 		hash = string(out)
 		return err
 	})
@@ -51,7 +55,7 @@ func (h *hasher) hash(ctx context.Context, password string) (hash string, err er
 func (h *hasher) matches(ctx context.Context, hash, password string) (ok bool, err error) {
 	against := hash
 	if hash == "" {
-		against = nobody
+		against = h.nobody
 	}
 	err = h.inTurn(ctx, func() error {
 		ok = bcrypt.CompareHashAndPassword([]byte(against), []byte(password)) == nil

@@ -1,0 +1,147 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"balanceo/server/store"
+	"balanceo/server/store/storetest"
+)
+
+// clients that ask at once, each over one connection.
+const clients = 32
+
+// rate asks addr for a path, n times in all, and returns answers per second.
+func rate(b *testing.B, addr, path, cookie string, n int) float64 {
+	b.Helper()
+	client := &fasthttp.HostClient{Addr: addr, MaxConns: clients, NoDefaultUserAgentHeader: true}
+	defer client.CloseIdleConnections()
+	var left atomic.Int64
+	left.Store(int64(n))
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range clients {
+		wg.Go(func() {
+			var req fasthttp.Request
+			var resp fasthttp.Response
+			req.SetRequestURI("http://" + addr + path)
+			if cookie != "" {
+				req.Header.Set("Cookie", cookie)
+			}
+			for left.Add(-1) >= 0 {
+				if err := client.Do(&req, &resp); err != nil || resp.StatusCode() != 200 {
+					b.Errorf("GET %s: %d, %v", path, resp.StatusCode(), err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return float64(n) / time.Since(began).Seconds()
+}
+
+// BenchmarkRoute measures routes over real sockets beside a bare handler, in turns, so that both meet the same
+// machine. ratio is the median over the turns: 1 would be as fast as a server that does nothing.
+func BenchmarkRoute(b *testing.B) {
+	p := start(b, storetest.Run(b), Config{Mode: "FORK", Port: 8080})
+	addr := strings.TrimPrefix(p.url, "http://")
+	user := newBrowser(b)
+	user.signup(p, "ana@example.com", "Ana")
+
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bare := NewServer(func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") })
+	done := make(chan error, 1)
+	go func() { done <- bare.Serve(ln) }()
+	defer func() {
+		if err := ln.Close(); err != nil {
+			b.Error(err)
+		}
+		<-done
+	}()
+
+	for _, c := range []struct {
+		name, path, cookie string
+		turn               int // requests
+	}{
+		{"login", "/login", "", 10000},
+		{"info", "/info", "", 10000},
+		{"healthz", "/healthz", "", 10000},
+		{"home", "/", user.cookie(p), 500},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var ratios, rates []float64
+			for b.Loop() {
+				one := rate(b, ln.Addr().String(), "/", "", 10000)
+				own := rate(b, addr, c.path, c.cookie, c.turn)
+				rates, ratios = append(rates, own), append(ratios, own/one)
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(rates), "req/s")
+			b.ReportMetric(median(ratios), "ratio")
+		})
+	}
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
+}
+
+// BenchmarkBroadcast measures from the sending of a product through one process until it has arrived at a
+// websocket of another. Each op is 100 products, one after the other.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, c := range []struct{ processes, sockets int }{{2, 2}, {6, 200}} {
+		b.Run(fmt.Sprintf("processes=%d/sockets=%d", c.processes, c.sockets), func(b *testing.B) {
+			db := storetest.Start(b, b.TempDir(), "127.0.0.1:0").URL
+			processes := make([]*process, c.processes)
+			for i := range processes {
+				processes[i] = start(b, db, Config{})
+			}
+			user := newBrowser(b)
+			user.signup(processes[0], "ana@example.com", "Ana")
+			sockets := make([]*socket, c.sockets)
+			var list []store.Product
+			for i := range sockets {
+				p := processes[i%len(processes)]
+				sockets[i] = mustDial(b, p, "Cookie", user.cookie(p))
+				sockets[i].next("PRODLIST", &list)
+			}
+			var all, worst []float64 // seconds: each delivery; the last delivery of each product
+			for b.Loop() {
+				for i := range 100 {
+					title := fmt.Sprintf("product %d of %d", i, len(worst))
+					began := time.Now()
+					sockets[i%len(sockets)].send(newProduct(title, 1, picture))
+					last := 0.0
+					for _, s := range sockets {
+						var p store.Product
+						m := s.next("PRODUCT", &p)
+						if p.Title != title {
+							b.Fatalf("got %q, want %q: one is missing or came twice", p.Title, title)
+						}
+						took := m.at.Sub(began).Seconds()
+						all, last = append(all, took), max(last, took)
+					}
+					worst = append(worst, last)
+				}
+			}
+			slices.Sort(all)
+			slices.Sort(worst)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(1e3*all[len(all)/2], "p50-ms")
+			b.ReportMetric(1e3*all[len(all)*99/100], "p99-ms")
+			b.ReportMetric(1e3*worst[len(worst)*99/100], "p99-last-ms")
+		})
+	}
+}
