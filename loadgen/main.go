@@ -25,7 +25,7 @@ import (
 
 // gcPercent trades memory for time: the little that is alive is outweighed by what each hit leaves behind, and
 // a collection takes a core from the servers under load.
-const gcPercent = 400
+const gcPercent = 200
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -116,6 +116,8 @@ func (a *attack) watch(ctx context.Context, shards []*shard, finished <-chan str
 	defer over.Stop()
 	slow := time.NewTicker(min(max(a.cfg.Timeout/20, 5*time.Millisecond), 250*time.Millisecond))
 	defer slow.Stop()
+	trim := time.NewTicker(keepIdle / 3)
+	defer trim.Stop()
 	done := ctx.Done()
 	var drained <-chan time.Time
 	for {
@@ -137,6 +139,10 @@ func (a *attack) watch(ctx context.Context, shards []*shard, finished <-chan str
 		case <-slow.C:
 			for _, s := range shards {
 				s.cut(a.now() - a.cfg.Timeout)
+			}
+		case <-trim.C:
+			for _, s := range shards {
+				s.trim()
 			}
 		}
 	}

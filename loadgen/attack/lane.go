@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"balanceo/loadgen/tally"
 )
 
 // dialer makes connections to the target.
@@ -44,6 +46,9 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 type lane struct {
 	reader *bufio.Reader
 	resp   fasthttp.Response
+	hit    tally.Hit // that is under way
+
+	idleSince time.Duration
 
 	// since is when the request under way began, in nanoseconds of the attack plus 1; 0: none is, and
 	// cutting: it was cut off, so the connection is of no use any more.

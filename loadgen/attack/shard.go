@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -159,8 +160,10 @@ func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answered(), nil
 }
 
-// hit sends one request and counts it.
-func (s *shard) hit(l *lane, hit tally.Hit) {
+// hit sends one request and counts it. The Hit lies in the lane, as it would be allocated each time else.
+func (s *shard) hit(l *lane, what tally.Hit) {
+	l.hit = what
+	hit := &l.hit
 	w := &s.requests[hit.Route]
 	bytes := w.measured
 	if hit.Due < s.cfg.Schedule.Warmup {
@@ -175,7 +178,7 @@ func (s *shard) hit(l *lane, hit tally.Hit) {
 	defer s.mu.Unlock()
 	s.resent += int64(reply.resent)
 	if err == nil {
-		s.read(&hit, l)
+		s.read(hit, l)
 		hit.BytesIn = reply.body
 		if hit.Err == "" {
 			hit.Draws = w.draws
@@ -183,7 +186,7 @@ func (s *shard) hit(l *lane, hit tally.Hit) {
 	} else {
 		hit.Err = s.failure(err, cut)
 	}
-	s.sink.Add(&hit)
+	s.sink.Add(hit)
 }
 
 // failure is the class of err; cut tells whether the request was broken off by cut.
@@ -225,9 +228,29 @@ func (s *shard) take() *lane {
 
 // give makes l idle.
 func (s *shard) give(l *lane) {
+	l.idleSince = s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle = append(s.idle, l)
+}
+
+// keepIdle is how long a connection is kept that a short burst needed and nothing since.
+const keepIdle = 15 * time.Second
+
+// trim closes the lanes that have been idle for longer than keepIdle: those at the bottom of the pile.
+func (s *shard) trim() {
+	s.mu.Lock()
+	n := 0
+	for n < len(s.idle) && s.now()-s.idle[n].idleSince > keepIdle {
+		n++
+	}
+	old := slices.Clone(s.idle[:n])
+	s.idle = slices.Delete(s.idle, 0, n)
+	s.lanes = slices.DeleteFunc(slices.Clone(s.lanes), func(l *lane) bool { return slices.Contains(old, l) })
+	s.mu.Unlock()
+	for _, l := range old {
+		l.disconnect()
+	}
 }
 
 // send sends bytes on l, connecting it if need be. A connection that was kept may have been closed by the
