@@ -1,0 +1,213 @@
+package page
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"balanceo/results/compare"
+	"balanceo/results/run"
+	"balanceo/results/run/runtest"
+)
+
+// campaign makes what "make compare" leaves: rounds of each layout in alternating order, and a search of each.
+func campaign(t testing.TB, rounds int, specs ...runtest.Spec) Input {
+	t.Helper()
+	at := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	sets := make([]compare.Set, len(specs))
+	add := func(i int, capacity float64) {
+		spec := specs[i]
+		spec.Started, spec.Capacity = at, capacity
+		at = at.Add(20 * time.Second)
+		sets[i].Name = spec.Layout
+		sets[i].Runs = append(sets[i].Runs, runtest.Record(spec))
+	}
+	for i, spec := range specs {
+		if spec.Capacity > 0 {
+			add(i, spec.Capacity)
+		}
+	}
+	for round := range rounds {
+		for k := range specs {
+			if round%2 == 1 {
+				k = len(specs) - 1 - k
+			}
+			add(k, 0)
+		}
+	}
+	in := Input{Sets: sets, Now: at}
+	for _, other := range sets[1:] {
+		table, err := compare.Compare(sets[0], other, compare.Options{By: "layout", Resamples: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Tables = append(in.Tables, table)
+	}
+	return in
+}
+
+func four(t testing.TB) Input {
+	return campaign(t, 6,
+		runtest.Spec{Layout: "fork", Rate: 4100, Capacity: 9000},
+		runtest.Spec{Layout: "cluster", Rate: 4100, Capacity: 8200, Slower: 1.2},
+		runtest.Spec{Layout: "single", Rate: 4100, Capacity: 8900},
+		runtest.Spec{Layout: "seed", Rate: 4100, Capacity: 8500, Slower: 0.7})
+}
+
+func TestVerdict(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   Input
+		want string // a regular expression
+	}{
+		"differences": {
+			four(t),
+			`^Against fork, at 4100 requests a second, cluster has [12][0-9]\.[0-9] % higher median latency.* higher CPU a request.*; ` +
+				`seed has [23][0-9]\.[0-9] % lower median latency.*; single does not differ significantly from fork\.$`,
+		},
+		"none": {
+			campaign(t, 4, runtest.Spec{Layout: "fork"}, runtest.Spec{Layout: "seed"}, runtest.Spec{Layout: "single"}),
+			`^At 200 requests a second, seed and single do not differ significantly from fork\.$`,
+		},
+		"one run": {
+			campaign(t, 1, runtest.Spec{Layout: "fork"}),
+			`^All 3000 requests were answered, load was shared as nginx.conf promises, half of them within [0-9]+ µs and 99 % within [0-9.]+ ms\.$`,
+		},
+		"errors": {
+			campaign(t, 1, runtest.Spec{Layout: "fork", Errors: 30}),
+			`^1\.0 % of 3000 requests failed, load was shared`,
+		},
+	} {
+		got := strings.ReplaceAll(newView(c.in).Verdict, "\u00a0", " ")
+		if !regexp.MustCompile(c.want).MatchString(got) {
+			t.Errorf("%s: verdict = %q, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestVerdictOfFailedGroup(t *testing.T) {
+	in := campaign(t, 1, runtest.Spec{Layout: "fork"})
+	g := &in.Sets[0].Runs[0].Groups[1]
+	g.Verdict, g.Reasons = run.Fail, []string{"serverA was stopped"}
+	v := newView(in)
+	if want := "load was not shared as nginx.conf promises in node_app_api"; !strings.Contains(v.Verdict, want) {
+		t.Errorf("verdict = %q, want %q in it", v.Verdict, want)
+	}
+	if got := v.Verdicts[1].Value; !strings.Contains(got, "0 of 1 run; ") || !strings.Contains(got, "serverA was stopped") {
+		t.Errorf("verdict on node_app_api = %q, want the reason", got)
+	}
+}
+
+func TestHTML(t *testing.T) {
+	in := four(t)
+	in.Sets[1].Runs[2].Warnings = []string{"<script>alert('a warning')</script>"}
+	in.Sets[1].Runs[2].Label = `"><img src=x>`
+	var b bytes.Buffer
+	if err := HTML(&b, in); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, forbidden := range []string{"<script", "<img", "http://", "https://", "@import", "url(", "%!", "NaN", "Inf", "ZgotmplZ", "<no value>"} {
+		// The namespace of SVG is a name and no address, and a target is one only in a command.
+		rest := strings.NewReplacer("http://www.w3.org/2000/svg", "", "http://www.w3.org/1999/xlink", "").Replace(text)
+		if at := strings.Index(rest, forbidden); at >= 0 {
+			t.Errorf("the page holds %q: …%s…", forbidden, rest[max(0, at-60):min(len(rest), at+60)])
+		}
+	}
+	svgs := strings.Count(text, "<svg")
+	if alts := strings.Count(text, `role="img" aria-label="`); alts < 3+4+2+4 || alts+strings.Count(text, `aria-hidden="true"`) != svgs {
+		t.Errorf("%d plots with a text alternative and %d hidden ones of %d drawings; want all, and 13 at least", alts, strings.Count(text, `aria-hidden="true"`), svgs)
+	}
+	for _, want := range []string{
+		"cluster against fork", "Latency by percentile", "Rate against p99", "Latency over time", "Rate over time",
+		"Shares of node_app_api", "Workers of seed", "topology run --free-ports --layout cluster -- loadgen", "nginx",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	wellFormed(t, text)
+}
+
+// wellFormed reads every drawing as XML.
+func wellFormed(t *testing.T, text string) {
+	t.Helper()
+	for _, svg := range regexp.MustCompile(`(?s)<svg xmlns.*?</svg>`).FindAllString(text, -1) {
+		dec := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			_, err := dec.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("a drawing is not well-formed: %v\n%.300s", err, svg)
+			}
+		}
+		if strings.Contains(svg, "#") && regexp.MustCompile(`#[0-9A-Fa-f]{6}`).MatchString(svg) {
+			t.Errorf("a drawing has a colour of its own, which dark pages can't change: %s", regexp.MustCompile(`.{30}#[0-9A-Fa-f]{6}`).FindString(svg))
+		}
+	}
+}
+
+func TestPageOfLittle(t *testing.T) {
+	// A record with next to nothing in it, and one of an older schema, still make a page.
+	old, err := run.Read("../run/testdata/schema0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := &run.Record{ID: "empty", Started: time.Unix(0, 0)}
+	for _, r := range []*run.Record{old, empty} {
+		in := Input{Sets: []compare.Set{{Name: "x", Runs: []*run.Record{r}}}}
+		for name, write := range map[string]func(io.Writer, Input) error{"HTML": HTML, "Markdown": Markdown} {
+			var b bytes.Buffer
+			if err := write(&b, in); err != nil || b.Len() == 0 {
+				t.Errorf("%s of %q: %v", name, r.ID, err)
+			}
+			if strings.Contains(b.String(), "NaN") {
+				t.Errorf("%s of %q holds NaN", name, r.ID)
+			}
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	in := four(t)
+	in.Sets[0].Runs[0].Warnings = []string{"a | in a warning"}
+	var b bytes.Buffer
+	if err := Markdown(&b, in); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, want := range []string{
+		"## fork, cluster, single and seed\n\nAgainst fork", "### cluster against fork", "| latency p50 |", "**+", `\~`,
+		"### To repeat it\n\n```sh\ntopology run", `a \| in a warning`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("Markdown lacks %q", want)
+		}
+	}
+	// Every table has as many cells in each line as in its heading.
+	columns := 0
+	for line := range strings.Lines(text) {
+		cells := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
+		switch {
+		case cells == 0:
+			columns = 0
+		case columns == 0:
+			columns = cells
+		case cells != columns:
+			t.Errorf("a line of %d cells in a table of %d: %s", cells-1, columns-1, line)
+		}
+	}
+}
+
+func TestQuote(t *testing.T) {
+	got := quote([]string{"loadgen", "-rate", "200", "-assert", "p99<50ms", "-label", "it's", "-target", ":80", ""})
+	if want := `loadgen -rate 200 -assert 'p99<50ms' -label 'it'\''s' -target :80 ''`; got != want {
+		t.Errorf("quote = %s, want %s", got, want)
+	}
+}
