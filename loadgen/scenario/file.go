@@ -53,8 +53,8 @@ func Load(path string) (*Scenario, error) {
 
 // Parse makes a scenario of YAML; name is used where it gives none.
 func Parse(name string, data []byte) (*Scenario, error) {
-	var f file
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+	f, err := decode(data)
+	if err != nil {
 		return nil, flat(err)
 	}
 	if len(f.Requests) == 0 {
@@ -71,6 +71,20 @@ func Parse(name string, data []byte) (*Scenario, error) {
 		name = f.Name
 	}
 	return New(name, requests)
+}
+
+// decode reads the YAML. The library panics on some malformed documents, such as "requests: !0 0".
+func decode(data []byte) (f file, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is no YAML that can be read: %v", p)
+		}
+	}()
+	err = yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&f)
+	if errors.Is(err, io.EOF) { // an empty document
+		err = nil
+	}
+	return f, err
 }
 
 // keyError is a value that can't be used, under its key.

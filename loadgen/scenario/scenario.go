@@ -1,11 +1,12 @@
 // Package scenario says which requests a load consists of and in which order they are sent.
 //
-// A scenario is a list of weighted requests. Their order is not drawn at random: it is the smooth weighted
-// interleaving that nginx itself uses for its servers, so that after any number of requests each one was
-// sent within two of its exact part, and half of "mix" means half, not about half.
+// A scenario is a list of weighted requests. Their order is not drawn at random but interleaved: after any
+// number of hits each request has been sent within one of its exact part, so that half of "mix" means half,
+// not about half.
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,31 +92,32 @@ func sitePaths() []string { return []string{"/", "/login", "/info", "/signup", "
 
 // Builtin returns the scenario mix, site or randoms; cant is how many numbers a request to /api/randoms asks for.
 func Builtin(name string, cant int) (*Scenario, error) {
-	var requests []Request
-	site := sitePaths()
-	switch name {
-	case Mix, Site:
-		for _, path := range site {
-			requests = append(requests, Request{Method: "GET", Path: path, Weight: 1})
-		}
-	case Randoms:
-		site = site[:1]
-	default:
+	if !slices.Contains([]string{Mix, Site, Randoms}, name) {
 		return nil, cli.Usagef("-scenario %q: accepted are %s, or the path of a YAML file",
 			name, strings.Join(Names(), ", "))
 	}
+	var requests []Request
+	site := sitePaths()
 	if name != Site {
 		requests = append(requests, Request{
 			Method: "GET", Path: fmt.Sprintf("%s?cant=%d", randomsPath, cant), Weight: len(site), Draws: int64(cant),
 		})
 	}
+	if name != Randoms {
+		for _, path := range site {
+			requests = append(requests, Request{Method: "GET", Path: path, Weight: 1})
+		}
+	}
 	return New(name, requests)
 }
 
 // maxSequence bounds the sum of weights, once their common divisor is taken out.
-const maxSequence = 1 << 20
+const maxSequence = 100_000
 
-// interleave returns the smooth weighted order of one round.
+// interleave returns the order of one round. Request i, with the part p of all hits, is due once in each of
+// the windows [k/p, (k+1)/p), widened to whole hits; of those whose window is open, the one whose window
+// closes first is sent. No window is missed that way, so after any number of hits each request is within one
+// of its part (proportionate fairness; Baruah et al., "Proportionate progress", Algorithmica 1996).
 func interleave(weights []int) ([]int, error) {
 	var divisor, sum int
 	for _, w := range weights {
@@ -125,26 +127,28 @@ func interleave(weights []int) ([]int, error) {
 		divisor = gcd(w, divisor)
 	}
 	if divisor == 0 {
-		return nil, fmt.Errorf("no request has a weight above 0")
+		return nil, errors.New("no request has a weight above 0")
 	}
 	weights = slices.Clone(weights)
 	for i := range weights {
 		weights[i] /= divisor
-		if sum += weights[i]; sum > maxSequence {
+		if sum = min(weights[i], maxSequence+1) + sum; sum > maxSequence {
 			return nil, fmt.Errorf("the weights add up to more than %d", maxSequence)
 		}
 	}
 	out := make([]int, sum)
-	current := make([]int, len(weights))
+	sent := make([]int, len(weights))
 	for n := range out {
-		best := -1
+		best, closes := -1, 0
 		for i, w := range weights {
-			current[i] += w
-			if w > 0 && (best < 0 || current[i] > current[best]) {
-				best = i
+			if w == 0 || sent[i]*sum/w > n {
+				continue // never sent, or its window is not open yet
+			}
+			if end := ((sent[i]+1)*sum + w - 1) / w; best < 0 || end < closes {
+				best, closes = i, end
 			}
 		}
-		current[best] -= sum
+		sent[best]++
 		out[n] = best
 	}
 	return out, nil
