@@ -52,7 +52,7 @@ func start(opts *options) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilToldToEnd(in)
+	ctx, stop := untilToldToEnd(in, endingSignals(opts)...)
 	defer stop()
 	switch {
 	case opts.database != nil:
@@ -63,13 +63,27 @@ func start(opts *options) error {
 	return serve(ctx, in, opts)
 }
 
-// untilToldToEnd returns a context that ends with SIGTERM, SIGINT or the parent's death; outside of a cluster
-// also with SIGHUP, which a terminal sends when it is closed. The signals are caught until stop is called; a
-// second SIGINT ends the process at once.
-func untilToldToEnd(in *supervise.Inheritance) (ctx context.Context, stop func()) {
+// endingSignals are the signals that end this process in good order. What a terminal sends to all of its
+// processes is for a master to answer, not for its workers.
+func endingSignals(opts *options) []os.Signal {
+	if opts.worker {
+		signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+		return []os.Signal{syscall.SIGTERM}
+	}
+	all := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+	// To a master it means something else; see runMaster. One that nohup ignores stays so.
+	if opts.mode != layout.Cluster && !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// untilToldToEnd returns a context that ends with one of the signals or with the parent's death. The signals
+// are caught until stop is called; a second SIGINT ends the process at once.
+func untilToldToEnd(in *supervise.Inheritance, ending ...os.Signal) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, ending...)
 	done := make(chan struct{})
 	go func() {
 		interrupts := 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,7 +20,8 @@ import (
 // runMaster keeps the workers of mode CLUSTER. The master answers no request itself and opens no database.
 //
 // Signals: TERM and INT let everything drain and end; HUP replaces the workers one after the other; TTIN adds
-// a worker and TTOU takes one away, as in nginx's relatives.
+// a worker and TTOU takes one away, as in unicorn and gunicorn. A HUP that comes because the terminal was
+// closed ends everything as TERM does: nobody is left to look after it.
 func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) error {
 	ln, err := cluster.Listen(in, opts.host, opts.port)
 	if err != nil {
@@ -48,6 +50,9 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 			return in.Notify()
 		},
 	})
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	onTerminal := hasTerminal()
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTTIN, syscall.SIGTTOU)
 	defer signal.Stop(signals)
@@ -58,9 +63,23 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 		case err := <-ended:
 			return err
 		case s := <-signals:
+			if s == syscall.SIGHUP && onTerminal && !hasTerminal() {
+				end(errors.New("the terminal was closed"))
+				continue
+			}
 			obey(master, s)
 		}
 	}
+}
+
+// hasTerminal tells whether the process has a controlling terminal.
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	_ = tty.Close()
+	return true
 }
 
 func obey(m *cluster.Master, s os.Signal) {

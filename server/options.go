@@ -76,6 +76,9 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 		return nil, err
 	}
 	parser.SubcommandsOptional = true
+	parser.LongDescription = "Serves the web application.\n\n" +
+		"TERM and INT let it finish what it answers, and end. In mode CLUSTER, HUP replaces the workers one by " +
+		"one without losing a request, TTIN adds a worker and TTOU takes one away."
 	rest, err := parser.ParseArgs(cli.DoubleDashes(parser, args))
 	var flagsErr *flags.Error
 	switch {

@@ -26,7 +26,12 @@ import (
 const asServer = "SERVER_TEST_RUN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asServer) != "" {
+	switch os.Getenv(asServer) {
+	case "":
+	case "bare":
+		serveBare()
+		return
+	default:
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	testscript.Main(m, map[string]func(){"server": main})
@@ -34,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // proc is a running server.
 type proc struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	addr   string // host:port
 	log    *logBuffer
@@ -61,7 +66,7 @@ func (l *logBuffer) String() string {
 }
 
 // command makes a command of the server, not started, with a database address where nothing answers.
-func command(t *testing.T, args ...string) *exec.Cmd {
+func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir = t.TempDir()
@@ -72,12 +77,12 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // startServer starts the server on a listener of the test's and returns when it is ready.
-func startServer(t *testing.T, args ...string) *proc {
+func startServer(t testing.TB, args ...string) *proc {
 	t.Helper()
 	return startOn(t, listen(t), command(t, args...))
 }
 
-func listen(t *testing.T) *net.TCPListener {
+func listen(t testing.TB) *net.TCPListener {
 	t.Helper()
 	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -87,7 +92,7 @@ func listen(t *testing.T) *net.TCPListener {
 	return ln
 }
 
-func startOn(t *testing.T, ln *net.TCPListener, cmd *exec.Cmd) *proc {
+func startOn(t testing.TB, ln *net.TCPListener, cmd *exec.Cmd) *proc {
 	t.Helper()
 	socket := descriptor(t, ln)
 	defer socket.Close()
@@ -109,7 +114,7 @@ func startOn(t *testing.T, ln *net.TCPListener, cmd *exec.Cmd) *proc {
 
 // descriptor duplicates the listener's socket. ln.File would do so too, but its result makes os/exec switch the
 // socket to blocking mode, in every process that has it.
-func descriptor(t *testing.T, ln *net.TCPListener) *os.File {
+func descriptor(t testing.TB, ln *net.TCPListener) *os.File {
 	t.Helper()
 	conn, err := ln.SyscallConn()
 	if err != nil {
@@ -124,7 +129,7 @@ func descriptor(t *testing.T, ln *net.TCPListener) *os.File {
 }
 
 // run1 starts the command and sees to its end, and to the end of all that it has started.
-func run1(t *testing.T, cmd *exec.Cmd, addr string) *proc {
+func run1(t testing.TB, cmd *exec.Cmd, addr string) *proc {
 	t.Helper()
 	p := &proc{t: t, cmd: cmd, addr: addr, log: &logBuffer{}, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
@@ -223,7 +228,7 @@ func alive(pid int) bool {
 }
 
 // eventually waits for a condition of the outside world, for which there is no event.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
