@@ -73,9 +73,11 @@ func writeTable(w io.Writer, t *compare.Table) error {
 	if err := g.write(w); err != nil {
 		return err
 	}
-	notes := append([]string{fmt.Sprintf(
-		"medians of runs; change and interval of the paired differences; p by Mann-Whitney, corrected by Holm for %d tests; ~ where p is not below %g",
-		t.Tests(), t.Alpha)}, t.Notes...)
+	notes := []string{"medians of runs; change and interval of the paired differences"}
+	if t.Tests() > 0 {
+		notes[0] += fmt.Sprintf("; p by Mann-Whitney, corrected by Holm for %d tests; ~ where p is not below %g", t.Tests(), t.Alpha)
+	}
+	notes = append(notes, t.Notes...)
 	_, err := fmt.Fprintf(w, "\n  %s\n", strings.Join(notes, "\n  "))
 	return err
 }

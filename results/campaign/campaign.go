@@ -24,7 +24,7 @@ type Progress interface {
 	Note(text string)
 }
 
-// attempts is how often a step is tried whose run can't be used because the generator fell behind.
+// attempts is how often a step is tried whose run can't be used.
 const attempts = 3
 
 // searchStart is the rate of a search's first probe, requests per second. Every layout bears it, and doubling
@@ -66,7 +66,7 @@ func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progr
 	return nil
 }
 
-// measure makes a step's run, and makes it again where the generator fell behind.
+// measure makes a step's run, and makes it again where it is of no use.
 func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner, progress Progress) (*run.Record, error) {
 	rate := p.Rate
 	if step.Kind == Search {
@@ -92,16 +92,28 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 			return nil, fmt.Errorf("the run of layout %q left no record in %q", step.Layout, dir)
 		}
 		r := after[len(after)-1]
-		usable := !r.Partial && (r.Search != nil || r.Valid())
-		if usable {
+		useless := whyUseless(r)
+		if useless == "" {
 			return r, nil
 		}
 		if attempt == attempts {
-			return nil, fmt.Errorf("%d runs of layout %q at %.0f/s can't be used: the generator sent %.1f %% of the rate",
-				attempts, step.Layout, rate, 100*r.Generator.SendRatio)
+			return nil, fmt.Errorf("%d runs of layout %q can't be used; of the last: %s", attempts, step.Layout, useless)
 		}
-		progress.Note(fmt.Sprintf("the generator sent only %.1f %% of the rate: once more", 100*r.Generator.SendRatio))
+		progress.Note(useless + ": once more")
 	}
+}
+
+// whyUseless tells why a run is of no use to the campaign; empty if it is.
+func whyUseless(r *run.Record) string {
+	switch {
+	case r.Partial:
+		return "the run ended before its time"
+	case r.Search != nil && r.Search.MaxRate <= 0:
+		return fmt.Sprintf("%q held at no rate at all", r.Search.SLO)
+	case r.Search == nil && !r.Valid():
+		return fmt.Sprintf("the generator sent only %.1f %% of the rate", 100*r.Generator.SendRatio)
+	}
+	return ""
 }
 
 // records are those of this campaign that a step like this one has left, oldest first.
@@ -132,15 +144,12 @@ func (p *Plan) commonRate(dir string) (float64, error) {
 	}
 	least := math.Inf(1)
 	for _, r := range all {
-		if r.Search != nil && !r.Partial {
+		if r.Search != nil && whyUseless(r) == "" {
 			least = min(least, r.Search.MaxRate)
 		}
 	}
-	switch {
-	case math.IsInf(least, 1):
+	if math.IsInf(least, 1) {
 		return 0, errors.New("no rate was given and no capacity was searched for: there is no common rate")
-	case least <= 0:
-		return 0, fmt.Errorf("a layout held %q at no rate at all: there is no common rate", p.Settings.SLO)
 	}
 	return round(least * headroom), nil
 }

@@ -170,6 +170,26 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 	})
 }
 
+func TestSearchThatHeldNothingIsRepeated(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := settings()
+		s.Layouts, s.Rounds = []string{"fork"}, 1
+		runner := &fake{dir: dir, change: func(r *run.Record, n int) {
+			if n == 0 {
+				r.Search.MaxRate = 0
+			}
+		}}
+		p := NewPlan(s, time.Now())
+		if err := Run(t.Context(), p, dir, runner, &silent{}); err != nil || p.Rate < 3000 {
+			t.Errorf("Run = %v, rate %v; want the rate of the second search", err, p.Rate)
+		}
+		if len(runner.steps) != 3 {
+			t.Errorf("steps %q, want the search repeated", runner.steps)
+		}
+	})
+}
+
 func TestNoRecordIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	s := settings()

@@ -46,7 +46,7 @@ type spans []span
 // Plot implements plot.Plotter.
 func (s spans) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	label := textStyle(9.5, ink())
+	label := textStyle(10.5, ink())
 	label.XAlign, label.YAlign = draw.XLeft, draw.YCenter
 	for _, b := range s {
 		top, bottom := y(-(b.row - b.height/2)), y(-(b.row + b.height/2))
@@ -77,6 +77,7 @@ func rowAxis(p *plot.Plot, names []string) {
 	p.Y.Min, p.Y.Max = -(float64(len(names)) - 0.5), 0.5
 	p.Y.Tick.Marker = ticks
 	p.Y.Tick.Label.Color = ink()
+	p.Y.Tick.Label.Font.Size = 11
 	p.Y.Tick.Length = 0
 	p.Y.LineStyle.Width = 0
 }

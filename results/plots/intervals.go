@@ -124,7 +124,7 @@ func (marks intervalMarks) Plot(c draw.Canvas, p *plot.Plot) {
 		if !atCut {
 			c.DrawGlyph(draw.GlyphStyle{Color: m.color, Radius: 4, Shape: draw.CircleGlyph{}}, pointAt(x(at), middle))
 		}
-		label := textStyle(10.5, m.color)
+		label := textStyle(11, m.color)
 		label.XAlign, label.YAlign = draw.XRight, draw.YCenter
 		c.FillText(label, pointAt(c.Max.X, middle), m.text)
 	}

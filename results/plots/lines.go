@@ -15,7 +15,7 @@ import (
 )
 
 // lineHeight is the height of the plots of lines.
-const lineHeight = 270
+const lineHeight = 255
 
 func addLine(p *plot.Plot, points plotter.XYs, series int, thin bool) {
 	if len(points) == 0 {

@@ -33,8 +33,8 @@ type Figure struct {
 }
 
 // width of every figure, in units of its view box. At this width 11 units of text read well on a phone, where a
-// figure gets 350 pixels, and on a screen, where it gets 560.
-const width = 440
+// figure gets 345 pixels, and on a screen, where it gets 540.
+const width = 400
 
 // Series is how many colours there are. More sets than that use them again, with other dashes.
 const Series = 6
@@ -93,7 +93,7 @@ func newPlot(xLabel, yLabel string) *plot.Plot {
 	p.BackgroundColor = nil
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		align := a.Tick.Label // keeps the alignment that belongs to the axis
-		a.Tick.Label = textStyle(10, muted())
+		a.Tick.Label = textStyle(10.5, muted())
 		a.Tick.Label.XAlign, a.Tick.Label.YAlign = align.XAlign, align.YAlign
 		a.Tick.LineStyle = draw.LineStyle{Color: grid(), Width: 0.5}
 		a.Tick.Length = 3
