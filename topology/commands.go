@@ -79,9 +79,10 @@ func (c *statusCommand) run(ctx context.Context, s *session, args []string) erro
 	client := control.NewClient(st.Control)
 	for {
 		snapshot, err := client.Status(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // Ctrl-C is how following ends
+		}
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil // Ctrl-C is how following ends
 		case err != nil:
 			return err
 		case c.JSON:

@@ -115,7 +115,7 @@ func detach(ctx context.Context, s *session, p *plan, args []string) (up bool, e
 		return false, err
 	}
 	defer func() { _ = crash.Close() }()
-	cmd := exec.Command(own, args...)
+	cmd := exec.Command(own, args...) //nolint:noctx // it outlives this process
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(os.Environ(), reportFD+"=3")
 	cmd.ExtraFiles = []*os.File{write}

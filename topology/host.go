@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 	if err := freshFolder(p.Dir); err != nil {
 		return err
 	}
-	f, err := fleet.New(p.Config)
+	f, err := fleet.New(ctx, p.Config)
 	if err != nil {
 		return inTheWay(err, p)
 	}
@@ -53,7 +54,7 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 		Fleet: f, state: f.State(), started: time.Now(), collector: status.NewCollector(f.Groups),
 		asked: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	endControl, err := h.control()
+	endControl, err := h.control(ctx)
 	if err != nil {
 		f.Close()
 		return err
@@ -65,7 +66,7 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 		err = ready(h, broken)
 	}
 	if err == nil {
-		endWatch := h.watch(p.watchRoot, p.Server)
+		endWatch := h.watch(ctx, p.watchRoot, p.Server)
 		select {
 		case <-ctx.Done():
 		case <-h.asked:
@@ -82,7 +83,7 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 }
 
 // control makes the layout known and begins to answer commands.
-func (h *host) control() (end func(), err error) {
+func (h *host) control(ctx context.Context) (end func(), err error) {
 	h.state.Control = control.SocketPath(h.state.Dir)
 	ln, err := control.Listen(h.state.Control)
 	if err != nil {
@@ -92,7 +93,7 @@ func (h *host) control() (end func(), err error) {
 		_ = ln.Close()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the layout
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -136,7 +137,7 @@ func inTheWay(err error, p *plan) error {
 		return err
 	}
 	for _, s := range states {
-		_, its := s.Find(fmt.Sprint(taken.Port))
+		_, its := s.Find(strconv.Itoa(taken.Port))
 		if its || s.HTTPPort == taken.Port {
 			return cli.Hint(fmt.Errorf("port %d belongs to layout %s, which runs on :%d (pid %d)",
 				taken.Port, s.Layout, s.HTTPPort, s.PID),

@@ -107,7 +107,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Check(err)
 	}
-	if fmt.Sprint(code) != args[0] {
+	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }
@@ -253,11 +253,11 @@ func part(t testing.TB, s *status.Snapshot, name string) status.Part {
 }
 
 // eventually asks for the status until it is as wanted.
-func (l *lab) eventually(what string, wanted func(*status.Snapshot) bool, args ...string) *status.Snapshot {
+func (l *lab) eventually(what string, wanted func(*status.Snapshot) bool) *status.Snapshot {
 	l.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		s := l.status(args...)
+		s := l.status()
 		if wanted(s) {
 			return s
 		}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/jessevdk/go-flags"
+	"golang.org/x/sys/unix"
 
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
@@ -36,8 +38,8 @@ type port int
 
 // UnmarshalFlag implements flags.Unmarshaler.
 func (p *port) UnmarshalFlag(text string) error {
-	var n int
-	if _, err := fmt.Sscanf(text, "%d", &n); err != nil || fmt.Sprint(n) != text || n < 1 || n > 65535 {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 65535 {
 		return fmt.Errorf("%q is no port; accepted are 1 to 65535", text)
 	}
 	*p = port(n)
@@ -47,34 +49,23 @@ func (p *port) UnmarshalFlag(text string) error {
 // signalName is a signal given as a flag: a name with or without SIG, or a number.
 type signalName struct{ number syscall.Signal }
 
-var signals = map[string]syscall.Signal{
-	"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT, "KILL": syscall.SIGKILL,
-	"USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "TERM": syscall.SIGTERM, "CONT": syscall.SIGCONT,
-	"STOP": syscall.SIGSTOP, "TTIN": syscall.SIGTTIN, "TTOU": syscall.SIGTTOU, "WINCH": syscall.SIGWINCH,
-}
-
 // UnmarshalFlag implements flags.Unmarshaler.
 func (s *signalName) UnmarshalFlag(text string) error {
-	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
-	if sig, ok := signals[name]; ok {
+	name := "SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG")
+	if sig := unix.SignalNum(name); sig != 0 {
 		s.number = sig
 		return nil
 	}
-	var n int
-	if _, err := fmt.Sscanf(text, "%d", &n); err == nil && fmt.Sprint(n) == text && n > 0 && n < 65 {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 65 {
 		s.number = syscall.Signal(n)
 		return nil
 	}
 	return fmt.Errorf("%q is no signal; accepted are %s, or a number from 1 to 64", text, strings.Join(signalNames(), ", "))
 }
 
+// signalNames are those that make sense here.
 func signalNames() []string {
-	var names []string
-	for name := range signals {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return []string{"CONT", "HUP", "INT", "KILL", "QUIT", "STOP", "TERM", "TTIN", "TTOU", "USR1", "USR2", "WINCH"}
 }
 
 // Complete implements flags.Completer.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/joho/godotenv"
@@ -84,7 +85,7 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 			return nil, err
 		}
 	}
-	p.Dir = filepath.Join(runDir, fmt.Sprint(l.HTTPPort))
+	p.Dir = filepath.Join(runDir, strconv.Itoa(l.HTTPPort))
 	return p, nil
 }
 

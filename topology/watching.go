@@ -15,11 +15,11 @@ const serverPackage = "./server"
 
 // watch builds server anew when its sources change, and reloads the instances if that succeeds, until end is
 // called. It does nothing without a module.
-func (h *host) watch(root, output string) (end func()) {
+func (h *host) watch(ctx context.Context, root, output string) (end func()) {
 	if root == "" {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -44,17 +44,17 @@ func (c *Client) Status(ctx context.Context) (*status.Snapshot, error) {
 	return &s, nil
 }
 
-// Reload, Restart and Down act on the named parts, on all without names.
+// Reload replaces the processes of the named parts, of all without names. Line is told what is done.
 func (c *Client) Reload(ctx context.Context, names []string, line func(string)) error {
 	return c.act(ctx, "/reload", url.Values{"name": names}, line)
 }
 
-// Restart is described at Reload.
+// Restart ends and starts the named parts, all without names.
 func (c *Client) Restart(ctx context.Context, names []string, line func(string)) error {
 	return c.act(ctx, "/restart", url.Values{"name": names}, line)
 }
 
-// Down is described at Reload.
+// Down ends the named parts, the layout without names.
 func (c *Client) Down(ctx context.Context, names []string, line func(string)) error {
 	return c.act(ctx, "/down", url.Values{"name": names}, line)
 }

@@ -50,7 +50,7 @@ func Serve(ctx context.Context, ln net.Listener, host Host) error {
 	})
 	action := func(path string, do func(ctx context.Context, r *http.Request, names []string, progress fleet.Progress) error) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			answer(w, func(progress fleet.Progress) error {
+			answer(w, func(progress fleet.Progress) error { //nolint:contextcheck // a kill needs none
 				return do(r.Context(), r, r.URL.Query()["name"], progress)
 			})
 		})
@@ -97,7 +97,9 @@ func Serve(ctx context.Context, ln net.Listener, host Host) error {
 	if err := server.Shutdown(last); err != nil {
 		_ = server.Close()
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
 	return nil
 }
 

@@ -156,7 +156,7 @@ func (f *Fleet) Restart(ctx context.Context, names []string, progress Progress) 
 		if p.kept() {
 			err = p.process.Restart(ctx)
 		} else {
-			p.start(f.event)
+			p.start(ctx, f.event)
 			err = p.awaitReady(ctx)
 		}
 		if err != nil {

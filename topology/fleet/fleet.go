@@ -52,19 +52,19 @@ type Fleet struct {
 
 // New prepares the folder of the layout and takes the ports of its instances. Close gives them back if Start
 // is not called.
-func New(cfg Config) (*Fleet, error) {
+func New(ctx context.Context, cfg Config) (*Fleet, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = 10 * time.Second
 	}
 	f := &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1)}
-	if err := f.prepare(); err != nil {
+	if err := f.prepare(ctx); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *Fleet) prepare() (err error) {
+func (f *Fleet) prepare(ctx context.Context) (err error) {
 	for _, dir := range []string{"", "logs", "scoreboard", "nginx", "database"} {
 		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, dir), 0o755); err != nil {
 			return fmt.Errorf("folder of the layout: %w", err)
@@ -81,7 +81,7 @@ func (f *Fleet) prepare() (err error) {
 			return fmt.Errorf("nginx: %w", err)
 		}
 	}
-	if err := f.testNginx(context.Background(), f.nginxConf()); err != nil {
+	if err := f.testNginx(ctx, f.nginxConf()); err != nil {
 		return err
 	}
 	if f.cfg.MongoURL == "" {
@@ -190,7 +190,7 @@ func (f *Fleet) Start(ctx context.Context) (broken []error, err error) {
 	defer cancel()
 	for _, parts := range f.tiers {
 		for _, p := range parts {
-			p.start(f.event)
+			p.start(ctx, f.event)
 		}
 		errs := f.awaitReady(ctx, parts)
 		failed := 0

@@ -56,7 +56,7 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 	if n := p.wanted(); in.Mode == layout.Cluster && n > 0 {
 		args = append(args, "--workers", strconv.Itoa(n))
 	}
-	cmd := exec.Command(f.cfg.Server, append(args, in.Args...)...)
+	cmd := exec.Command(f.cfg.Server, append(args, in.Args...)...) //nolint:noctx // supervise ends it
 	cmd.Env = append(os.Environ(),
 		"INSTANCE="+in.Name,
 		"SCOREBOARD="+filepath.Join(f.cfg.Dir, "scoreboard", in.Name),
@@ -87,7 +87,8 @@ func (f *Fleet) addDatabase() error {
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,
 		Command: func() (*exec.Cmd, error) {
-			cmd := exec.Command(f.cfg.Server, "database", "--listen", addr, "--dir", filepath.Join(f.cfg.Dir, "database"))
+			dir := filepath.Join(f.cfg.Dir, "database")
+			cmd := exec.Command(f.cfg.Server, "database", "--listen", addr, "--dir", dir) //nolint:noctx // supervise ends it
 			cmd.Stdout, cmd.Stderr = log, log
 			return cmd, nil
 		},
@@ -171,8 +172,8 @@ func (f *Fleet) newNginx() (*part, error) {
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,
 		Command: func() (*exec.Cmd, error) {
-			cmd := exec.Command(f.cfg.Nginx,
-				"-p", f.nginxDir()+"/", "-c", f.nginxConf(), "-e", "error.log", "-g", "daemon off;")
+			args := []string{"-p", f.nginxDir() + "/", "-c", f.nginxConf(), "-e", "error.log", "-g", "daemon off;"}
+			cmd := exec.Command(f.cfg.Nginx, args...) //nolint:noctx // supervise ends it
 			cmd.Stdout, cmd.Stderr = log, log
 			return cmd, nil
 		},

@@ -34,13 +34,13 @@ type part struct {
 
 // start begins to keep the part, unless it is kept already.
 // When it returns, the part is not Stopped any more.
-func (p *part) start(event func(format string, args ...any)) {
+func (p *part) start(ctx context.Context, event func(format string, args ...any)) {
 	p.mu.Lock()
 	if p.cancel != nil {
 		p.mu.Unlock()
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the part outlives the call
 	done, begun := make(chan struct{}), make(chan struct{})
 	p.cancel, p.done, p.begun, p.exited, p.reason = cancel, done, begun, make(chan struct{}), ""
 	p.mu.Unlock()

@@ -19,9 +19,9 @@ func TestBuiltIn(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Load(%q): %v", name, err)
 		}
-		got := ""
+		var got []byte
 		for i, in := range l.Instances {
-			got += string(in.Mode[0])
+			got = append(got, in.Mode[0])
 			if in.Port != BasePort+i {
 				t.Errorf("Load(%q): %s has port %d, want %d", name, in.Name, in.Port, BasePort+i)
 			}
@@ -29,7 +29,7 @@ func TestBuiltIn(t *testing.T) {
 				t.Errorf("Load(%q): %s has %d threads, want %d", name, in.Name, in.Threads, wantThreads)
 			}
 		}
-		if got != want || l.Name != name {
+		if string(got) != want || l.Name != name {
 			t.Errorf("Load(%q): got name %q, modes %s, want %s", name, l.Name, got, want)
 		}
 	}

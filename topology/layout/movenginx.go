@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -105,14 +104,24 @@ func apply(text string, edits []edit) string {
 	return b.String()
 }
 
-// Blocks whose lines are values, not directives.
-var valueBlocks = []string{"map", "geo", "types", "split_clients", "charset_map"}
+// holdsValues tells of a block that its lines are values, not directives.
+func holdsValues(block string) bool {
+	switch block {
+	case "map", "geo", "types", "split_clients", "charset_map":
+		return true
+	}
+	return false
+}
 
-// Directives whose path nginx reads against the folder of its configuration.
-var confPaths = []string{
-	"ssl_certificate", "ssl_certificate_key", "ssl_trusted_certificate", "ssl_client_certificate", "ssl_dhparam",
-	"ssl_password_file", "ssl_crl", "ssl_session_ticket_key", "auth_basic_user_file",
-	"proxy_ssl_certificate", "proxy_ssl_certificate_key", "proxy_ssl_trusted_certificate",
+// isConfPath tells of a directive that nginx reads its path against the folder of the configuration.
+func isConfPath(directive string) bool {
+	switch directive {
+	case "ssl_certificate", "ssl_certificate_key", "ssl_trusted_certificate", "ssl_client_certificate", "ssl_dhparam",
+		"ssl_password_file", "ssl_crl", "ssl_session_ticket_key", "auth_basic_user_file",
+		"proxy_ssl_certificate", "proxy_ssl_certificate_key", "proxy_ssl_trusted_certificate":
+		return true
+	}
+	return false
 }
 
 // statement returns what is to change in one directive, and whether that is a port.
@@ -128,7 +137,7 @@ func (m *mover) statement(around []string, s statement) (edits []edit, port bool
 	if inner == "" && s.name() == "daemon" {
 		return []edit{{s.words[0].start, s.last.end, ""}}, false, nil
 	}
-	if slices.Contains(valueBlocks, inner) || len(s.words) < 2 {
+	if holdsValues(inner) || len(s.words) < 2 {
 		return nil, false, nil
 	}
 	arg := s.words[1]
@@ -148,7 +157,7 @@ func (m *mover) statement(around []string, s statement) (edits []edit, port bool
 		}
 	case s.name() == "pid" && inner == "":
 		return []edit{{arg.start, arg.end, pidFile}}, false, nil
-	case slices.Contains(confPaths, s.name()):
+	case isConfPath(s.name()):
 		if !filepath.IsAbs(arg.value) && !strings.ContainsAny(arg.value, "$:") {
 			abs := filepath.Join(m.dir, arg.value)
 			return []edit{{arg.start, arg.end, strconv.Quote(abs)}}, false, nil
@@ -226,11 +235,6 @@ func (m *mover) include(around []string, s statement) ([]edit, bool, error) {
 	return []edit{{s.words[0].start, s.last.end, inlined.String()}}, true, nil
 }
 
-// Folders that nginx makes for temporary files, where it was built to make them unless it is told otherwise.
-var tempPaths = []string{
-	"client_body_temp_path", "proxy_temp_path", "fastcgi_temp_path", "uwsgi_temp_path", "scgi_temp_path",
-}
-
 // pidFile is the pid file of a moved nginx, in its prefix.
 const pidFile = "nginx.pid"
 
@@ -241,9 +245,10 @@ func (m *mover) missing(tokens []token) []edit {
 		edits = append(edits, edit{0, 0, "pid " + pidFile + ";\n"})
 	}
 	var b strings.Builder
-	for _, p := range tempPaths {
-		if !m.named[p] {
-			fmt.Fprintf(&b, "\n    %s temp_%s;", p, strings.TrimSuffix(p, "_temp_path"))
+	// Where nginx makes folders for temporary files by itself depends on how it was built.
+	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		if directive := what + "_temp_path"; !m.named[directive] {
+			fmt.Fprintf(&b, "\n    %s temp_%s;", directive, what)
 		}
 	}
 	// The same walk went well before, so that this one can't fail.

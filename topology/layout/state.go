@@ -98,7 +98,7 @@ func (s *State) alive() bool {
 	if s.Control == "" {
 		return false
 	}
-	c, err := net.DialTimeout("unix", s.Control, time.Second)
+	c, err := net.DialTimeout("unix", s.Control, time.Second) //nolint:noctx // answered or refused at once
 	if err != nil {
 		return false
 	}

@@ -22,19 +22,19 @@ func tokenize(text string) ([]token, error) {
 	var out []token
 	line := 1
 	for i := 0; i < len(text); {
-		switch c := text[i]; {
-		case c == '\n':
+		switch text[i] {
+		case '\n':
 			line++
 			i++
-		case c == ' ' || c == '\t' || c == '\r':
+		case ' ', '\t', '\r':
 			i++
-		case c == '#':
+		case '#':
 			if n := strings.IndexByte(text[i:], '\n'); n >= 0 {
 				i += n
 			} else {
 				i = len(text)
 			}
-		case c == ';' || c == '{' || c == '}':
+		case ';', '{', '}':
 			out = append(out, token{value: text[i : i+1], start: i, end: i + 1, line: line})
 			i++
 		default:

@@ -1,15 +1,13 @@
 package ports
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
-)
 
-// listening is the state of a listening socket in /proc/net/tcp.
-const listening = 0x0a
+	"balanceo/topology/procs"
+)
 
 // FindHolder names the process that listens on port or, if none does, has it as its end of a connection. False:
 // there is none, or it may not be looked at.
@@ -18,7 +16,7 @@ func FindHolder(port int) (Holder, bool) {
 	if err != nil {
 		return Holder{}, false
 	}
-	listeners, others := socketsOn(fs, port)
+	listeners, others := socketsOn(port)
 	if h, ok := holderOf(fs, listeners); ok {
 		return h, true
 	}
@@ -58,19 +56,19 @@ func holderOf(fs procfs.FS, sockets []string) (Holder, bool) {
 }
 
 // socketsOn returns the sockets that have port as their own, as /proc/PID/fd names them.
-func socketsOn(fs procfs.FS, port int) (listeners, others []string) {
-	four, _ := fs.NetTCP() // what can't be read has no sockets
-	six, _ := fs.NetTCP6()
-	for _, lines := range []procfs.NetTCP{four, six} {
-		for _, l := range lines {
-			if l.LocalPort != uint64(port) || l.Inode == 0 {
-				continue
-			}
-			if name := fmt.Sprintf("socket:[%d]", l.Inode); l.St == listening {
-				listeners = append(listeners, name)
-			} else {
-				others = append(others, name)
-			}
+func socketsOn(port int) (listeners, others []string) {
+	sockets, err := procs.Sockets()
+	if err != nil {
+		return nil, nil // what can't be read names nobody
+	}
+	for _, s := range sockets {
+		if s.Port != port || s.Inode == "0" {
+			continue
+		}
+		if name := "socket:[" + s.Inode + "]"; s.State == procs.Listening {
+			listeners = append(listeners, name)
+		} else {
+			others = append(others, name)
 		}
 	}
 	return listeners, others

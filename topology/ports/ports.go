@@ -46,7 +46,7 @@ func (e *DeniedError) Error() string {
 
 // Listen listens on host:port. Errors are a TakenError or a DeniedError where they are one.
 func Listen(host string, port int) (*net.TCPListener, error) {
-	ln, err := net.Listen("tcp4", net.JoinHostPort(host, strconv.Itoa(port)))
+	ln, err := net.Listen("tcp4", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // it waits for nobody
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		holder, _ := FindHolder(port)

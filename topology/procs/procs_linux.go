@@ -33,26 +33,3 @@ func Read() (Table, error) {
 	}
 	return table, nil
 }
-
-// Connections counts the established TCP connections to each local port.
-func Connections() (map[int]int, error) {
-	fs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return nil, fmt.Errorf("connections: %w", err)
-	}
-	const established = 0x01
-	count := map[int]int{}
-	four, err := fs.NetTCP()
-	if err != nil {
-		return nil, fmt.Errorf("connections: %w", err)
-	}
-	six, _ := fs.NetTCP6() // there is none where IPv6 is switched off
-	for _, lines := range []procfs.NetTCP{four, six} {
-		for _, l := range lines {
-			if l.St == established {
-				count[int(l.LocalPort)]++
-			}
-		}
-	}
-	return count, nil
-}

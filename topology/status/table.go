@@ -30,19 +30,19 @@ func Text(w io.Writer, s *Snapshot, colour bool) error {
 	fmt.Fprintf(&b, "layout %s on :%d, up %s, pid %d, %s\n\n", s.Layout, s.HTTPPort,
 		span(s.At.Sub(s.Started)), s.PID, s.Dir)
 	for n, r := range rows {
-		line := ""
+		var line strings.Builder
 		for i, cell := range r {
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			if n > 0 && i == stateColumn && colour {
 				cell = paint(s.Parts[n-1].State, cell)
 			}
-			if rightAligned[i] {
-				line += pad + cell + "  "
+			if isNumber(i) {
+				line.WriteString(pad + cell + "  ")
 			} else {
-				line += cell + pad + "  "
+				line.WriteString(cell + pad + "  ")
 			}
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	for _, p := range s.Parts {
 		if p.Reason != "" && p.State != supervise.Stopped {
@@ -59,8 +59,8 @@ func Text(w io.Writer, s *Snapshot, colour bool) error {
 
 const stateColumn = 3
 
-// Columns of numbers.
-var rightAligned = [...]bool{1: true, 4: true, 6: true, 7: true, 8: true, 9: true, 10: true, 11: true, 12: true, 13: false}
+// isNumber tells of a column that it is aligned to the right.
+func isNumber(column int) bool { return column == 1 || column == 4 || column >= 6 && column <= 12 }
 
 func row(p Part) []string {
 	mode := string(p.Mode)
