@@ -139,7 +139,7 @@ func record(ts *testscript.TestScript, _ bool, args []string) {
 	facts := map[string]string{
 		"requests": fmt.Sprint(r.Requests), "responses": fmt.Sprint(r.Responses), "partial": fmt.Sprint(r.Partial),
 		"label": r.Label, "scenario": r.Scenario, "errors": strings.Join(errors, ","), "valid": fmt.Sprint(r.Valid()),
-		"found": fmt.Sprint(r.Search != nil && r.Search.Confirmed && r.Search.MaxRate > 40 && r.Search.MaxRate < 110),
+		"found": fmt.Sprint(r.Search != nil && r.Search.Confirmed && r.Search.MaxRate > 2 && r.Search.MaxRate < 150),
 		"rate":  fmt.Sprint(r.RequestedRate), "series": fmt.Sprint(len(r.Series)),
 	}
 	for _, arg := range args[1:] {

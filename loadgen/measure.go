@@ -78,19 +78,19 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 	}
 	r.RequestedRate = p.requestedRate(rate, schedule)
 	r.Duration, r.Partial = outcome.Measured.Seconds(), outcome.Partial
-	if r.Duration > 0 {
-		r.ActualRate = float64(r.Requests) / r.Duration
+	if sending := max(outcome.Measured, outcome.LastSent-p.warmup); sending > 0 {
+		r.ActualRate = float64(r.Requests) / sending.Seconds()
 	}
 	r.Generator = beat.used.since()
 	r.Generator.SendRatio = 1
 	if due := schedule.DueBy(p.warmup + outcome.Measured); due > 0 {
-		r.Generator.SendRatio = min(1, float64(r.Requests)/float64(due))
+		r.Generator.SendRatio = min(1, float64(r.Requests-outcome.Late)/float64(due))
 	}
 	if errors.Is(context.Cause(ctx), errNobody) {
 		r.Warnings = append(r.Warnings, "Ended early: no request reached the target.")
 	} else if !r.Valid() {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("Requests were not sent because all %d workers waited for answers or this machine "+
-			"had no time for it: raise -workers, or lower the rate.", workers))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("Requests were not sent in time because all %d workers waited for answers or this "+
+			"machine had no time for it: raise -workers, or lower the rate.", workers))
 	}
 	return m, nil
 }

@@ -30,7 +30,7 @@ type options struct {
 	Warmup    string   `short:"u" long:"warmup" default:"2s" value-name:"TIME" description:"sent before and not counted"`
 	Scenario  string   `short:"s" long:"scenario" default:"mix" value-name:"NAME" description:"mix, site, randoms, session, ws, or a YAML file of requests"`
 	Cant      string   `short:"c" long:"cant" default:"1000" value-name:"N" description:"numbers that a request to /api/randoms asks for"`
-	Workers   string   `short:"w" long:"workers" value-name:"N" description:"most requests under way at once (default: by the rate, 64 to 1024)"`
+	Workers   string   `short:"w" long:"workers" value-name:"N" description:"most requests under way at once (default: by the rate, 64 to 512)"`
 	Pace      string   `short:"p" long:"pace" default:"constant" value-name:"PACE" description:"constant, poisson (both at -rate), ramp:FROM:TO, step:R1:R2:…, sine:MEAN:AMPLITUDE[:PERIOD]"`
 	FindMax   string   `long:"find-max" value-name:"SLO" description:"find the highest rate that holds, as 'p99<20ms,errors<0.1%'"`
 	Assert    []string `short:"a" long:"assert" value-name:"EXPR" description:"exit 3 unless it holds, as p99<50ms, errors<0.1%, deviation<1; may be repeated"`
@@ -255,7 +255,8 @@ func (p *plan) requestedRate(rate float64, s pace.Schedule) float64 {
 
 // workersFor is how many requests may be under way at once. A cap keeps an overloaded server from being
 // buried under connections; the time that requests wait for a worker is counted as latency, so the cap hides
-// nothing. Half a second's worth of requests is more than a healthy server ever has.
+// nothing. Half a second's worth of requests is more than a healthy server ever has, and 512 connections are
+// more than one machine can serve at once.
 func (p *plan) workersFor(rate float64) int {
 	switch {
 	case p.workers > 0:
@@ -263,7 +264,7 @@ func (p *plan) workersFor(rate float64) int {
 	case rate == 0:
 		return 64
 	}
-	return int(min(max(rate/2, 64), 1024))
+	return int(min(max(rate/2, 64), 512))
 }
 
 // oneCoreRate is the rate up to which the generator keeps to one core, in requests per second: at that rate it

@@ -35,11 +35,17 @@ type Outcome struct {
 	Measured time.Duration // length of the part after the warm-up: shorter than asked if it was ended early
 	Partial  bool          // it was ended early
 	Resent   int64         // requests sent again as a kept connection turned out to have been closed
+	Late     int64         // hits sent so long after the end of the schedule that they don't count as sent in time
+	LastSent time.Duration // when the last hit was sent
 }
 
-// lateGrace is how long after the end of the schedule a hit may still be sent: the last ones are not to be
-// lost to a timer that is late. What is later is not sent and lowers the send ratio.
-const lateGrace = 100 * time.Millisecond
+// Hits that come due at the end of a schedule are not to be lost to a stall that is not over by then: they
+// are sent up to lateGrace after the end, and no longer, as a server that can't keep up would make the attack
+// endless. Those sent more than onTime after the end, which is more than a timer is late, are Late.
+const (
+	lateGrace = 2 * time.Second
+	onTime    = 100 * time.Millisecond
+)
 
 // Run attacks until the schedule is over or ctx is done, and returns when the last request under way has
 // ended.
@@ -152,6 +158,8 @@ func (a *attack) outcome(ctx context.Context, shards []*shard) Outcome {
 	out := Outcome{Began: a.zero, Measured: a.cfg.Schedule.Duration}
 	for _, s := range shards {
 		out.Resent += s.resent
+		out.Late += s.late
+		out.LastSent = max(out.LastSent, s.lastSent)
 	}
 	if ctx.Err() != nil && a.endedAt > 0 && a.endedAt < a.cfg.Schedule.End() {
 		out.Partial = true

@@ -97,7 +97,7 @@ func (l *lane) connect(ctx context.Context, d *dialer) error {
 		_ = conn.SetDeadline(time.Unix(1, 0))
 	}
 	if l.reader == nil {
-		l.reader = bufio.NewReaderSize(conn, 16<<10)
+		l.reader = bufio.NewReaderSize(conn, 8<<10)
 	} else {
 		l.reader.Reset(conn)
 	}

@@ -31,6 +31,9 @@ type shard struct {
 	sink   Sink
 	known  tally.Interner
 	resent int64
+	late   int64
+
+	lastSent time.Duration
 }
 
 // firstWorkers is how many workers start at once; vegeta adds one whenever all are busy.
@@ -177,6 +180,10 @@ func (s *shard) hit(l *lane, what tally.Hit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.resent += int64(reply.resent)
+	s.lastSent = max(s.lastSent, hit.Sent)
+	if hit.Sent > s.cfg.Schedule.End()+onTime {
+		s.late++
+	}
 	if err == nil {
 		s.read(hit, l)
 		hit.BytesIn = reply.body
