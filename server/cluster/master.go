@@ -21,6 +21,8 @@ const MaxWorkers = 256
 // itself given that long ends after its workers.
 const Grace = 8 * time.Second
 
+const readyTimeout = 30 * time.Second
+
 // firstTries is how often the workers of a new master may fail to start before the master gives up.
 const firstTries = 3
 
@@ -162,9 +164,11 @@ func (m *Master) grow(ctx context.Context, socket *os.File) {
 		Command:   m.cfg.Command,
 		Listeners: []*os.File{socket},
 		Grace:     Grace,
-		Restart:   m.cfg.Restart,
-		SameGroup: true, // whoever ends the master's group ends the workers too
-		OnEvent:   func(e supervise.Event) { m.changed(w, e) },
+		// The first worker in a folder may have to wait for the embedded database's first start.
+		ReadyTimeout: readyTimeout,
+		Restart:      m.cfg.Restart,
+		SameGroup:    true, // whoever ends the master's group ends the workers too
+		OnEvent:      func(e supervise.Event) { m.changed(w, e) },
 	})
 	ctx, w.stop = context.WithCancel(ctx)
 	m.workers = append(m.workers, w)

@@ -26,11 +26,13 @@ type child struct {
 	ready   *os.File   // the end of the pipe on which the child reports; nil with a Probe
 	pumps   sync.WaitGroup
 
-	leader chan struct{} // closed when the process itself has ended
-	gone   chan struct{} // closed when its whole group has
+	leader chan struct{} // closed when the process itself has ended, the rest of its group perhaps not
+
+	ending sync.WaitGroup // of the goroutine that terminate starts
 
 	mu         sync.Mutex
 	terminated bool
+	reaped     bool
 	notes      []string // what had to be done to end it
 }
 
@@ -47,12 +49,20 @@ func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(s
 	}
 	c := &child{
 		spec: &l.spec, cmd: cmd, tail: newTail(tailLines),
-		leader: make(chan struct{}), gone: make(chan struct{}),
+		leader: make(chan struct{}),
 	}
 	if err := c.start(listeners); err != nil {
 		return nil, err
 	}
-	go c.wait(onExit, c.watchReady(ctx, onReady))
+	ctx, stopWatching := context.WithCancel(ctx)
+	watched := c.watchReady(ctx, onReady)
+	go func() {
+		err := c.reap()
+		stopWatching()
+		<-watched
+		c.close()
+		onExit(c.exitReason(err))
+	}()
 	return c, nil
 }
 
@@ -62,7 +72,7 @@ func (c *child) start(listeners []*os.File) (err error) {
 	defer func() {
 		closeAll(theirs)
 		if err != nil {
-			closeAll(append(c.outputs, c.alive, c.ready))
+			c.close()
 			c.pumps.Wait()
 		}
 	}()
@@ -81,20 +91,18 @@ func (c *child) start(listeners []*os.File) (err error) {
 	}
 	sinks := []io.Writer{c.cmd.Stdout, c.cmd.Stderr}
 	outR, outW := pipe()
+	c.outputs, theirs = append(c.outputs, outR), append(theirs, outW)
 	errR, errW := outR, outW
 	if !same(sinks[0], sinks[1]) {
 		errR, errW = pipe()
-		theirs = append(theirs, errW)
+		c.outputs, theirs = append(c.outputs, errR), append(theirs, errW)
 	}
-	theirs = append(theirs, outW)
 	if err != nil {
 		return fmt.Errorf("pipes of %q: %w", c.spec.Name, err)
 	}
 	c.cmd.Stdout, c.cmd.Stderr = outW, errW
-	c.outputs = append(c.outputs, outR)
 	c.pump(outR, sinks[0])
 	if errR != outR {
-		c.outputs = append(c.outputs, errR)
 		c.pump(errR, sinks[1])
 	}
 	dups, err := nonBlocking(listeners)
@@ -155,13 +163,6 @@ func (c *child) watchReady(ctx context.Context, onReady func()) <-chan struct{} 
 func (c *child) probe(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.spec.ReadyTimeout)
 	defer cancel()
-	go func() {
-		select {
-		case <-c.leader:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		if c.spec.Probe(ctx, c.cmd.Process.Pid) == nil {
 			return ctx.Err() == nil
@@ -174,14 +175,17 @@ func (c *child) probe(ctx context.Context) bool {
 	}
 }
 
-// wait reaps the child, ends what is left of its group, and reports.
-func (c *child) wait(onExit func(string), readyWatched <-chan struct{}) {
+// reap waits for the child's end, ends what is left of its group, and reads the last of its output.
+func (c *child) reap() error {
 	err := c.cmd.Wait()
 	close(c.leader)
+	c.mu.Lock()
+	c.reaped = true
+	c.mu.Unlock()
+	c.ending.Wait()
 	if !c.spec.SameGroup {
 		c.endGroup()
 	}
-	close(c.gone)
 	// Everything in the group has ended, so the pipes end too, unless something escaped from it.
 	for _, r := range c.outputs {
 		_ = r.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
@@ -190,10 +194,10 @@ func (c *child) wait(onExit func(string), readyWatched <-chan struct{}) {
 	if c.ready != nil {
 		_ = c.ready.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	}
-	<-readyWatched
-	closeAll(append(c.outputs, c.alive, c.ready))
-	onExit(c.exitReason(err))
+	return err
 }
+
+func (c *child) close() { closeAll(append(c.outputs, c.alive, c.ready)) }
 
 // leftoverGrace is how long the rest of a group has to end after TERM when its leader died by itself.
 const leftoverGrace = time.Second
@@ -233,23 +237,27 @@ func (c *child) signal(sig syscall.Signal) error { return c.cmd.Process.Signal(s
 
 func (c *child) terminate(grace time.Duration, why string) {
 	c.mu.Lock()
-	first := !c.terminated
-	c.terminated = true
+	idle := c.terminated || c.reaped
+	if !idle {
+		c.terminated = true
+		c.ending.Add(1)
+	}
 	c.mu.Unlock()
-	if !first {
+	if idle {
 		return
 	}
 	if why != "" {
 		c.note("%s", why)
 	}
 	go func() {
+		defer c.ending.Done()
 		if err := c.signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			c.note("TERM: %v", err)
 		}
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
-		case <-c.leader: // wait sees to the rest of the group
+		case <-c.leader: // reap sees to the rest of the group
 			return
 		case <-timer.C:
 		}
