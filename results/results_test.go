@@ -1,6 +1,8 @@
 package main
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"results": main})
+	testscript.Main(m, map[string]func(){"results": main, "fakeloadgen": fakeLoadgen})
 }
 
 func TestScripts(t *testing.T) {
@@ -34,6 +36,35 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"runs": makeRuns},
 	})
+}
+
+// fakeLoadgen stands in for loadgen: it writes the record of a run without making it. LAYOUT is what the stand-in for
+// topology brought up.
+func fakeLoadgen() {
+	set := flag.NewFlagSet("loadgen", flag.ExitOnError)
+	rate := set.Float64("rate", 0, "")
+	label := set.String("label", "", "")
+	out := set.String("out", "", "")
+	slo := set.String("find-max", "", "")
+	duration := set.Duration("duration", 0, "")
+	for _, ignored := range []string{"target", "warmup", "scenario"} {
+		set.String(ignored, "", "")
+	}
+	set.Bool("quiet", false, "")
+	_ = set.Parse(os.Args[1:])
+	spec := runtest.Spec{
+		Started: time.Now(), Seed: uint64(time.Now().UnixNano()), Layout: os.Getenv("LAYOUT"), Label: *label, Rate: *rate, Duration: *duration, Noise: 0.01,
+	}
+	if *slo != "" {
+		spec.Capacity = 9000
+	}
+	if spec.Layout == "cluster" {
+		spec.Slower = 1.5
+	}
+	if _, err := run.Write(*out, runtest.Record(spec)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // makeRuns is the script command "runs KIND": it fills results/runs with one known set of records.

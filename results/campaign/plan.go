@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"balanceo/results/run"
 )
 
 // Settings are what makes two campaigns the same, so that one can go on with the other's runs.
@@ -67,7 +69,7 @@ const goStale = 12 * time.Hour
 
 // NewPlan lays out the steps: a search of each layout, then the rounds in alternating order.
 func NewPlan(s Settings, now time.Time) *Plan {
-	p := &Plan{Label: "campaign-" + now.UTC().Format("20060102-150405"), Settings: s, Started: now, Rate: s.Rate}
+	p := &Plan{Label: "campaign-" + run.NewID(now), Settings: s, Started: now, Rate: s.Rate}
 	if s.SLO != "" {
 		for _, layout := range s.Layouts {
 			p.Steps = append(p.Steps, Step{Kind: Search, Layout: layout})

@@ -5,6 +5,7 @@ package page
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func newView(in Input) view {
 	}
 	for i, s := range in.Sets {
 		v.GlanceSets = append(v.GlanceSets, s.Name)
-		v.Legend = append(v.Legend, key{s.Name, fmt.Sprintf("series%d", i%plots.Series), plots.Dash(i), plural(len(s.Runs), "run")})
+		v.Legend = append(v.Legend, key{s.Name, fmt.Sprintf("series%d", i%plots.Series), plots.Dash(i), countRuns(len(s.Runs))})
 	}
 	for _, t := range in.Tables {
 		v.Comparisons = append(v.Comparisons, newComparison(t))
@@ -253,7 +254,7 @@ func facts(in Input) []fact {
 	}
 	return []fact{
 		{"When", when},
-		{"Runs", plural(len(runs), "run")},
+		{"Runs", countRuns(len(runs))},
 		{"Rate", values(rated, func(r *run.Record) string {
 			if r.RequestedRate == 0 {
 				return "as fast as it goes"
@@ -275,7 +276,7 @@ func environment(sets []compare.Set) []fact {
 	}{
 		{"Operating system", func(r *run.Record) string { return r.Env.OS }},
 		{"Processor", func(r *run.Record) string { return r.Env.CPU }},
-		{"Cores", func(r *run.Record) string { return fmt.Sprint(r.Env.Cores) }},
+		{"Cores", func(r *run.Record) string { return strconv.Itoa(r.Env.Cores) }},
 		{"Go", func(r *run.Record) string { return r.Env.Go }},
 		{"nginx", func(r *run.Record) string { return r.Env.Nginx }},
 		{"Database", func(r *run.Record) string { return r.Env.Database }},
@@ -323,7 +324,7 @@ func verdicts(sets []compare.Set) []fact {
 		}
 		text := "makes no promise that could be checked"
 		if judged > 0 {
-			text = fmt.Sprintf("as promised in %d of %s%s", passed, plural(judged, "run"), reason)
+			text = fmt.Sprintf("as promised in %d of %s%s", passed, countRuns(judged), reason)
 		}
 		out = append(out, fact{name + " (" + strings.ReplaceAll(method, "_", " ") + ")", text})
 	}
@@ -348,7 +349,7 @@ func warnings(sets []compare.Set) []string {
 	}
 	for i, w := range out {
 		if counts[w] > 1 {
-			out[i] = fmt.Sprintf("%s (%s)", w, plural(counts[w], "run"))
+			out[i] = fmt.Sprintf("%s (%s)", w, countRuns(counts[w]))
 		}
 	}
 	return out
@@ -377,21 +378,20 @@ func commands(sets []compare.Set) []string {
 
 // quote writes arguments so that a shell reads them as they were.
 func quote(args []string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+"
 	out := make([]string, len(args))
 	for i, arg := range args {
 		out[i] = arg
-		if arg == "" || strings.ContainsFunc(arg, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,@%+", r))
-		}) {
+		if arg == "" || strings.ContainsFunc(arg, func(r rune) bool { return !strings.ContainsRune(plain, r) }) {
 			out[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 		}
 	}
 	return strings.Join(out, " ")
 }
 
-func plural(n int, noun string) string {
+func countRuns(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 run"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d runs", n)
 }

@@ -43,12 +43,11 @@ func compareVerdict(in Input) string {
 		}
 	}
 	if len(same) > 0 {
-		verb, text := "does", at
+		verb := "does"
 		if len(same) > 1 {
 			verb = "do"
 		}
-		text = fmt.Sprintf("%s %s not differ significantly from %s", list(same), verb, base)
-		parts = append(parts, text)
+		parts = append(parts, fmt.Sprintf("%s %s not differ significantly from %s", list(same), verb, base))
 	}
 	sentence := "Against " + base + ", " + at + strings.Join(parts, "; ") + "."
 	if len(parts) == len(same) || len(parts) == 1 && len(same) > 0 {

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -79,7 +80,7 @@ func rowAxis(p *plot.Plot, names []string) {
 	p.Y.Tick.Label.Color = ink()
 	p.Y.Tick.Label.Font.Size = 11
 	p.Y.Tick.Length = 0
-	p.Y.LineStyle.Width = 0
+	p.Y.Width = 0
 }
 
 // rowsHeight is the height of a plot with so many bars.
@@ -90,7 +91,7 @@ func rowsHeight(bars int) vg.Length { return vg.Length(56 + 19*bars) }
 func Shares(group string, sets []compare.Set) (Figure, bool) {
 	f := Figure{
 		Title:   "Shares of " + group,
-		Caption: "Bars: the share of the group's requests that each upstream answered. Black line: the share that nginx.conf promises.",
+		Caption: "Bars: the share of the group's requests that each upstream answered. Line across: the share that nginx.conf promises.",
 		Columns: []string{"upstream", "set", "expected", "share", "requests"},
 	}
 	type key struct{ set, upstream int }
@@ -138,7 +139,7 @@ func Shares(group string, sets []compare.Set) (Figure, bool) {
 				fill: seriesColor(i),
 			})
 			f.Rows = append(f.Rows, []string{
-				name + " " + addrs[at], set.Name, units.Percent(sum.ExpectedShare), units.Percent(share), fmt.Sprint(sum.Requests),
+				name + " " + addrs[at], set.Name, units.Percent(sum.ExpectedShare), units.Percent(share), strconv.FormatInt(sum.Requests, 10),
 			})
 			alts = append(alts, fmt.Sprintf("%s in %s: %s of %s expected", name, set.Name, units.Percent(share), units.Percent(sum.ExpectedShare)))
 		}

@@ -27,7 +27,7 @@ func addLine(p *plot.Plot, points plotter.XYs, series int, thin bool) {
 	}
 	line.Color, line.Width, line.Dashes = seriesColor(series), 2, seriesDash(series)
 	if thin {
-		line.Color, line.Width, line.Dashes = seriesSoft(series), 1, nil
+		line.Width = 0.9
 	}
 	p.Add(line)
 }
