@@ -168,3 +168,26 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on every Linux
 }
+
+func TestTooManyNumbersAreRefused(t *testing.T) {
+	t.Parallel()
+	cmd := command(t)
+	cmd.Env = append(cmd.Env, "GOMAXPROCS=1")
+	p := startOn(t, listen(t), cmd)
+	answers := make(chan *http.Response, 6)
+	for range cap(answers) {
+		go func() {
+			// A thousand million for each: one is drawn, one waits, and that is all that may.
+			res, _, err := ask(http.DefaultClient, http.MethodGet, "http://"+p.addr+"/api/randoms?cant=1000000000")
+			if err == nil { // not of those that the end of the test cuts off
+				answers <- res
+			}
+		}()
+	}
+	for range cap(answers) - 2 {
+		res := <-answers
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+			t.Errorf("answer = %s, Retry-After %q; want 503 with Retry-After", res.Status, res.Header.Get("Retry-After"))
+		}
+	}
+}
