@@ -110,6 +110,11 @@ func TestRun(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 3 || string(rest) != "ended\n" {
 		t.Errorf("run that got TERM: code %d, %q, want 3, ended", code, rest)
 	}
+	// Another command may take it down just so.
+	out, code = l.topology(append(flags, "sh", "-c", "trap 'echo ended; exit 4' TERM; topology down & wait $!; while :; do sleep 0.05; done")...)
+	if code != 4 || !strings.Contains(out, "ended\n") {
+		t.Errorf("run of a command during which the layout is taken down: code %d, %s", code, out)
+	}
 	for _, in := range state.Instances {
 		s.Parts = append(s.Parts, status.Part{Name: in.Name, Port: in.Port})
 	}

@@ -58,7 +58,7 @@ func (r *report) send(n news) {
 
 func (r *report) line(line string) { r.send(news{Line: line}) }
 
-func (r *report) up(_ *host, broken []error) error {
+func (r *report) up(_ context.Context, _ *host, broken []error) error {
 	for _, err := range broken {
 		r.send(newsOf(err))
 	}

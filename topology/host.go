@@ -25,20 +25,21 @@ type host struct {
 	started   time.Time
 	collector *status.Collector
 
-	ask     sync.Once
-	asked   chan struct{} // closed when a command wants the layout down
-	stopped chan struct{} // closed when it is
-	killed  error         // what had to be killed; read after stopped
+	end     context.CancelFunc // wants the layout down
+	stopped chan struct{}      // closed when it is
+	killed  error              // what had to be killed; read after stopped
 
 	mu        sync.Mutex
 	watchNews string // what --watch did last
 }
 
-// serve starts the layout of p and keeps it until ctx is done or a command takes it down. Once it is up, ready
-// is called with what is broken; if that returns an error the layout is taken down. Nothing of the layout
-// is left when serve returns.
-func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) error) error {
-	release, err := control.Lock(p.Dir)
+// readyFunc is called once a layout is up, with what is broken. Its context ends when the layout is to.
+type readyFunc func(ctx context.Context, h *host, broken []error) error
+
+// serve starts the layout of p and keeps it until ctx is done or a command takes it down. If ready returns an
+// error, the layout is taken down. Nothing of the layout is left when serve returns.
+func serve(ctx context.Context, p *plan, ready readyFunc) error {
+	release, err := lock(ctx, p.Dir)
 	if err != nil {
 		return err
 	}
@@ -50,9 +51,11 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 	if err != nil {
 		return inTheWay(err, p)
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	h := &host{
 		Fleet: f, state: f.State(), started: time.Now(), collector: status.NewCollector(f.Groups),
-		asked: make(chan struct{}), stopped: make(chan struct{}),
+		end: end, stopped: make(chan struct{}),
 	}
 	endControl, err := h.control(ctx)
 	if err != nil {
@@ -63,14 +66,11 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 
 	broken, err := h.Start(ctx)
 	if err == nil {
-		err = ready(h, broken)
+		err = ready(ctx, h, broken)
 	}
 	if err == nil {
 		endWatch := h.watch(ctx, p.watchRoot, p.Server)
-		select {
-		case <-ctx.Done():
-		case <-h.asked:
-		}
+		<-ctx.Done()
 		endWatch()
 	}
 	h.killed = h.Stop()
@@ -80,6 +80,26 @@ func serve(ctx context.Context, p *plan, ready func(h *host, broken []error) err
 		err = h.killed
 	}
 	return err
+}
+
+// lock takes the folder of the layout. Who looks whether it is taken takes it for a moment, too.
+func lock(ctx context.Context, dir string) (release func(), err error) {
+	for patience := time.Now().Add(time.Second); ; {
+		release, err := control.Lock(dir)
+		switch {
+		case err == nil:
+			return release, nil
+		case !errors.Is(err, control.ErrLocked):
+			return nil, err
+		case time.Now().After(patience):
+			return nil, cli.Hint(err, "a layout is being started or taken down there; topology status tells")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // control makes the layout known and begins to answer commands.
@@ -125,6 +145,9 @@ func freshFolder(dir string) error {
 // inTheWay adds to an error about a port what can be done about it.
 func inTheWay(err error, p *plan) error {
 	var denied *ports.DeniedError
+	if errors.As(err, &denied) && denied.Port != p.Layout.HTTPPort {
+		return cli.Hint(err, "--base-port moves the instances to ports from 1024 on")
+	}
 	if errors.As(err, &denied) {
 		return cli.Hint(err, "HTTP_PORT=8000 make topology, or topology up --http-port 8000")
 	}
@@ -172,7 +195,7 @@ func (h *host) Down(ctx context.Context, names []string, progress fleet.Progress
 	if len(names) > 0 {
 		return h.Fleet.Down(ctx, names, progress)
 	}
-	h.ask.Do(func() { close(h.asked) })
+	h.end()
 	select {
 	case <-h.stopped:
 	case <-ctx.Done():

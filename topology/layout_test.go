@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -267,6 +269,59 @@ func TestReloadLosesNothing(t *testing.T) {
 	}
 	if asked.Load() < 200 {
 		t.Errorf("only %d requests were made", asked.Load())
+	}
+}
+
+// Workers and FORK instances die under load. nginx asks another server for what was under way, so every GET
+// succeeds, and everything is up at the end.
+func TestKillsUnderLoad(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.mustUp()
+	var wg sync.WaitGroup
+	var stop atomic.Bool
+	for _, path := range []string{"/info", "/api/randoms?cant=100", "/login", "/api/randoms?cant=5"} {
+		client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}
+		wg.Go(func() {
+			for !stop.Load() {
+				resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", l.http, path))
+				if err != nil {
+					t.Errorf("GET %s: %v", path, err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusOK {
+					t.Errorf("GET %s: status %d", path, resp.StatusCode)
+				}
+				time.Sleep(2 * time.Millisecond) // a load, not a flood
+			}
+		})
+	}
+	// In turn, so that none dies again before it has lived.
+	for range 2 {
+		for _, name := range []string{"site2", "serverC", "serverA", "site1"} {
+			p := part(t, l.status(), name)
+			args := []string{"kill", name}
+			if len(p.Workers) > 0 {
+				args = append(args, "--worker", strconv.Itoa(p.Workers[0]))
+			}
+			l.must(args...)
+			l.eventually(name+" is whole again", func(s *status.Snapshot) bool {
+				now := part(t, s, name)
+				return now.State == supervise.Ready && len(now.Workers) == len(p.Workers) &&
+					(now.PID != p.PID || len(p.Workers) > 0 && !slices.Contains(now.Workers, p.Workers[0]))
+			})
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+	s := l.status()
+	for name, want := range map[string]int{"site1": 0, "site2": 2, "serverA": 2, "serverC": 0} {
+		p := part(t, s, name)
+		if p.Restarts != want || p.Ended != nil && *p.Ended < 2 {
+			t.Errorf("%s: got %d restarts, %v workers ended, want %d", name, p.Restarts, p.Ended, want)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
 		}
 		return err
 	}
-	return c.keep(ctx, p, func(line string) { fmt.Fprintln(s.stdout, line) }, func(h *host, broken []error) error {
+	return c.keep(ctx, p, func(line string) { fmt.Fprintln(s.stdout, line) }, func(ctx context.Context, h *host, broken []error) error {
 		if err := s.showUp(ctx, p.runDir, h.state.HTTPPort); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
 }
 
 // keep serves the layout. Lines tell what happens, from the beginning on.
-func (c *upCommand) keep(ctx context.Context, p *plan, line func(string), ready func(*host, []error) error) error {
+func (c *upCommand) keep(ctx context.Context, p *plan, line func(string), ready readyFunc) error {
 	for _, change := range p.changes {
 		line(change)
 	}
@@ -188,12 +188,12 @@ func (c *runCommand) run(ctx context.Context, s *session, args []string) error {
 	}
 	fmt.Fprintf(s.stderr, "topology: starting layout %s on :%d\n", p.Layout.Name, p.Layout.HTTPPort)
 	var ended error
-	err = serve(ctx, p, func(h *host, broken []error) error {
+	err = serve(ctx, p, func(ctx context.Context, h *host, broken []error) error {
 		if len(broken) > 0 {
 			return broken[0] // what is found out about half a layout is worth nothing
 		}
 		ended = c.command(ctx, s, p, path, args)
-		h.ask.Do(func() { close(h.asked) })
+		h.end()
 		return nil
 	})
 	if err != nil {

@@ -1,0 +1,93 @@
+package fleet
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"balanceo/topology/layout"
+	"balanceo/topology/ports"
+)
+
+func TestMoves(t *testing.T) {
+	from := &layout.Layout{HTTPPort: 80, Instances: []layout.Instance{{Name: "a", Port: 8080}, {Name: "b", Port: 8085}}}
+	to := &layout.Layout{HTTPPort: 9000, Instances: []layout.Instance{{Name: "a", Port: 7000}, {Name: "b", Port: 7005}}}
+	got, err := moves(&layout.Nginx{Listen: []int{80, 443}}, from, to)
+	want := layout.Move{Listen: map[int]int{80: 9000, 443: 9363}, Servers: map[int]int{8080: 7000, 8085: 7005}}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("moves: %v, -want +got\n%s", err, d)
+	}
+	for _, tt := range []struct {
+		listen []int
+		want   string
+	}{
+		{[]int{443}, "nothing listens on port 80"},
+		{nil, "nothing listens on port 80"},
+		{[]int{80, 60000}, "port 60000 would move to 68920"},
+	} {
+		if _, err := moves(&layout.Nginx{File: "n.conf", Listen: tt.listen}, from, to); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("moves of %v: got %v, want an error with %q", tt.listen, err, tt.want)
+		}
+	}
+}
+
+// The port is held while it is open, is given up when it is closed, and can be opened again.
+func TestSocket(t *testing.T) {
+	port, err := ports.FreeBlock(Host, []int{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &socket{host: Host, port: port}
+	for range 2 {
+		files, err := s.files()
+		if err != nil || len(files) != 1 {
+			t.Fatalf("files: got %v, %v", files, err)
+		}
+		again, err := s.files()
+		if err != nil || again[0] != files[0] {
+			t.Errorf("files again: got %v, %v, want the same", again, err)
+		}
+		var taken *ports.TakenError
+		if err := ports.Check(Host, port); !errors.As(err, &taken) {
+			t.Errorf("Check while it is open: got %v", err)
+		}
+		s.close()
+		s.close()
+		if err := ports.Check(Host, port); err != nil {
+			t.Errorf("Check after close: %v", err)
+		}
+	}
+}
+
+// A fleet that can't be made gives back what it had taken already.
+func TestNewGivesBack(t *testing.T) {
+	base, err := ports.FreeBlock(Host, []int{0, 1, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp4", (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: base + 1}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "n.conf")
+	if err := os.WriteFile(conf, []byte("events {}\nhttp { server { listen 80; } }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	from := &layout.Layout{HTTPPort: 80, Instances: []layout.Instance{{Name: "a", Port: 8080, Mode: layout.Fork}, {Name: "b", Port: 8081, Mode: layout.Fork}}}
+	to := &layout.Layout{HTTPPort: base + 2, Instances: []layout.Instance{{Name: "a", Port: base, Mode: layout.Fork}, {Name: "b", Port: base + 1, Mode: layout.Fork}}}
+	_, err = New(t.Context(), Config{Layout: to, From: from, NginxConf: conf, Dir: filepath.Join(dir, "run"), Nginx: "nginx", Server: "none"})
+	var taken *ports.TakenError
+	if !errors.As(err, &taken) || taken.Port != base+1 || !strings.Contains(err.Error(), "instance b: ") {
+		t.Errorf("New: got %v, want port %d of b taken", err, base+1)
+	}
+	if err := ports.Check(Host, base); err != nil {
+		t.Errorf("the port of a after New failed: %v", err)
+	}
+}
