@@ -23,7 +23,7 @@ import (
 )
 
 type campaignCommand struct {
-	Layouts  []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, separated by commas; the others are held against the first"`
+	Layouts  []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, by name or file, separated by commas; the others are held against the first"`
 	Rounds   int           `long:"rounds" value-name:"N" default:"6" description:"runs of each layout; under 6 hardly anything can be significant"`
 	Rate     float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
 	Duration time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
@@ -153,7 +153,7 @@ func (cc *campaignCommand) conclude(p *campaign.Plan) error {
 	if err != nil {
 		return err
 	}
-	ch := choice{Base: p.Settings.Layouts[0]}
+	ch := choice{Base: p.Base(runs)}
 	if sets, err = ch.baseFirst(sets); err != nil {
 		return err
 	}

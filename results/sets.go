@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,7 +111,7 @@ func (ch *choice) named(c *command, runs []*run.Record) ([]compare.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if runs := append(base, other...); len(base) == 0 || len(other) == 0 {
+	if runs := slices.Concat(base, other); len(base) == 0 || len(other) == 0 {
 		name := "runs"
 		if len(runs) == 1 && runs[0].Layout != "" {
 			name = runs[0].Layout

@@ -73,7 +73,7 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 		rate = searchStart
 	}
 	for attempt := 1; ; attempt++ {
-		before, err := p.records(dir, step)
+		before, err := p.records(dir, step.Kind)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 		if err != nil {
 			return nil, err
 		}
-		after, err := p.records(dir, step)
+		after, err := p.records(dir, step.Kind)
 		if err != nil {
 			return nil, err
 		}
@@ -116,15 +116,24 @@ func whyUseless(r *run.Record) string {
 	return ""
 }
 
-// records are those of this campaign that a step like this one has left, oldest first.
-func (p *Plan) records(dir string, step Step) ([]*run.Record, error) {
+// records are those of this campaign that steps of a kind have left, oldest first. Their layout is not asked
+// for: a step may name it by a file, and the record has the name within.
+func (p *Plan) records(dir string, kind Kind) ([]*run.Record, error) {
 	all, err := p.Records(dir)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(r *run.Record) bool {
-		return r.Layout != step.Layout || (r.Search != nil) != (step.Kind == Search)
-	}), nil
+	return slices.DeleteFunc(all, func(r *run.Record) bool { return (r.Search != nil) != (kind == Search) }), nil
+}
+
+// Base is the name of the first layout, as its records have it.
+func (p *Plan) Base(runs []*run.Record) string {
+	for _, r := range runs {
+		if len(p.Steps) > 0 && r.ID == p.Steps[0].Run {
+			return r.Layout
+		}
+	}
+	return ""
 }
 
 // Records are all of this campaign, oldest first.

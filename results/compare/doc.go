@@ -8,7 +8,7 @@
 //  3. Runs that are not alike (another rate, scenario, machine …) are refused, or footnoted if so asked.
 //  4. Each Metric takes one figure from each run.
 //  5. The k-th run of one set is paired with the k-th of the other in the order of time. Of interleaved runs
-//     (first, second, second, first …) the members of a pair lie next to each other, so drift of the machine cancels out of their
+//     (turn and turn about) the members of a pair lie next to each other, so drift of the machine cancels out of their
 //     difference. The estimate is the median of the paired differences, with an interval (see Interval).
 //  6. The Mann-Whitney U test (benchmath's, exact for small samples) gives each row its p, and Holm's method
 //     corrects them for the number of rows in the table. A row whose corrected p is not below alpha shows "~".

@@ -134,8 +134,8 @@ func render(p *plot.Plot, height vg.Length, alt string) string {
 	if _, err := canvas.WriteTo(&b); err != nil {
 		panic(err) // a buffer takes everything
 	}
-	svg := b.String()
-	svg = svg[strings.Index(svg, "<svg"):]
+	_, body, _ := strings.Cut(b.String(), "<svg") // leaves the XML declaration out
+	svg := "<svg" + body
 	// The size is the page's business, and so is the font: what is left has the same widths.
 	svg = regexp.MustCompile(`(?s)<svg [^>]*>`).ReplaceAllString(svg, fmt.Sprintf(
 		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.5g" role="img" aria-label="%s">`,
