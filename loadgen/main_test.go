@@ -129,16 +129,16 @@ func record(ts *testscript.TestScript, _ bool, args []string) {
 	for _, e := range r.Errors {
 		errors = append(errors, fmt.Sprintf("%s:%d", e.Class, e.Count))
 	}
-	facts := map[string]string{
-		"requests": fmt.Sprint(r.Requests), "responses": fmt.Sprint(r.Responses), "partial": fmt.Sprint(r.Partial),
-		"label": r.Label, "scenario": r.Scenario, "errors": strings.Join(errors, ","), "valid": fmt.Sprint(r.Valid()),
-		"found": fmt.Sprint(r.Search != nil && r.Search.Confirmed && r.Search.MaxRate > 2 && r.Search.MaxRate < 100),
-		"rate":  fmt.Sprint(r.RequestedRate), "series": fmt.Sprint(len(r.Series)),
+	facts := map[string]any{
+		"requests": r.Requests, "responses": r.Responses, "partial": r.Partial,
+		"label": r.Label, "scenario": r.Scenario, "errors": strings.Join(errors, ","), "valid": r.Valid(),
+		"found": r.Search != nil && r.Search.Confirmed && r.Search.MaxRate > 2 && r.Search.MaxRate < 100,
+		"rate":  r.RequestedRate, "series": len(r.Series),
 	}
 	for _, arg := range args[1:] {
 		key, want, _ := strings.Cut(arg, "=")
-		if got, known := facts[key]; !known || got != want {
-			ts.Fatalf("record: %s = %q, want %q", key, got, want)
+		if got, known := facts[key]; !known || fmt.Sprint(got) != want {
+			ts.Fatalf("record: %s = %v, want %q", key, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -53,7 +54,7 @@ func ParseTarget(text string) (Target, error) {
 	return t, nil
 }
 
-var errTarget = fmt.Errorf("want :PORT, HOST:PORT or an http or https URL")
+var errTarget = errors.New("want :PORT, HOST:PORT or an http or https URL")
 
 // URL is the target as a URL.
 func (t Target) URL() string {

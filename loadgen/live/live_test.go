@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,7 +54,7 @@ func TestMeterForgets(t *testing.T) {
 	}
 	// Whatever a server puts into its header, the meter does not grow.
 	for i := range 10000 {
-		m.Add(hit(10*time.Second, time.Millisecond, fmt.Sprint(i), ""))
+		m.Add(hit(10*time.Second, time.Millisecond, strconv.Itoa(i), ""))
 	}
 	if n := len(m.slot(10).upstream); n > maxPlaces {
 		t.Errorf("%d upstreams are remembered, want at most %d", n, maxPlaces)

@@ -95,7 +95,7 @@ func (v *View) show(now time.Duration) {
 		fmt.Fprintln(v.w, v.line(now, s, total, span))
 		return
 	}
-	lines := v.lines(now, s, total, span)
+	lines := v.lines(now, s, span)
 	var b strings.Builder
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", v.drawn)
@@ -149,7 +149,7 @@ func (v *View) line(now time.Duration, s *second, total int64, span time.Duratio
 }
 
 // lines is the state as it stands on a terminal.
-func (v *View) lines(now time.Duration, s *second, total int64, span time.Duration) []string {
+func (v *View) lines(now time.Duration, s *second, span time.Duration) []string {
 	head := fmt.Sprintf("%s  %3.0f of %.0f s  %s/s  p50 %s  p99 %s  ", v.progress(now), now.Seconds(), v.opt.Total.Seconds(),
 		perSecond(s.hits, span), show(s.latency.quantile(0.5)), show(s.latency.quantile(0.99)))
 	if s.failed > 0 {

@@ -12,6 +12,7 @@ package pace
 
 import (
 	"math"
+	"strings"
 	"time"
 )
 
@@ -124,11 +125,11 @@ func (s Step) Rate(at time.Duration) float64 {
 }
 
 func (s Step) String() string {
-	text := "step"
+	words := []string{"step"}
 	for _, rate := range s.Rates {
-		text += ":" + number(rate)
+		words = append(words, number(rate))
 	}
-	return text
+	return strings.Join(words, ":")
 }
 
 // Sine swings around a mean rate: r(t) = Mean + Amp·sin(2πt/Period).

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -27,17 +28,17 @@ func Parse(text string, rate float64, duration time.Duration, seed uint64) (Pace
 		return Poisson{PerSecond: rate, Seed: seed}, nil
 	case kind == "ramp" && len(rates) == 2:
 		if rates[0]+rates[1] == 0 {
-			return nil, fmt.Errorf("a ramp from 0 to 0 sends nothing")
+			return nil, errors.New("a ramp from 0 to 0 sends nothing")
 		}
 		return Ramp{From: rates[0], To: rates[1], Over: duration}, nil
 	case kind == "step" && len(rates) > 0:
 		if rates[len(rates)-1] == 0 {
-			return nil, fmt.Errorf("the last step needs a rate above 0")
+			return nil, errors.New("the last step needs a rate above 0")
 		}
 		return Step{Rates: rates, Each: duration / time.Duration(len(rates))}, nil
 	case kind == "sine" && len(rates) == 2:
 		if rates[1] >= rates[0] {
-			return nil, fmt.Errorf("the amplitude of a sine must be smaller than its mean")
+			return nil, errors.New("the amplitude of a sine must be smaller than its mean")
 		}
 		if period == 0 {
 			period = duration

@@ -3,6 +3,7 @@
 package slo
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -46,7 +47,7 @@ type metric struct {
 func latency(pick func(run.Latency) float64) metric {
 	return metric{duration, func(r *run.Record) (float64, error) {
 		if r.Requests == 0 {
-			return 0, fmt.Errorf("no request was sent")
+			return 0, errors.New("no request was sent")
 		}
 		return pick(r.Latency), nil
 	}}
@@ -78,13 +79,13 @@ func metrics() map[string]metric {
 		"unexplained": plain(amount, func(r *run.Record) float64 { return float64(r.Reconciliation.Unexplained) }),
 		"breaks": {amount, func(r *run.Record) (float64, error) {
 			if r.Session == nil {
-				return 0, fmt.Errorf("only scenario session counts session breaks")
+				return 0, errors.New("only scenario session counts session breaks")
 			}
 			return float64(r.Session.Breaks), nil
 		}},
 		"lost": {amount, func(r *run.Record) (float64, error) {
 			if r.WS == nil {
-				return 0, fmt.Errorf("only scenario ws counts lost deliveries")
+				return 0, errors.New("only scenario ws counts lost deliveries")
 			}
 			return float64(r.WS.Lost), nil
 		}},
@@ -121,7 +122,7 @@ func deviation(r *run.Record) (float64, error) {
 		}
 	}
 	if !found {
-		return 0, fmt.Errorf("no group of nginx.conf with a promised share got requests")
+		return 0, errors.New("no group of nginx.conf with a promised share got requests")
 	}
 	return worst, nil
 }
