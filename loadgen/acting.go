@@ -11,6 +11,7 @@ import (
 	"balanceo/loadgen/socket"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/topology/cli"
 )
 
 // senders is how many of the websocket clients send products.
@@ -30,7 +31,7 @@ func (p *plan) prepare(ctx context.Context, id string) error {
 	}
 	cookies, err := accounts.SignUp(ctx, users)
 	if err != nil {
-		return err
+		return cli.Hint(err, "scenario %s needs an application with POST /signup; is the layout up? `topology status` tells", p.acting)
 	}
 	if p.acting == scenario.Session {
 		p.scenario, err = scenario.SignedIn(cookies)

@@ -108,9 +108,9 @@ func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
 	case layout.RoundRobin:
 		in.roundRobin(g, conf, e)
 	case layout.Random:
-		in.random(g, conf, e)
+		in.random(g)
 	case layout.Hash:
-		in.hash(g, conf, e)
+		in.hash(g, e)
 	case layout.LeastConn:
 		in.noPromise(g, "least_conn sends a request to the server with the fewest open connections for its weight, so the split depends on how fast the servers answer.")
 	case layout.IPHash:
@@ -130,22 +130,20 @@ func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
 // noPromise shows the worst deviation without judging it.
 func (in *Input) noPromise(g *run.Group, why string) {
 	g.Verdict = run.Info
-	g.WorstDeviation, _ = worst(g, Foreign{})
+	g.WorstDeviation = worst(g, Foreign{})
 	g.Reasons = append(g.Reasons, why)
 }
 
 // worst is the largest deviation of an upstream from its share, in requests, with the foreign requests
-// counted in; and of which.
-func worst(g *run.Group, f Foreign) (deviation float64, addr string) {
+// counted in.
+func worst(g *run.Group, f Foreign) float64 {
 	total := g.Requests
 	for _, n := range f.ByAddr {
 		total += n
 	}
+	var most float64
 	for _, u := range g.Upstreams {
-		d := math.Abs(float64(u.Requests+f.ByAddr[u.Addr]) - u.ExpectedShare*float64(total))
-		if d > deviation || addr == "" {
-			deviation, addr = d, u.Addr
-		}
+		most = max(most, math.Abs(float64(u.Requests+f.ByAddr[u.Addr])-u.ExpectedShare*float64(total)))
 	}
-	return deviation, addr
+	return most
 }

@@ -8,7 +8,6 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
-	"balanceo/topology/layout"
 )
 
 const (
@@ -39,7 +38,7 @@ func G(counts []int64, shares []float64) float64 {
 	return max(2*g, 0)
 }
 
-func (in *Input) random(g *run.Group, conf *layout.Group, e tally.Evidence) {
+func (in *Input) random(g *run.Group) {
 	counts := make([]int64, len(g.Upstreams))
 	for i, u := range g.Upstreams {
 		counts[i] = u.Requests
@@ -89,7 +88,7 @@ func gTest(g *run.Group, counts []int64, inflation float64, what string) {
 	}
 }
 
-func (in *Input) hash(g *run.Group, conf *layout.Group, e tally.Evidence) {
+func (in *Input) hash(g *run.Group, e tally.Evidence) {
 	counts, torn := in.keys(g, e)
 	if torn != "" {
 		in.noPromise(g, fmt.Sprintf("Requests of one URI (%s) went to different servers, so the key of the hash is not the URI, and how many keys there were is not known.", torn))
@@ -111,7 +110,7 @@ func (in *Input) hash(g *run.Group, conf *layout.Group, e tally.Evidence) {
 	}
 	gTest(g, counts, inflation, "different URIs")
 	if g.Verdict == run.Info {
-		g.WorstDeviation, _ = worst(g, Foreign{})
+		g.WorstDeviation = worst(g, Foreign{})
 	}
 }
 

@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"fmt"
+	"strconv"
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
@@ -39,7 +40,7 @@ func (in *Input) roundRobin(g *run.Group, conf *layout.Group, e tally.Evidence) 
 	foreign := in.Foreign[g.Name]
 	loose := e.Stragglers + e.Lost + foreign.Border
 	g.Bound = Bound(peers, sequences) + most*float64(loose)
-	g.WorstDeviation, _ = worst(g, foreign)
+	g.WorstDeviation = worst(g, foreign)
 	g.Verdict = run.Pass
 	if g.WorstDeviation > g.Bound+tolerance {
 		g.Verdict = run.Fail
@@ -70,7 +71,7 @@ func count(n int64, noun string) string {
 // thousands writes n with commas.
 func thousands(n int64) string {
 	if n < 1000 {
-		return fmt.Sprint(n)
+		return strconv.FormatInt(n, 10)
 	}
 	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
 }

@@ -226,12 +226,12 @@ func (c simCase) play() (run.Group, Input) {
 			foreign.ByAddr[g.Upstreams[last].Addr]++
 		}
 		for _, i := range failed {
-			switch {
-			case kind == measuring:
+			switch kind {
+			case measuring:
 				g.Upstreams[i].RetriedAway++
-			case kind == warming:
+			case warming:
 				e.FailedBefore[g.Upstreams[i].Addr]++
-			case kind == foreigner:
+			case foreigner:
 				foreign.Failed++
 			}
 		}
@@ -265,7 +265,7 @@ func (c simCase) calm() bool { return len(c.outages) == 0 }
 
 // simCases is how many random cases are simulated; BALANCEO_SIM_CASES overrides it.
 func simCases(t *testing.T) uint64 {
-	const usual = 20_000
+	const usual = 10_000
 	text := os.Getenv("BALANCEO_SIM_CASES")
 	if text == "" {
 		return usual

@@ -169,7 +169,7 @@ func tryNginx(t *testing.T, dir, conf, addr string) error {
 		select {
 		case err := <-ended:
 			text, _ := os.ReadFile(errorLog)
-			return fmt.Errorf("nginx: %v\n%s", err, text)
+			return fmt.Errorf("nginx: %w\n%s", err, text)
 		default:
 		}
 		if c, err := net.Dial("tcp", addr); err == nil {

@@ -2,12 +2,12 @@ package scenario
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -200,7 +200,7 @@ func signupServer(t *testing.T, answer func(n int64, w http.ResponseWriter)) str
 
 func TestSignUp(t *testing.T) {
 	url := signupServer(t, func(n int64, w http.ResponseWriter) {
-		http.SetCookie(w, &http.Cookie{Name: "sid", Value: fmt.Sprint(n), Path: "/"})
+		http.SetCookie(w, &http.Cookie{Name: "sid", Value: strconv.FormatInt(n, 10), Path: "/"})
 		w.Header().Set("Location", "/")
 		w.WriteHeader(http.StatusFound)
 	})

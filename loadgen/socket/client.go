@@ -62,7 +62,7 @@ type client struct {
 
 // read counts what arrives until the connection ends.
 func (c *client) read(f *fan) {
-	defer c.conn.Close()
+	defer func() { _ = c.conn.Close() }()
 	for {
 		_, message, err := c.conn.ReadMessage()
 		if err != nil {

@@ -155,6 +155,7 @@ func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, sends bool) (*
 	at := f.cfg.Schedule.Warmup
 	hit := &tally.Hit{Due: at, Sent: at, Done: at + time.Since(began)}
 	if resp != nil {
+		defer resp.Body.Close() // only of an answer that refuses is there any
 		hit.Status = resp.StatusCode
 		hit.Group, hit.Tried = resp.Header.Get(headerGroup), resp.Header.Get(headerUpstream)
 		hit.Worker, hit.Name = resp.Header.Get(headerWorker), resp.Header.Get(headerInstance)
@@ -197,11 +198,15 @@ func (f *fan) send(ctx context.Context) (n int, err error) {
 	return len(f.sent), nil
 }
 
+// patience is how long no delivery at all may come before the rest is taken for lost. A server may have a
+// slower second way for what the first one missed.
+const patience = 15 * time.Second
+
 // await waits until every client has all n products, or none has got any for a while.
 func (f *fan) await(n int) {
 	want := int64(n) * int64(len(f.clients))
 	before, changed := int64(-1), time.Now()
-	for time.Since(changed) < min(f.cfg.Timeout, 3*time.Second) {
+	for time.Since(changed) < min(f.cfg.Timeout, patience) {
 		got := f.got.Load()
 		if got >= want {
 			return

@@ -1,7 +1,6 @@
 package tally
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -262,7 +261,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 // A long attack has fewer points, not more memory, and loses no hit.
 func TestSeriesIsBounded(t *testing.T) {
 	for _, length := range []int{10, maxPoints, maxPoints + 1, 5 * maxPoints} {
-		t.Run(fmt.Sprint(length), func(t *testing.T) {
+		t.Run(strconv.Itoa(length), func(t *testing.T) {
 			a, b := New(Config{Routes: 1}), New(Config{Routes: 1})
 			for i := range length {
 				due := time.Duration(i) * time.Second
