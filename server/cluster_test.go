@@ -48,7 +48,7 @@ func TestEveryWorkerAnswers(t *testing.T) {
 		t.Errorf("answers came from %v, the master's children are %v", got, children)
 	}
 	_, body := p.get("/info")
-	for _, want := range []string{`"mode":"CLUSTER"`, `"argumentos_entrada":["-m","CLUSTER","-w","3"]`} {
+	for _, want := range []string{`"mode":"CLUSTER"`, `_entrada":["-m","CLUSTER","-w","3"]`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("/info = %s, want %s in it", body, want)
 		}

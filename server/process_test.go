@@ -247,7 +247,7 @@ func TestFork(t *testing.T) {
 		PID  int      `json:"pid"`
 		Mode string   `json:"mode"`
 		Port int      `json:"port"`
-		Args []string `json:"argumentos_entrada"`
+		Args []string `json:"argumentos_entrada"` //nolint:misspell // it is Spanish
 	}
 	if err := json.Unmarshal([]byte(body), &info); err != nil {
 		t.Fatalf("/info: %v: %s", err, body)

@@ -62,7 +62,6 @@ type loop struct {
 	alive   map[int]*generation
 	delay   *time.Timer
 	waiters sync.WaitGroup  // of the generations
-	base    context.Context // of the generations; not ended by the one of Run
 	reload  chan<- error    // who waits for the reload that is going on; nil: nobody
 }
 
@@ -86,11 +85,11 @@ func (p *Process) loop(ctx context.Context) error {
 		events: make(chan event),
 		alive:  map[int]*generation{},
 		delay:  time.NewTimer(time.Hour),
-		base:   context.WithoutCancel(ctx),
 	}
 	l.delay.Stop()
 	defer l.delay.Stop()
-	if err := l.take(event{kind: begin}); err != nil {
+	base := context.WithoutCancel(ctx) // of the processes: they end when they are told to
+	if err := l.take(base, event{kind: begin}); err != nil {
 		return err
 	}
 	done := ctx.Done()
@@ -98,13 +97,13 @@ func (p *Process) loop(ctx context.Context) error {
 		select {
 		case <-done:
 			done = nil
-			_ = l.take(event{kind: stop})
+			_ = l.take(base, event{kind: stop})
 		case e := <-l.events:
-			_ = l.take(e)
+			_ = l.take(base, e)
 		case <-l.delay.C:
-			_ = l.take(event{kind: delayOver})
+			_ = l.take(base, event{kind: delayOver})
 		case r := <-p.requests:
-			l.grant(r)
+			l.grant(base, r)
 		}
 	}
 	l.waiters.Wait()
@@ -124,7 +123,7 @@ func (l *loop) over() bool {
 	return l.m.state == Stopped || l.m.state == Failed && !l.p.spec.KeepFailed
 }
 
-func (l *loop) grant(r request) {
+func (l *loop) grant(ctx context.Context, r request) {
 	if r.kind == reload && l.reload != nil {
 		r.answer <- fmt.Errorf("%s of %q: a reload is going on", r.kind, l.p.spec.Name)
 		return
@@ -132,7 +131,7 @@ func (l *loop) grant(r request) {
 	if r.kind == reload {
 		l.reload = r.answer
 	}
-	err := l.take(event{kind: r.kind})
+	err := l.take(ctx, event{kind: r.kind})
 	if err != nil {
 		err = fmt.Errorf("%s of %q: %w", r.kind, l.p.spec.Name, err)
 	}
@@ -152,7 +151,7 @@ func (l *loop) answerReload(err error) {
 }
 
 // take lets the machine decide on e and carries out what it says. A launch that fails is an exit.
-func (l *loop) take(e event) error {
+func (l *loop) take(ctx context.Context, e event) error {
 	if e.at.IsZero() {
 		e.at = time.Now()
 	}
@@ -168,7 +167,7 @@ func (l *loop) take(e event) error {
 	for _, a := range actions {
 		switch a.kind {
 		case launch:
-			if err := l.launch(a.gen); err != nil {
+			if err := l.launch(ctx, a.gen); err != nil {
 				failed = append(failed, event{kind: exited, gen: a.gen, reason: err.Error()})
 			}
 		case terminate:
@@ -186,7 +185,7 @@ func (l *loop) take(e event) error {
 		}
 	}
 	for _, e := range failed {
-		if err := l.take(e); err != nil {
+		if err := l.take(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -200,8 +199,8 @@ func reloadError(name, reason string) error {
 	return fmt.Errorf("reload of %q: the new process did not become ready: %s", name, reason)
 }
 
-func (l *loop) launch(gen int) error {
-	ctx, cancel := context.WithCancel(l.base)
+func (l *loop) launch(ctx context.Context, gen int) error {
+	ctx, cancel := context.WithCancel(ctx)
 	post := func(e event) { l.events <- e } // the loop reads until every generation has reported its exit
 	l.waiters.Add(1)
 	process, err := l.p.launch.launch(ctx,
