@@ -9,6 +9,7 @@ import (
 
 	"balanceo/loadgen/attack"
 	"balanceo/loadgen/live"
+	"balanceo/loadgen/pace"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 )
@@ -41,58 +42,72 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 	if err != nil {
 		return nil, err
 	}
-	workers := p.workersFor(rate)
-	beat := pulse{warmup: p.warmup, used: newUsage()}
-	cores := coresFor(schedule.Rate())
+	workers, cores := p.workersFor(schedule), coresFor(schedule)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	beat := pulse{warmup: p.warmup, used: newUsage()}
 	tallies := make([]*tally.Tally, min(cores, workers))
 	sinks := make([]attack.Sink, len(tallies))
 	for i := range sinks {
 		tallies[i] = tally.New(tally.Config{Warmup: p.warmup, Routes: len(p.scenario.Requests)})
 		sinks[i] = counters{tallies[i], view.Meter(), &beat}
 	}
-	requests := make([]attack.Request, len(p.scenario.Requests))
-	for i, r := range p.scenario.Requests {
-		requests[i] = attack.Request{Method: r.Method, Path: r.Path, Body: r.Body, Draws: r.Draws}
-		for _, h := range r.Header {
-			requests[i].Header = append(requests[i].Header, attack.Header(h))
-		}
-	}
 	ctx, done := beat.giveUp(ctx)
 	defer done()
 	outcome, err := attack.Run(ctx, attack.Config{
-		Target: p.target, Requests: requests, At: p.scenario.At, Schedule: schedule, Workers: workers,
-		Timeout: p.timeout, Insecure: p.insecure, UserAgent: agent(id), Sinks: sinks, Drain: 2 * time.Second,
+		Target: p.target, Requests: p.requests(), At: p.scenario.At, Schedule: schedule, Workers: workers,
+		Timeout: p.timeout, Insecure: p.insecure, UserAgent: agent(id), Sinks: sinks, Drain: drain,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("attack on %q: %w", p.targetText, err)
 	}
-	m := &measurement{tally: tallies[0], outcome: outcome}
+	m := &measurement{tally: tallies[0], outcome: outcome, record: p.newRecord(id, outcome.Began)}
 	for _, t := range tallies[1:] {
 		m.tally.Merge(t)
 	}
-	r := p.newRecord(id, outcome.Began)
-	m.record = r
-	if err := m.tally.Fill(r, p.scenario.Labels(), outcome.Measured); err != nil {
+	m.record.Generator = beat.used.since()
+	m.record.RequestedRate = p.requestedRate(rate, schedule)
+	if err := m.fill(p, schedule); err != nil {
 		return nil, err
 	}
-	r.RequestedRate = p.requestedRate(rate, schedule)
-	r.Duration, r.Partial = outcome.Measured.Seconds(), outcome.Partial
-	if sending := max(outcome.Measured, outcome.LastSent-p.warmup); sending > 0 {
-		r.ActualRate = float64(r.Requests) / sending.Seconds()
-	}
-	r.Generator = beat.used.since()
-	r.Generator.SendRatio = 1
-	if due := schedule.DueBy(p.warmup + outcome.Measured); due > 0 {
-		r.Generator.SendRatio = min(1, float64(r.Requests-outcome.Late)/float64(due))
-	}
 	if errors.Is(context.Cause(ctx), errNobody) {
-		r.Warnings = append(r.Warnings, "Ended early: no request reached the target.")
-	} else if !r.Valid() {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("Requests were not sent in time because all %d workers waited for answers or this "+
-			"machine had no time for it: raise -workers, or lower the rate.", workers))
+		m.record.Warnings = append(m.record.Warnings, "Ended early: no request reached the target.")
+	} else if !m.record.Valid() {
+		m.record.Warnings = append(m.record.Warnings, fmt.Sprintf("Requests were not sent in time because all %d workers waited for "+
+			"answers or this machine had no time for it: raise -workers, or lower the rate.", workers))
 	}
 	return m, nil
+}
+
+// drain is how long requests under way may take after Ctrl-C.
+const drain = 2 * time.Second
+
+// requests are those of the scenario, for package attack.
+func (p *plan) requests() []attack.Request {
+	out := make([]attack.Request, len(p.scenario.Requests))
+	for i, r := range p.scenario.Requests {
+		out[i] = attack.Request{Method: r.Method, Path: r.Path, Body: r.Body, Draws: r.Draws}
+		for _, h := range r.Header {
+			out[i].Header = append(out[i].Header, attack.Header(h))
+		}
+	}
+	return out
+}
+
+// fill puts what was counted, and how well the schedule was kept, into the record.
+func (m *measurement) fill(p *plan, schedule pace.Schedule) error {
+	r := m.record
+	if err := m.tally.Fill(r, p.scenario.Labels(), m.outcome.Measured); err != nil {
+		return err
+	}
+	r.Duration, r.Partial = m.outcome.Measured.Seconds(), m.outcome.Partial
+	if sending := max(m.outcome.Measured, m.outcome.LastSent-p.warmup); sending > 0 {
+		r.ActualRate = float64(r.Requests) / sending.Seconds()
+	}
+	r.Generator.SendRatio = 1
+	if due := schedule.DueBy(p.warmup + m.outcome.Measured); due > 0 {
+		r.Generator.SendRatio = min(1, float64(r.Requests-m.outcome.Late)/float64(due))
+	}
+	return nil
 }
 
 // agent is the User-Agent by which nginx's log tells the requests of a run from others.

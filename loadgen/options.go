@@ -24,7 +24,7 @@ import (
 // options are the flags as they were typed. What needs more than a word to be right is kept as text, so that
 // a mistake can be answered with what is accepted.
 type options struct {
-	Rate      string   `short:"r" long:"rate" default:"200" value-name:"N" description:"requests per second over all routes; 0: as fast as it goes"`
+	Rate      string   `short:"r" long:"rate" default:"200" value-name:"N" description:"requests per second over all routes; 0: as fast as it goes, with latency counted from sending"`
 	Target    string   `short:"t" long:"target" default:":80" env:"BALANCEO_TARGET" value-name:"ADDR" description:":PORT, HOST:PORT, or an http or https URL"`
 	Duration  string   `short:"d" long:"duration" default:"15s" value-name:"TIME" description:"length of the measured part"`
 	Warmup    string   `short:"u" long:"warmup" default:"2s" value-name:"TIME" description:"sent before and not counted"`
@@ -257,14 +257,14 @@ func (p *plan) requestedRate(rate float64, s pace.Schedule) float64 {
 // buried under connections; the time that requests wait for a worker is counted as latency, so the cap hides
 // nothing. Half a second's worth of requests is more than a healthy server ever has, and 512 connections are
 // more than one machine can serve at once.
-func (p *plan) workersFor(rate float64) int {
+func (p *plan) workersFor(s pace.Schedule) int {
 	switch {
 	case p.workers > 0:
 		return p.workers
-	case rate == 0:
+	case !s.Paced():
 		return 64
 	}
-	return int(min(max(rate/2, 64), 512))
+	return int(min(max(s.Peak()/2, 64), 512))
 }
 
 // oneCoreRate is the rate up to which the generator keeps to one core, in requests per second: at that rate it
@@ -272,8 +272,8 @@ func (p *plan) workersFor(rate float64) int {
 const oneCoreRate = 10000
 
 // coresFor is how many cores the generator uses, each with an attacker of its own. $GOMAXPROCS overrules it.
-func coresFor(rate float64) int {
-	if os.Getenv("GOMAXPROCS") == "" && rate > 0 && rate <= oneCoreRate {
+func coresFor(s pace.Schedule) int {
+	if os.Getenv("GOMAXPROCS") == "" && s.Paced() && s.Peak() <= oneCoreRate {
 		return 1
 	}
 	return runtime.GOMAXPROCS(0)

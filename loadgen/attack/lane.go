@@ -141,7 +141,7 @@ func (l *lane) exchange(request []byte, head bool) (r reply, err error) {
 		} // else an interim answer, as 103 Early Hints
 	}
 	r.body, err = l.dropBody(head)
-	r.keep = err == nil && !header.ConnectionClose()
+	r.keep = err == nil && !header.ConnectionClose() && header.StatusCode() != fasthttp.StatusSwitchingProtocols
 	return r, err
 }
 

@@ -227,8 +227,12 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	// A ramp from 0 is warmed up at a tenth of its mean.
-	if s := NewSchedule(Ramp{0, 400, 10 * time.Second}, 5*time.Second, 10*time.Second); s.Hits() != 2100 {
+	s = NewSchedule(Ramp{0, 400, 10 * time.Second}, 5*time.Second, 10*time.Second)
+	if s.Hits() != 2100 {
 		t.Errorf("ramp:0:400 after a warm-up of 5 s: %d hits, want 100 + 2000", s.Hits())
+	}
+	if got := s.Peak(); got != 400 {
+		t.Errorf("ramp:0:400 has its peak at %v", got)
 	}
 	// Above gridRate hits are due in whole milliseconds.
 	s = NewSchedule(Constant(5000), 0, time.Second)

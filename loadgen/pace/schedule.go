@@ -84,3 +84,16 @@ func (s Schedule) Due(n uint64) time.Duration {
 
 // Rate is the mean rate of the measured part, in hits per second; 0: as fast as it goes.
 func (s Schedule) Rate() float64 { return float64(s.Measured()) / s.Duration.Seconds() }
+
+// Peak is the highest rate within the schedule, in hits per second; 0: as fast as it goes.
+func (s Schedule) Peak() float64 {
+	if s.pace == nil {
+		return 0
+	}
+	peak := s.warmRate
+	const samples = 100
+	for i := range samples + 1 {
+		peak = max(peak, s.pace.Rate(s.Duration*time.Duration(i)/samples))
+	}
+	return peak
+}
