@@ -226,18 +226,18 @@ func (h hostile) message() string {
 		}
 		return string(out)
 	}
-	any := func() string {
+	value := func() string {
 		return []string{quoted(), quoted(), "1", "-1", "1e400", "null", "[]", "{}", "true", h.value()}[h.IntN(10)]
 	}
 	switch h.IntN(6) {
 	case 0:
 		return strings.ToValidUTF8(h.value(), "?")
 	case 1:
-		return strings.ToValidUTF8(fmt.Sprintf(`{"event":%s,"data":%s}`, any(), any()), "?")
+		return strings.ToValidUTF8(fmt.Sprintf(`{"event":%s,"data":%s}`, value(), value()), "?")
 	case 2:
-		return strings.ToValidUTF8(fmt.Sprintf(`{"event":"NEWPROD","data":%s}`, any()), "?")
+		return strings.ToValidUTF8(fmt.Sprintf(`{"event":"NEWPROD","data":%s}`, value()), "?")
 	}
-	return strings.ToValidUTF8(fmt.Sprintf(`{"event":"NEWPROD","data":{"id":%s,"title":%s,"price":%s,"thumbnail":%s}}`, any(), any(), any(), any()), "?")
+	return strings.ToValidUTF8(fmt.Sprintf(`{"event":"NEWPROD","data":{"id":%s,"title":%s,"price":%s,"thumbnail":%s}}`, value(), value(), value(), value()), "?")
 }
 
 func FuzzRequest(f *testing.F) {

@@ -108,7 +108,7 @@ func TestDatabaseComesLater(t *testing.T) {
 		t.Errorf("GET /info: got %d, want 200", got.status)
 	}
 	s := mustDial(t, p)
-	db = storetest.Start(t, dir, db.Addr())
+	storetest.Start(t, dir, db.Addr())
 	var list []store.Product
 	s.next("PRODLIST", &list)
 	b.signup(p, "ana@example.com", "Ana")

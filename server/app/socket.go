@@ -89,7 +89,7 @@ func (a *App) touch(key string) (store.Session, error) {
 
 // serve reads until the connection ends; what is written goes through write.
 func (c *client) serve() {
-	defer c.conn.Close()
+	defer func() { _ = c.conn.Close() }()
 	if !c.app.hub.join(c) {
 		c.restart()
 		c.sayGoodbye()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestListIsBounded(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{})
 	for i := range listMost + 5 {
 		now := time.Now().Add(time.Duration(i) * time.Millisecond).UTC()
-		given, err := decodeProduct([]byte(newProduct(fmt.Sprint(i), 1, picture)), now)
+		given, err := decodeProduct([]byte(newProduct(strconv.Itoa(i), 1, picture)), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,7 @@ func TestListIsBounded(t *testing.T) {
 	}
 	var list []store.Product
 	mustDial(t, p).next("PRODLIST", &list)
-	if len(list) != listMost || list[0].Title != fmt.Sprint(listMost+4) {
+	if len(list) != listMost || list[0].Title != strconv.Itoa(listMost+4) {
 		t.Errorf("PRODLIST: %d products, first %q; want %d, first %d", len(list), list[0].Title, listMost, listMost+4)
 	}
 }

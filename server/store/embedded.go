@@ -52,7 +52,7 @@ func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	defer owner.Close()
+	defer func() { _ = owner.Close() }()
 	if err := own(ctx, owner); err != nil {
 		return fmt.Errorf("database in %q: %w", dir, err)
 	}
@@ -67,12 +67,18 @@ func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
 		return fmt.Errorf("database in %q on %s: %w", dir, cfg.Listen, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- db.Run(ctx) }()
-	defer func() { cancel(); <-served }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = db.Run(ctx) // is always nil
+	}()
+	defer func() {
+		cancel()
+		<-served
+	}()
 
 	address := db.MongoDBURI() + DatabaseName
-	trimmer, err := Open(address)
+	trimmer, err := Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	defer start.Close()
+	defer func() { _ = start.Close() }()
 	if err := waitFor(ctx, start.tryExclusive); err != nil {
 		return "", fmt.Errorf("waiting for the process that starts it: %w", err)
 	}
@@ -147,7 +147,7 @@ func (cfg SharedConfig) owned() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer owner.Close()
+	defer func() { _ = owner.Close() }()
 	free, err := owner.tryShared()
 	return !free, err
 }

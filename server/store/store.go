@@ -131,7 +131,7 @@ func (s *Store) watch(ctx context.Context) {
 func (s *Store) prepare(ctx context.Context) error {
 	err := s.db.CreateCollection(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsMost))
 	var exists mongo.CommandError
-	if err != nil && !(errors.As(err, &exists) && exists.Name == "NamespaceExists") {
+	if err != nil && (!errors.As(err, &exists) || exists.Name != "NamespaceExists") {
 		return fmt.Errorf("collection %q: %w", eventsName, err)
 	}
 	for _, index := range []struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestManyProcessesPrepareAtOnce(t *testing.T) {
 	taken := make(chan error, 8)
 	for i := range 8 {
 		s := storetest.Open(t, url)
-		wg.Go(func() { taken <- s.AddUser(within(t), store.User{Email: "same@example.com", Name: fmt.Sprint(i)}) })
+		wg.Go(func() { taken <- s.AddUser(within(t), store.User{Email: "same@example.com", Name: strconv.Itoa(i)}) })
 	}
 	wg.Wait()
 	close(taken)

@@ -48,7 +48,7 @@ func Main() {
 
 // Command is a database process of this test binary, whose TestMain calls Main.
 func Command(dir, listen string, idleExit time.Duration) *exec.Cmd {
-	return exec.Command(os.Args[0], command, "-dir", dir, "-listen", listen, "-idle-exit", idleExit.String())
+	return exec.CommandContext(context.Background(), os.Args[0], command, "-dir", dir, "-listen", listen, "-idle-exit", idleExit.String())
 }
 
 // Process is a running database process.
@@ -79,6 +79,9 @@ func Start(t testing.TB, dir, listen string) *Process {
 	p.URL = strings.TrimSpace(url)
 	return p
 }
+
+// PID is the id of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Kill ends the process uncleanly and waits for its end. It may be called again.
 func (p *Process) Kill() {
