@@ -24,11 +24,11 @@ func workerNotes(g *run.Group, conf *layout.Group) []string {
 	if len(who) == 0 {
 		return notes
 	}
-	why := "the kernel gives each connection to a worker process, and it stays there"
+	why := "the kernel gives a connection to one worker process, and it stays there"
 	if conf != nil && conf.Keepalive > 0 {
 		why = fmt.Sprintf("nginx keeps connections open (keepalive %d), and each stays with the worker process that accepted it", conf.Keepalive)
 	}
-	return append(notes, "Workers shared unevenly: "+strings.Join(who, ", ")+". Among workers "+why+"; the shares of the ports are not touched.")
+	return append(notes, "Workers shared unevenly at "+strings.Join(who, ", ")+": "+why+". The shares of the ports are not touched.")
 }
 
 func unevenWorkers(u run.Upstream) string {
