@@ -66,11 +66,14 @@ type Row struct {
 	// Difference is the median of the paired differences, other less base, in Unit. Without pairs it is the
 	// difference of the medians.
 	Difference float64   `json:"difference"`
-	Relative   *float64  `json:"relative"`  // Difference over BaseMedian; null where that is 0
 	Interval   *Interval `json:"interval"`  // of Difference; null with too few pairs
 	Bootstrap  *Interval `json:"bootstrap"` // of Difference, for who prefers it
-	P          *float64  `json:"p"`         // Mann-Whitney; null where there is nothing to test
-	PHolm      *float64  `json:"p_holm"`    // corrected for the rows of the table
+	// Relative is the median of the paired differences as parts of the base's value in the pair: 0.2 is 20 % more.
+	// Null where a base is 0. Of runs whose luck changes from pair to pair it is the steadier of the two.
+	Relative         *float64  `json:"relative"`
+	RelativeInterval *Interval `json:"relative_interval"`
+	P                *float64  `json:"p"`      // Mann-Whitney; null where there is nothing to test
+	PHolm            *float64  `json:"p_holm"` // corrected for the rows of the table
 	// Significant is PHolm < alpha. Only then may Difference be called one.
 	Significant bool   `json:"significant"`
 	Better      string `json:"better,omitempty"` // which side, where Significant
@@ -83,14 +86,6 @@ const (
 	AllEqual = "all equal"
 	TooFew   = "too few runs"
 )
-
-// RelativeInterval is Interval over the median of the base. False where one of them is missing.
-func (r *Row) RelativeInterval() (lo, hi float64, ok bool) {
-	if r.Interval == nil || r.BaseMedian == 0 {
-		return 0, 0, false
-	}
-	return r.Interval.Lo / r.BaseMedian, r.Interval.Hi / r.BaseMedian, true
-}
 
 // Compare sets other against base. It fails with an UnlikeError where the runs differ in more than the key.
 func Compare(base, other Set, opt Options) (*Table, error) {
@@ -191,28 +186,43 @@ func newRow(m Metric, base, other []*run.Record, opt Options) (Row, bool) {
 	}
 	row.BaseMedian, row.OtherMedian = Median(row.Base), Median(row.Other)
 	row.Difference = row.OtherMedian - row.BaseMedian
-	var differences []float64
+	var differences, relatives []float64
 	for k := range min(len(base), len(other)) {
 		if hasBase[k] && hasOther[k] {
 			b, _ := m.Of(base[k])
 			o, _ := m.Of(other[k])
 			differences = append(differences, o-b)
+			if b != 0 {
+				relatives = append(relatives, o/b-1)
+			}
 		}
+	}
+	if len(differences) == 0 && row.BaseMedian != 0 {
+		relatives = []float64{row.Difference / row.BaseMedian}
 	}
 	if len(differences) > 0 {
 		row.Difference = Median(differences)
 	}
-	if row.BaseMedian != 0 {
-		relative := row.Difference / row.BaseMedian
-		row.Relative = &relative
-	}
+	row.Interval = opt.interval(differences)
 	if i, ok := BootstrapInterval(differences, opt.Confidence, opt.Seed, opt.Resamples); ok {
-		row.Interval, row.Bootstrap = &i, &i
+		row.Bootstrap = &i
 	}
-	if i, ok := ExactInterval(differences, opt.Confidence); ok {
-		row.Interval = &i
+	if len(relatives) > 0 && len(relatives) >= len(differences) {
+		relative := Median(relatives)
+		row.Relative, row.RelativeInterval = &relative, opt.interval(relatives)
 	}
 	return row, true
+}
+
+// interval is the exact one where there is one, else the bootstrap's.
+func (o *Options) interval(values []float64) *Interval {
+	if i, ok := ExactInterval(values, o.Confidence); ok {
+		return &i
+	}
+	if i, ok := BootstrapInterval(values, o.Confidence, o.Seed, o.Resamples); ok {
+		return &i
+	}
+	return nil
 }
 
 // judge tests the rows, corrects the p values for their number and says which side is better.

@@ -60,9 +60,9 @@ func TestSlowerIsFound(t *testing.T) {
 				t.Errorf("trial %d, %s: significant %v, better %q, difference %+.1f %%, p %.4f; want about +20 %% and base",
 					trial, key, r.Significant, r.Better, 100**r.Relative, *r.PHolm)
 			}
-			lo, hi, ok := r.RelativeInterval()
-			if !ok || lo > *r.Relative || hi < *r.Relative || lo <= 0 || r.Interval.Method != OrderStatistics {
-				t.Errorf("trial %d, %s: interval %v…%v, %v around %v", trial, key, lo, hi, ok, *r.Relative)
+			in := r.RelativeInterval
+			if in == nil || in.Lo > *r.Relative || in.Hi < *r.Relative || in.Lo <= 0 || in.Method != OrderStatistics {
+				t.Errorf("trial %d, %s: interval %+v around %v", trial, key, in, *r.Relative)
 			}
 		}
 	}

@@ -22,13 +22,13 @@ func (r *Row) Change() string {
 
 // Range is the interval of the difference, relative where it can be.
 func (r *Row) Range() string {
-	if r.Interval == nil {
-		return "–"
+	switch {
+	case r.RelativeInterval != nil:
+		return units.Signed(r.RelativeInterval.Lo) + " … " + units.Signed(r.RelativeInterval.Hi)
+	case r.Interval != nil:
+		return signed(r.Interval.Lo, r.Metric.Unit) + " … " + signed(r.Interval.Hi, r.Metric.Unit)
 	}
-	if lo, hi, ok := r.RelativeInterval(); ok {
-		return units.Signed(lo) + " … " + units.Signed(hi)
-	}
-	return signed(r.Interval.Lo, r.Metric.Unit) + " … " + signed(r.Interval.Hi, r.Metric.Unit)
+	return "–"
 }
 
 func signed(v float64, u units.Unit) string {

@@ -37,9 +37,9 @@ func Intervals(t *compare.Table) (Figure, bool) {
 		if row.Relative == nil {
 			continue // from zero to something: there is no relative change
 		}
-		lo, hi, ok := row.RelativeInterval()
-		if !ok {
-			lo, hi = *row.Relative, *row.Relative
+		lo, hi := *row.Relative, *row.Relative
+		if row.RelativeInterval != nil {
+			lo, hi = row.RelativeInterval.Lo, row.RelativeInterval.Hi
 		}
 		m := intervalMark{row: len(names), at: *row.Relative, lo: lo, hi: hi, text: row.Change(), color: muted()}
 		if row.Significant {

@@ -77,13 +77,16 @@ func Percent(v float64) string {
 	return fmt.Sprintf("%.1f %%", p)
 }
 
-// Signed writes a relative change in percent, with its sign.
+// Signed writes a relative change in percent, with its sign, or as a factor where it is tenfold and more.
 func Signed(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "–"
 	}
 	if v == 0 {
 		return "0 %"
+	}
+	if v >= 9.995 { // percentages over a thousand are hard to read
+		return "×" + digits(v+1)
 	}
 	return fmt.Sprintf("%+.1f %%", v*100)
 }

@@ -35,6 +35,9 @@ func TestFormat(t *testing.T) {
 	if got, want := Signed(-0.0312), "-3.1 %"; got != want {
 		t.Errorf("Signed = %q, want %q", got, want)
 	}
+	if got, want := Signed(29.907), "×30.9"; got != want {
+		t.Errorf("Signed(29.907) = %q, want %q", got, want)
+	}
 	if got, want := Signed(math.Inf(1)), "–"; got != want {
 		t.Errorf("Signed(+Inf) = %q, want %q", got, want)
 	}
