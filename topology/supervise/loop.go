@@ -61,8 +61,8 @@ type loop struct {
 	events  chan event
 	alive   map[int]*generation
 	delay   *time.Timer
-	waiters sync.WaitGroup  // of the generations
-	reload  chan<- error    // who waits for the reload that is going on; nil: nobody
+	waiters sync.WaitGroup // of the generations
+	reload  chan<- error   // who waits for the reload that is going on; nil: nobody
 }
 
 // generation is one start of the process.
