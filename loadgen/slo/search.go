@@ -29,7 +29,7 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 	for err == nil && low > 0 && high > low*Precision {
 		var held bool
 		middle := low + (high-low)/2
-		if whole := math.Round(middle); whole > low && whole < high {
+		if whole := tidy(middle); whole > low && whole < high {
 			middle = whole
 		}
 		if held, err = f.try(ctx, middle, false); held {
@@ -45,7 +45,7 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 		if f.found.Confirmed, err = f.try(ctx, low, true); f.found.Confirmed {
 			break
 		}
-		low *= 0.95
+		low = tidy(low * 0.95)
 	}
 	if f.found.Confirmed {
 		f.found.MaxRate = low
@@ -60,28 +60,45 @@ type finder struct {
 	last  *run.Record
 }
 
-// bracket returns a rate that holds and one above it that does not; low is 0 if none holds.
+// bracket returns a rate that holds and one above it that does not; low is 0 if none holds. As a wrong step
+// here would be off by a factor of two, a rate that does not hold gets a second chance.
 func (f *finder) bracket(ctx context.Context, start float64) (low, high float64, err error) {
-	held, err := f.try(ctx, start, false)
+	held, err := f.tryTwice(ctx, start)
 	if err != nil {
 		return 0, 0, err
 	}
 	if held {
 		for low = start; low < highestRate; low = high {
 			high = low * 2
-			if held, err = f.try(ctx, high, false); err != nil || !held {
+			if held, err = f.tryTwice(ctx, high); err != nil || !held {
 				return low, high, err
 			}
 		}
 		return low, low, nil
 	}
 	for high = start; high >= 2; high = low {
-		low = high / 2
-		if held, err = f.try(ctx, low, false); err != nil || held {
+		low = tidy(high / 2)
+		if held, err = f.tryTwice(ctx, low); err != nil || held {
 			return low, high, err
 		}
 	}
 	return 0, high, nil
+}
+
+// tidy rounds a rate where that changes it by less than a tenth.
+func tidy(rate float64) float64 {
+	if rate < 5 {
+		return rate
+	}
+	return math.Round(rate)
+}
+
+func (f *finder) tryTwice(ctx context.Context, rate float64) (bool, error) {
+	held, err := f.try(ctx, rate, false)
+	if held || err != nil {
+		return held, err
+	}
+	return f.try(ctx, rate, false)
 }
 
 // try runs at a rate and tells whether it held.
