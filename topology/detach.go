@@ -36,6 +36,9 @@ type report struct {
 	out  *json.Encoder
 }
 
+// isDetached tells whether this process was started by detach.
+func isDetached() bool { return os.Getenv(reportFD) != "" }
+
 // detachedReport returns the report if this process was started by detach, else nil.
 func detachedReport() *report {
 	fd, err := strconv.Atoi(os.Getenv(reportFD))
@@ -43,7 +46,6 @@ func detachedReport() *report {
 		return nil
 	}
 	syscall.CloseOnExec(fd)
-	ignoreHangup()
 	pipe := os.NewFile(uintptr(fd), "report")
 	return &report{pipe: pipe, out: json.NewEncoder(pipe)}
 }

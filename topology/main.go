@@ -19,8 +19,15 @@ import (
 )
 
 func main() {
-	// A terminal that closes ends what runs on it; a layout that was started with -d has left its terminal.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A terminal that closes ends what runs on it. A layout that was started with -d has left its terminal: the
+	// signal is taken and forgotten, not ignored, because processes inherit what is ignored.
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if isDetached() {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	} else {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -238,6 +237,3 @@ func (e *commandError) code() int {
 	}
 	return e.ExitCode()
 }
-
-// ignoreHangup keeps a detached layout when the terminal it was started from closes.
-func ignoreHangup() { signal.Ignore(syscall.SIGHUP) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"balanceo/topology/status"
+	"balanceo/topology/supervise"
 	"balanceo/topology/watch"
 )
 
@@ -48,7 +49,15 @@ func (h *host) rebuild(ctx context.Context, root, output string, files []string)
 	h.watched("%s changed, building", what)
 	reloaded := 0
 	changed, err := watch.Build(ctx, root, serverPackage, output, func() error {
-		return h.Reload(ctx, h.keptInstances(), func(string) { reloaded++ })
+		count := func(string) { reloaded++ }
+		if err := h.Reload(ctx, h.instances(isReady), count); err != nil {
+			return err
+		}
+		// The change may have mended those that failed; if it has not, that is no news.
+		if failed := h.instances(isFailed); len(failed) > 0 {
+			_ = h.Restart(ctx, failed, count)
+		}
+		return nil
 	})
 	took := time.Since(begun).Round(time.Millisecond)
 	switch {
@@ -64,11 +73,14 @@ func (h *host) rebuild(ctx context.Context, root, output string, files []string)
 	}
 }
 
-// keptInstances names the instances that were not taken down.
-func (h *host) keptInstances() []string {
+func isReady(s supervise.State) bool  { return s == supervise.Ready }
+func isFailed(s supervise.State) bool { return s == supervise.Failed }
+
+// instances names those in such a state.
+func (h *host) instances(in func(supervise.State) bool) []string {
 	var names []string
 	for _, t := range h.Targets() {
-		if t.Kind == status.Instance && t.Kept {
+		if t.Kind == status.Instance && in(t.Process.State) {
 			names = append(names, t.Name)
 		}
 	}

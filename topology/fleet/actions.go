@@ -23,14 +23,32 @@ import (
 // Progress is told what an action has done, one line a part.
 type Progress func(line string)
 
-// takeTurn waits until no other action goes on.
-func (f *Fleet) takeTurn(ctx context.Context) (release func(), err error) {
+var errStopping = errors.New("the layout is being taken down")
+
+// takeTurn waits until no other action goes on. The action's context ends when the layout is to end.
+func (f *Fleet) takeTurn(ctx context.Context) (acting context.Context, release func(), err error) {
 	select {
 	case f.turn <- struct{}{}:
-		return func() { <-f.turn }, nil
+	case <-f.stopping:
+		return nil, nil, errStopping
 	case <-ctx.Done():
-		return nil, fmt.Errorf("another action goes on: %w", context.Cause(ctx))
+		return nil, nil, fmt.Errorf("another action goes on: %w", context.Cause(ctx))
 	}
+	acting, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-f.stopping:
+			cancel(errStopping)
+		case <-acting.Done():
+		}
+	}()
+	return acting, func() {
+		cancel(nil)
+		<-ended
+		<-f.turn
+	}, nil
 }
 
 // choose returns the parts with these names, or those that an action on everything is for.
@@ -55,10 +73,11 @@ func (f *Fleet) choose(names []string, all func(*part) bool) ([]*part, error) {
 }
 
 // Reload replaces the processes of the named instances, of all without names, one after the other: the new
-// one answers before the old one drains. It ends at the first that does not succeed, whose old process then
-// serves on. nginx reads its configuration anew; without names only if that has changed.
+// one answers before the old one drains. It ends at the first that served and could not be replaced, and
+// whose old process serves on; one that did not serve is just started, and if that fails the others' turn
+// comes all the same. nginx reads its configuration anew; without names only if that has changed.
 func (f *Fleet) Reload(ctx context.Context, names []string, progress Progress) error {
-	release, err := f.takeTurn(ctx)
+	ctx, release, err := f.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,36 +86,43 @@ func (f *Fleet) Reload(ctx context.Context, names []string, progress Progress) e
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, p := range chosen {
 		begun := time.Now()
-		switch p.kind {
-		case status.Database:
-			return fmt.Errorf("%s can't be reloaded, only restarted: its files belong to one process", p.name)
-		case status.Nginx:
-			changed, err := f.reloadNginx(ctx, p, len(names) > 0)
-			if err != nil {
-				return err
-			}
-			if !changed {
-				continue
-			}
-		default:
-			if !p.kept() {
-				return fmt.Errorf("%s was taken down; restart it", p.name)
-			}
-			before := p.process.Status()
-			if err := p.process.Reload(ctx); err != nil {
-				f.event("%v", err)
-				return err
-			}
-			if after := p.process.Status(); before.PID != 0 {
-				progress(fmt.Sprintf("%s reloaded in %v: pid %d → %d", p.name, since(begun), before.PID, after.PID))
-				continue
-			}
+		served := p.process.Status().State == supervise.Ready
+		what, err := f.reload(ctx, p, len(names) > 0)
+		switch {
+		case err == nil && what != "":
+			progress(fmt.Sprintf("%s reloaded in %v%s", p.name, since(begun), what))
+		case err != nil && served:
+			return errors.Join(append(errs, err)...)
+		case err != nil:
+			errs = append(errs, err)
 		}
-		progress(fmt.Sprintf("%s reloaded in %v", p.name, since(begun)))
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// reload replaces one part, and says how; "" if there was nothing to do.
+func (f *Fleet) reload(ctx context.Context, p *part, always bool) (string, error) {
+	switch {
+	case p.kind == status.Database:
+		return "", fmt.Errorf("%s can't be reloaded, only restarted: its files belong to one process", p.name)
+	case !p.kept():
+		return "", fmt.Errorf("%s was taken down; restart it", p.name)
+	case p.kind == status.Nginx:
+		changed, err := f.reloadNginx(ctx, p, always)
+		if err != nil || !changed {
+			return "", err
+		}
+		return ": its configuration is read anew", nil
+	}
+	before := p.process.Status()
+	if err := p.process.Reload(ctx); err != nil {
+		f.event("%v", err)
+		return "", err
+	}
+	return fmt.Sprintf(": pid %d → %d", before.PID, p.process.Status().PID), nil
 }
 
 // since is for people.
@@ -141,7 +167,7 @@ func (f *Fleet) reloadNginx(ctx context.Context, p *part, always bool) (changed 
 // Restart ends the processes of the named parts, of all instances and nginx without names, and starts them
 // anew, one after the other. One that failed or was taken down is started.
 func (f *Fleet) Restart(ctx context.Context, names []string, progress Progress) error {
-	release, err := f.takeTurn(ctx)
+	ctx, release, err := f.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
@@ -170,7 +196,7 @@ func (f *Fleet) Restart(ctx context.Context, names []string, progress Progress) 
 
 // Down ends the named parts, while the others run on.
 func (f *Fleet) Down(ctx context.Context, names []string, progress Progress) error {
-	release, err := f.takeTurn(ctx)
+	ctx, release, err := f.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
@@ -234,7 +260,7 @@ func pids(list []int) string {
 
 // Scale gives an instance in mode CLUSTER n workers, now and at every later start.
 func (f *Fleet) Scale(ctx context.Context, name string, n int, progress Progress) error {
-	release, err := f.takeTurn(ctx)
+	ctx, release, err := f.takeTurn(ctx)
 	if err != nil {
 		return err
 	}

@@ -46,8 +46,9 @@ type Fleet struct {
 	record   *logs.File    // topology's own log
 
 	// turn holds one token: what acts on parts takes turns, and nothing does once Stop has it.
-	turn chan struct{}
-	mu   sync.Mutex // guards conf
+	turn     chan struct{}
+	stopping chan struct{} // closed when Stop begins: actions that go on end early
+	mu       sync.Mutex    // guards conf
 }
 
 // New prepares the folder of the layout and takes the ports of its instances. Close gives them back if Start
@@ -56,7 +57,7 @@ func New(ctx context.Context, cfg Config) (*Fleet, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = 10 * time.Second
 	}
-	f := &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1)}
+	f := &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1), stopping: make(chan struct{})}
 	if err := f.prepare(ctx); err != nil {
 		f.Close()
 		return nil, err
@@ -168,7 +169,7 @@ func (f *Fleet) Targets() []status.Target {
 	var out []status.Target
 	for _, p := range f.parts() {
 		t := status.Target{
-			Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Kept: p.kept(), Process: p.process.Status(),
+			Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Process: p.process.Status(),
 		}
 		if t.Mode == layout.Cluster {
 			t.Wanted = p.wanted()
@@ -242,6 +243,7 @@ func (e *PartError) Unwrap() error { return e.Err }
 // Stop ends everything, nginx and the instances first, the database last, and waits for their ends. It says
 // which processes had to be killed. The fleet can't be started again.
 func (f *Fleet) Stop() error {
+	close(f.stopping)
 	f.turn <- struct{}{} // for good
 	var errs []error
 	for i := len(f.tiers) - 1; i >= 0; i-- {

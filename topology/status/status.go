@@ -65,7 +65,6 @@ type Target struct {
 	Kind    Kind
 	Port    int
 	Mode    layout.Mode
-	Wanted  int  // workers; 0: not CLUSTER
-	Kept    bool // was not taken down
+	Wanted  int // workers; 0: not CLUSTER
 	Process supervise.Status
 }
