@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
 
 	"balanceo/loadgen/distribution"
@@ -48,6 +49,9 @@ func (p *plan) findPromise() (*promise, error) {
 	}
 	if err != nil {
 		return nil, cli.Hint(err, "-nginx-conf names the configuration that the target's nginx reads")
+	}
+	if out.nginx != nil {
+		out.nginx = distribution.Resolved(out.nginx, net.LookupHost)
 	}
 	return out, nil
 }

@@ -176,7 +176,7 @@ func equals(a, b *int64) string {
 
 func (p *page) cost(r *run.Record) {
 	g := r.Generator
-	text := fmt.Sprintf("%s of CPU (%s a request) · %s · sent %s %% of what was due · lag p99 %s",
+	text := fmt.Sprintf("%s of CPU (%s a request) · %s · sent %s %% of those due · lag p99 %s",
 		duration(g.CPU), duration(per(g.CPU, r.Requests)), megabytes(g.MaxRSS), percent(g.SendRatio), duration(r.ScheduleLag.P99))
 	p.wrapped("generator   ", dim, text)
 	if s := r.Servers; s != nil {
