@@ -4,7 +4,7 @@
 //	main.go      what is called
 //	options.go   flags, environment and .env
 //	serving.go   a process that answers requests: FORK's only one, or a worker of CLUSTER
-//	drain.go     its end, without losing a request
+//	drain.go     its end, without losing a request; connections.go what it must know for that
 //	master.go    the master of CLUSTER
 //	database.go  the embedded database as a process of its own, and whoever needs it
 //	drawing.go   random numbers, in this process or in children

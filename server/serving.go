@@ -108,6 +108,7 @@ func newServer(ln net.Listener, slot *scoreboard.Slot, application *app.App, opt
 	handler = s.closingWhenDraining(who.signed(slot.Counting(handler)))
 	s.fast = app.NewServer(handler)
 	s.fast.ConnState = changeState
+	s.fast.Logger = slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)
 	s.fast.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
 		answerUnreadable(ctx, err)
 		who.sign(ctx)
