@@ -128,9 +128,9 @@ func detach(ctx context.Context, s *session, p *plan, args []string) (up bool, e
 	if err != nil {
 		return false, fmt.Errorf("detach: %w", err)
 	}
-	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+	keep := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	up, err = listen(s, read)
-	if up {
+	if keep() && up {
 		return true, err
 	}
 	waitErr := cmd.Wait()

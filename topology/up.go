@@ -57,7 +57,7 @@ func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
 		}
 		up, err := detach(ctx, s, p, c.resolved(p))
 		if up {
-			return errors.Join(s.showUp(ctx, p.runDir, p.Layout.HTTPPort), err)
+			return errors.Join(s.showUp(context.WithoutCancel(ctx), p.runDir, p.Layout.HTTPPort), err) // it is up, come what may
 		}
 		return err
 	}

@@ -196,7 +196,7 @@ func (f *Fleet) Restart(ctx context.Context, names []string, progress Progress) 
 
 // Down ends the named parts, while the others run on.
 func (f *Fleet) Down(ctx context.Context, names []string, progress Progress) error {
-	ctx, release, err := f.takeTurn(ctx)
+	_, release, err := f.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
