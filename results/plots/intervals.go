@@ -14,8 +14,12 @@ import (
 	"balanceo/results/units"
 )
 
-// widest is the relative change at which the axis of Intervals ends; what is beyond is cut off and says so.
-const widest = 1.0
+// widest is the factor at which the axis of Intervals ends; what is beyond is cut off and says so. The axis is
+// logarithmic: half as much lies as far to the left as twice as much does to the right.
+const widest = 5
+
+// scale places a relative change on the axis.
+func scale(relative float64) float64 { return math.Log(max(1+relative, 1e-9)) }
 
 // Intervals draws the median of the paired differences of each row with its interval, relative to the base.
 func Intervals(t *compare.Table) (Figure, bool) {
@@ -41,7 +45,7 @@ func Intervals(t *compare.Table) (Figure, bool) {
 		if row.RelativeInterval != nil {
 			lo, hi = row.RelativeInterval.Lo, row.RelativeInterval.Hi
 		}
-		m := intervalMark{row: len(names), at: *row.Relative, lo: lo, hi: hi, text: row.Change(), color: muted()}
+		m := intervalMark{row: len(names), at: scale(*row.Relative), lo: scale(lo), hi: scale(hi), text: row.Change(), color: muted()}
 		if row.Significant {
 			m.color = bad()
 			if row.Better == t.Other.Name {
@@ -50,7 +54,7 @@ func Intervals(t *compare.Table) (Figure, bool) {
 		}
 		names = append(names, row.Metric.Name)
 		marks = append(marks, m)
-		reach = max(reach, math.Abs(lo), math.Abs(hi), math.Abs(m.at))
+		reach = max(reach, math.Abs(m.lo), math.Abs(m.hi), math.Abs(m.at))
 		alts = append(alts, fmt.Sprintf("%s %s, interval %s", row.Metric.Name, describeChange(row), row.Range()))
 	}
 	if len(names) == 0 {
@@ -59,24 +63,29 @@ func Intervals(t *compare.Table) (Figure, bool) {
 	p := newPlot("change against "+t.Base.Name, "")
 	p.Add(marks)
 	rowAxis(p, names)
-	reach = min(reach*1.08, widest)
+	reach = min(reach*1.08, math.Log(widest))
 	// Room for the text at the right.
-	p.X.Min, p.X.Max = -reach, reach*1.42
-	p.X.Tick.Marker = plot.TickerFunc(func(_, _ float64) []plot.Tick {
-		step := niceStep(reach / 2.2)
-		var ticks []plot.Tick
-		for i := -math.Floor(reach / step); i*step <= reach+1e-9; i++ {
-			label := fmt.Sprintf("%+g %%", math.Round(i*step*1e6)/1e4)
-			if i == 0 {
-				label = "0"
-			}
-			ticks = append(ticks, plot.Tick{Value: i * step, Label: label})
-		}
-		return ticks
-	})
+	p.X.Min, p.X.Max = -reach, reach*1.5
+	p.X.Tick.Marker = changeTicks(reach)
 	f.Alt = fmt.Sprintf("Change from %s to %s. %s.", t.Base.Name, t.Other.Name, strings.Join(alts, ". "))
 	f.SVG = render(p, rowsHeight(len(names)+len(names)/4), f.Alt)
 	return f, true
+}
+
+// changeTicks marks round changes, as many as have room.
+func changeTicks(reach float64) plot.ConstantTicks {
+	ticks := plot.ConstantTicks{{Value: 0, Label: "0"}}
+	for _, percent := range []float64{100, -50, 400, -80, 50, -33, 25, -20, 10, -10, 5, -5, 2, -2, 1, -1} {
+		at := scale(percent / 100)
+		free := math.Abs(at) <= reach
+		for _, t := range ticks {
+			free = free && math.Abs(t.Value-at) > reach/2.9
+		}
+		if free {
+			ticks = append(ticks, plot.Tick{Value: at, Label: fmt.Sprintf("%+g %%", percent)})
+		}
+	}
+	return ticks
 }
 
 func describeChange(row *compare.Row) string {
@@ -100,32 +109,56 @@ func (marks intervalMarks) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	c.StrokeLine2(draw.LineStyle{Color: ink(), Width: 1}, x(0), c.Min.Y, x(0), c.Max.Y)
 	reach := -p.X.Min
-	clip := func(v float64) (float64, bool) { return max(-reach, min(reach, v)), math.Abs(v) > reach }
 	for _, m := range marks {
 		middle := y(-float64(m.row))
-		lo, loCut := clip(m.lo)
-		hi, hiCut := clip(m.hi)
-		at, atCut := clip(m.at)
 		line := draw.LineStyle{Color: m.color, Width: 2.2}
+		lo, hi, left, right := clip(m.lo, m.hi, reach)
 		c.StrokeLine2(line, x(lo), middle, x(hi), middle)
 		for _, end := range []struct {
-			v   float64
-			cut bool
-			way float64
-		}{{lo, loCut, 1}, {hi, hiCut, -1}} {
-			if end.cut { // an arrow head: it goes on
-				back := x(end.v) + 5*vg.Length(end.way)
-				c.StrokeLine2(line, x(end.v), middle, back, middle+4)
-				c.StrokeLine2(line, x(end.v), middle, back, middle-4)
-			} else {
-				c.StrokeLine2(line, x(end.v), middle-4, x(end.v), middle+4)
+			at   vg.Length
+			kind ending
+			in   vg.Length // towards the middle of the line
+		}{{x(lo), left, 1}, {x(hi), right, -1}} {
+			switch end.kind {
+			case capped:
+				c.StrokeLine2(line, end.at, middle-4, end.at, middle+4)
+			case arrow:
+				c.StrokeLine2(line, end.at, middle, end.at+5*end.in, middle+4)
+				c.StrokeLine2(line, end.at, middle, end.at+5*end.in, middle-4)
 			}
 		}
-		if !atCut {
-			c.DrawGlyph(draw.GlyphStyle{Color: m.color, Radius: 4, Shape: draw.CircleGlyph{}}, pointAt(x(at), middle))
+		if math.Abs(m.at) <= reach {
+			c.DrawGlyph(draw.GlyphStyle{Color: m.color, Radius: 4, Shape: draw.CircleGlyph{}}, pointAt(x(m.at), middle))
 		}
 		label := textStyle(11, m.color)
 		label.XAlign, label.YAlign = draw.XRight, draw.YCenter
 		c.FillText(label, pointAt(c.Max.X, middle), m.text)
 	}
+}
+
+// ending is how an end of an interval is drawn.
+type ending int
+
+const (
+	capped ending = iota
+	arrow         // it goes on beyond the axis
+	open          // it begins beyond the axis
+)
+
+// clip cuts an interval to the axis. Of one that lies beyond it, a stump is left that points there.
+func clip(lo, hi, reach float64) (from, to float64, left, right ending) {
+	const stump = 0.85
+	switch {
+	case lo >= reach:
+		return stump * reach, reach, open, arrow
+	case hi <= -reach:
+		return -reach, -stump * reach, arrow, open
+	}
+	if lo < -reach {
+		lo, left = -reach, arrow
+	}
+	if hi > reach {
+		hi, right = reach, arrow
+	}
+	return lo, hi, left, right
 }

@@ -151,3 +151,27 @@ func TestRanges(t *testing.T) {
 		}
 	}
 }
+
+func TestIntervalsBeyondTheAxis(t *testing.T) {
+	for _, c := range []struct {
+		lo, hi, from, to float64
+		left, right      ending
+	}{
+		{-0.1, 0.2, -0.1, 0.2, capped, capped},
+		{-3, 0.2, -1, 0.2, arrow, capped},
+		{-3, 3, -1, 1, arrow, arrow},
+		{2, 3, 0.85, 1, open, arrow},
+		{-3, -2, -1, -0.85, arrow, open},
+	} {
+		from, to, left, right := clip(c.lo, c.hi, 1)
+		if from != c.from || to != c.to || left != c.left || right != c.right {
+			t.Errorf("clip(%v, %v, 1) = %v, %v, %v, %v; want %v, %v, %v, %v", c.lo, c.hi, from, to, left, right, c.from, c.to, c.left, c.right)
+		}
+	}
+	for _, reach := range []float64{0.02, 0.1, 0.4, 1, math.Log(widest)} {
+		ticks := changeTicks(reach)
+		if len(ticks) < 3 || len(ticks) > 6 {
+			t.Errorf("changeTicks(%v) = %v, want 3 to 6 of them", reach, ticks)
+		}
+	}
+}
