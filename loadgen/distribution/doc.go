@@ -38,9 +38,10 @@
 // The requests of a run are such a stretch but for these, each of which is known and named:
 //
 //   - Requests of the warm-up that were still under way when the measured part began may have been placed
-//     after its first one. Leaving out one request changes a deviation by at most max(p, 1-p), so the bound
-//     grows by that for each.
-//   - Requests that got no answer were placed nobody knows where: the same.
+//     after its first one. Leaving one out changes the deviation of the peer that answered it by p-1, and that
+//     of every other by p, so the bound grows by the sum of these over the peer's own or over all others,
+//     whichever is more.
+//   - Requests that got no answer were placed nobody knows where: the bound grows by max(p, 1-p) for each.
 //   - Foreign requests, known from nginx's access log with their servers, belong to the sequence. They are
 //     counted in before deviations are compared with the bound.
 //   - An attempt that failed is followed by a choice among the other peers only; nginx may leave a peer out

@@ -38,8 +38,9 @@ func (in *Input) roundRobin(g *run.Group, conf *layout.Group, e tally.Evidence) 
 		most = max(most, u.ExpectedShare, 1-u.ExpectedShare)
 	}
 	foreign := in.Foreign[g.Name]
-	loose := e.Stragglers + e.Lost + foreign.Border
-	g.Bound = Bound(peers, sequences) + most*float64(loose)
+	unknown := e.Lost + foreign.Border
+	late, waiting := stragglers(g, e)
+	g.Bound = Bound(peers, sequences) + late + most*float64(unknown)
 	g.WorstDeviation = worst(g, foreign)
 	g.Verdict = run.Pass
 	if g.WorstDeviation > g.Bound+tolerance {
@@ -51,13 +52,28 @@ func (in *Input) roundRobin(g *run.Group, conf *layout.Group, e tally.Evidence) 
 			g.Notes = append(g.Notes, fmt.Sprintf(format, count(n, "request")))
 		}
 	}
-	note(e.Stragglers, "The bound allows for %s of the warm-up that still waited for an answer when the measured part began.")
+	note(waiting, "The bound allows for %s of the warm-up that still waited for an answer when the measured part began.")
 	note(e.Lost, "The bound allows for %s that got no answer, so that who worked on them is not known.")
 	note(foreign.Border, "The bound allows for %s of others that began or ended with the measured part.")
 	if sequences > 1 {
 		g.Notes = append(g.Notes, fmt.Sprintf("Without a zone each of nginx's %d worker processes counts for itself, so the bound is %d times that of one.",
 			sequences, sequences))
 	}
+}
+
+// stragglers is what the requests of the warm-up that still waited when the measured part began can change a
+// deviation by, and how many they were. Any part of them may have been placed after the first request of the
+// measured part. Leaving out a of those that the peer answered and b of the others moves its deviation by
+// b·p - a·(1-p).
+func stragglers(g *run.Group, e tally.Evidence) (most float64, n int64) {
+	for _, k := range e.Stragglers {
+		n += k
+	}
+	for _, u := range g.Upstreams {
+		own := e.Stragglers[u.Addr]
+		most = max(most, float64(own)*(1-u.ExpectedShare), float64(n-own)*u.ExpectedShare)
+	}
+	return most, n
 }
 
 // count is a number with its noun.

@@ -188,7 +188,7 @@ func (c simCase) play() (run.Group, Input) {
 		g.Upstreams = append(g.Upstreams, run.Upstream{Addr: addr})
 		conf.Servers = append(conf.Servers, layout.Server{Addr: addr, Weight: w, MaxFails: c.maxFails, FailTimeout: 10})
 	}
-	e := tally.Evidence{Stragglers: int64(c.late), FailedBefore: map[string]int64{}, SeenAfter: map[string]int64{}}
+	e := tally.Evidence{Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, SeenAfter: map[string]int64{}}
 	foreign := Foreign{ByAddr: map[string]int64{}}
 	seen := make([]bool, len(c.weights))
 	kinds := c.order()
@@ -222,6 +222,8 @@ func (c simCase) play() (run.Group, Input) {
 		case kind == measuring:
 			g.Requests++
 			g.Upstreams[last].Requests++
+		case kind == warming && last >= 0 && (n > begin || n >= begin-5 && c.rng.IntN(2) == 0): // some were placed before
+			e.Stragglers[g.Upstreams[last].Addr]++
 		case kind == foreigner && n > begin && n < end && last >= 0:
 			foreign.ByAddr[g.Upstreams[last].Addr]++
 		}

@@ -276,4 +276,3 @@ func uris(n int) []string {
 	}
 	return out
 }
-

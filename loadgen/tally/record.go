@@ -15,9 +15,11 @@ type Route struct{ Method, Path string }
 
 // Evidence is what a tally knows of a group beyond what the record tells: what may move its shares.
 type Evidence struct {
-	NoLive     int64 // answers that nginx gave itself, as no server of the group was live
-	Stragglers int64 // requests of the warm-up still under way when the measured part began
-	Lost       int64 // requests that were sent and got no answer, so that who worked on them is unknown
+	NoLive int64 // answers that nginx gave itself, as no server of the group was live
+	Lost   int64 // requests that were sent and got no answer, so that who worked on them is unknown
+	// Stragglers are, by the address that answered, requests of the warm-up that were still under way when
+	// the measured part began.
+	Stragglers map[string]int64
 
 	Hits int64 // answered requests of the group, warm-up included
 	// SeenAfter tells, by address, how many of Hits came before the first that reached the server: an
@@ -153,11 +155,14 @@ func (t *Tally) Evidence() map[string]Evidence {
 	out := map[string]Evidence{}
 	for name, g := range t.groups {
 		e := Evidence{
-			NoLive: g.noLive, Stragglers: g.stragglers, Lost: lost[name] + unknown,
-			FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
+			NoLive: g.noLive, Lost: lost[name] + unknown,
+			Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
 			Hits: g.hits, SeenAfter: map[string]int64{},
 		}
 		for addr, u := range g.upstreams {
+			if u.stragglers > 0 {
+				e.Stragglers[addr] = u.stragglers
+			}
 			if u.failedBefore > 0 {
 				e.FailedBefore[addr] = u.failedBefore
 			}

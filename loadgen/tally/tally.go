@@ -54,9 +54,8 @@ type answer struct {
 }
 
 type group struct {
-	upstreams  map[string]*upstream
-	noLive     int64 // answered by nginx itself, as no server was live
-	stragglers int64 // hits of the warm-up that were still under way when the measured part began
+	upstreams map[string]*upstream
+	noLive    int64 // answered by nginx itself, as no server was live
 
 	hits        int64         // warm-up included
 	first, last time.Duration // when they were due
@@ -72,6 +71,7 @@ type upstream struct {
 	byRoute     []int64 // requests, by route
 
 	first        time.Duration // when the first request that reached it was due, warm-up included
+	stragglers   int64         // hits of the warm-up that were still under way when the measured part began
 	failedBefore int64         // attempts of the warm-up that failed here and went on to another server
 }
 
@@ -147,8 +147,8 @@ func (a *answer) warm(straggler bool) {
 	for _, u := range a.failed {
 		u.failedBefore++
 	}
-	if straggler {
-		a.group.stragglers++
+	if straggler && a.upstream != nil {
+		a.upstream.stragglers++
 	}
 }
 
@@ -312,7 +312,6 @@ func (t *Tally) Merge(other *Tally) {
 	for name, g := range other.groups {
 		into := t.group(name)
 		into.noLive += g.noLive
-		into.stragglers += g.stragglers
 		into.hits += g.hits
 		into.first, into.last = min(into.first, g.first), max(into.last, g.last)
 		for addr, u := range g.upstreams {
@@ -340,6 +339,7 @@ func (u *upstream) merge(other *upstream) {
 	u.requests += other.requests
 	u.successes += other.successes
 	u.retriedAway += other.retriedAway
+	u.stragglers += other.stragglers
 	u.failedBefore += other.failedBefore
 	u.first = min(u.first, other.first)
 	for i, n := range other.byRoute {

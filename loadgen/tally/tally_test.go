@@ -125,10 +125,10 @@ func TestFill(t *testing.T) {
 
 	wantEvidence := map[string]Evidence{
 		"app": {
-			Hits: 7, SeenAfter: map[string]int64{"a:1": 0, "b:1": 6}, NoLive: 1, Stragglers: 1, FailedBefore: map[string]int64{"b:1": 1}, ByRoute: map[string][]int64{"a:1": {2, 0, 1}, "b:1": {1, 0, 0}},
+			Hits: 7, SeenAfter: map[string]int64{"a:1": 0, "b:1": 6}, NoLive: 1, Stragglers: map[string]int64{"a:1": 1}, FailedBefore: map[string]int64{"b:1": 1}, ByRoute: map[string][]int64{"a:1": {2, 0, 1}, "b:1": {1, 0, 0}},
 		},
 		"api": {
-			Hits: 2, SeenAfter: map[string]int64{"c:1": 0}, Lost: 1, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{"c:1": {0, 2, 0}},
+			Hits: 2, SeenAfter: map[string]int64{"c:1": 0}, Lost: 1, Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{"c:1": {0, 2, 0}},
 		},
 	}
 	if diff := cmp.Diff(wantEvidence, tally.Evidence()); diff != "" {
