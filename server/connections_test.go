@@ -28,16 +28,16 @@ func (l *scripted) Accept() (net.Conn, error) {
 	return nil, next.(error)
 }
 
-// accept returns a connection in the hands of a server, and the client's end of it.
-func accept(t *testing.T, c *connections) (*trackedConn, net.Conn) {
+// accept returns a connection in the hands of a server.
+func accept(t *testing.T, c *connections) *trackedConn {
 	t.Helper()
-	ours, theirs := net.Pipe()
+	ours, _ := net.Pipe()
 	l := &trackedListener{Listener: &scripted{gives: []any{ours}}, connections: c}
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return conn.(*trackedConn), theirs
+	return conn.(*trackedConn)
 }
 
 func TestAcceptWaitsForDescriptors(t *testing.T) {
@@ -67,9 +67,9 @@ func TestEndClosesWhatIsIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnections(func(int64) {})
 		accept(t, c) // never says anything
-		used, _ := accept(t, c)
+		used := accept(t, c)
 		changeState(used, fasthttp.StateActive)
-		hijacked, _ := accept(t, c)
+		hijacked := accept(t, c)
 		changeState(hijacked, fasthttp.StateHijacked)
 		time.Sleep(time.Hour) // how long it was idle before does not count
 		begin := time.Now()
@@ -101,7 +101,7 @@ func TestEndClosesWhatIsIdle(t *testing.T) {
 func TestEndGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnections(func(int64) {})
-		busyConn, _ := accept(t, c)
+		busyConn := accept(t, c)
 		changeState(busyConn, fasthttp.StateActive)
 		accept(t, c)
 		ctx, cancel := context.WithTimeout(t.Context(), quietTime/2)

@@ -36,7 +36,7 @@ type child struct {
 	notes      []string // what had to be done to end it
 }
 
-func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(string)) (process, error) {
+func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(string, []string)) (process, error) {
 	cmd, err := l.spec.Command()
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(s
 		stopWatching()
 		<-watched
 		c.close()
-		onExit(c.exitReason(err))
+		onExit(c.exitReason(err), c.tail.all())
 	}()
 	return c, nil
 }

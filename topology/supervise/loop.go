@@ -22,7 +22,7 @@ type process interface {
 // launcher starts generations. It calls onReady at most once and onExit exactly once for each that it
 // started, from other goroutines; nothing of the generation is left when onExit is called.
 type launcher interface {
-	launch(ctx context.Context, onReady func(), onExit func(reason string)) (process, error)
+	launch(ctx context.Context, onReady func(), onExit func(reason string, output []string)) (process, error)
 }
 
 // request is a wish of a method, answered by the loop.
@@ -63,6 +63,7 @@ type loop struct {
 	delay   *time.Timer
 	waiters sync.WaitGroup // of the generations
 	reload  chan<- error   // who waits for the reload that is going on; nil: nobody
+	output  []string       // of the process that ended last with a reason
 }
 
 // generation is one start of the process.
@@ -157,6 +158,9 @@ func (l *loop) take(ctx context.Context, e event) error {
 	}
 	if e.kind == exited {
 		l.buried(e.gen)
+		if e.reason != "" {
+			l.output = e.output
+		}
 	}
 	from := l.m.state
 	actions, err := l.m.step(e)
@@ -205,9 +209,9 @@ func (l *loop) launch(ctx context.Context, gen int) error {
 	l.waiters.Add(1)
 	process, err := l.p.launch.launch(ctx,
 		func() { post(event{kind: ready, gen: gen}) },
-		func(reason string) {
+		func(reason string, output []string) {
 			defer l.waiters.Done()
-			post(event{kind: exited, gen: gen, reason: reason})
+			post(event{kind: exited, gen: gen, reason: reason, output: output})
 		})
 	if err != nil {
 		l.waiters.Done()
@@ -248,6 +252,9 @@ func (l *loop) publish(from State, at time.Time, actions []action) {
 	serving := m.cur
 	if serving == 0 {
 		serving = m.next
+	}
+	if m.reason != "" {
+		p.status.Output = l.output
 	}
 	if g := l.alive[serving]; g != nil {
 		p.current = g.process

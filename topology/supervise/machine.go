@@ -25,7 +25,8 @@ type event struct {
 	kind   eventKind
 	gen    int // the generation that it happened to, for ready, exited and timedOut
 	at     time.Time
-	reason string // exited: how
+	reason string   // exited: how
+	output []string // exited: the last lines that it wrote; of no interest to the machine
 }
 
 // actionKind is what is to be done.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,6 +125,9 @@ func TestCrashLoopFailsWithTheLastLine(t *testing.T) {
 	}
 	if err := p.WaitReady(context.Background()); err == nil || !strings.Contains(err.Error(), "vault") {
 		t.Errorf("WaitReady = %v, want the reason", err)
+	}
+	if got, want := p.Status().Output, []string{"first line", "cannot open the vault"}; !slices.Equal(got, want) {
+		t.Errorf("Output = %q, want %q", got, want)
 	}
 }
 

@@ -94,6 +94,8 @@ type Status struct {
 	Restarts int       `json:"restarts"`
 	Started  time.Time `json:"started"` // of the process that runs
 	Reason   string    `json:"reason"`  // why the last one ended, or why the last reload did not succeed
+	// Output is the last that the process which Reason is about has written, 20 lines at most.
+	Output []string `json:"output,omitempty"`
 }
 
 // ErrNotRunning is returned where a method needs Run to be going on.

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -52,6 +53,17 @@ func (t *tail) add() {
 		}
 	}
 	t.open = t.open[:0]
+}
+
+// all are the lines that are kept, oldest first.
+func (t *tail) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lines := slices.Clone(t.lines)
+	if line := strings.TrimSpace(string(t.open)); line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // last is the line that most likely says why: the one of a panic, else the latest.
