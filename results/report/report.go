@@ -191,6 +191,18 @@ func (p *page) asserts(asserts []run.Assert) {
 		if !a.Passed {
 			mark, colour = "fails", red
 		}
-		p.line(p.paint.as(dim, "assert      ") + p.paint.as(colour, mark) + "  " + clean(a.Expr) + "  (" + number(a.Value) + ")")
+		p.line(p.paint.as(dim, "assert      ") + p.paint.as(colour, mark) + "  " + clean(a.Expr) + "  (" + measured(a) + ")")
 	}
+}
+
+// measured is the value of an assertion in the unit of its metric: the record has seconds and parts of 1.
+func measured(a run.Assert) string {
+	name, _, _ := strings.Cut(strings.ReplaceAll(a.Expr, ">", "<"), "<")
+	switch strings.TrimSpace(name) {
+	case "min", "mean", "p50", "p90", "p95", "p99", "p999", "max", "lag":
+		return duration(a.Value)
+	case "errors", "success", "send_ratio", "deviation":
+		return percent(a.Value) + " %"
+	}
+	return number(a.Value)
 }

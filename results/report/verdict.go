@@ -103,7 +103,7 @@ func whyFailed(r *run.Record) string {
 	parts = append(parts, broken(r)...)
 	for _, a := range r.Asserts {
 		if !a.Passed {
-			parts = append(parts, fmt.Sprintf("The assertion %s does not hold: it was %s.", a.Expr, number(a.Value)))
+			parts = append(parts, fmt.Sprintf("The assertion %s does not hold: it was %s.", a.Expr, measured(a)))
 		}
 	}
 	return strings.Join(parts, " ")
