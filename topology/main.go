@@ -51,7 +51,7 @@ type session struct {
 func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int {
 	common := &common{}
 	parser, commands := newParser(common)
-	rest, done, err := cli.Parse(parser, args, stdout)
+	rest, done, err := cli.Parse(parser, cli.Completing(args), stdout)
 	switch {
 	case done || err != nil:
 		return cli.Report(stderr, "topology", err)
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 func newParser(common *common) (*flags.Parser, map[string]command) {
 	parser := flags.NewNamedParser("topology", flags.HelpFlag|flags.PassDoubleDash)
 	parser.LongDescription = "Starts instances of server behind one nginx and keeps them running.\n\n" +
-		"Shell completion, in bash: complete -C 'GO_FLAGS_COMPLETION=1 topology' topology"
+		"Shell completion, in bash and zsh: complete -C topology topology"
 	parser.SubcommandsOptional = true
 	must(parser.AddGroup("Every command", "", common))
 	commands := map[string]command{}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jessevdk/go-flags"
@@ -126,6 +127,26 @@ func Parse(parser *flags.Parser, args []string, stdout io.Writer) (rest []string
 
 // goType is what go-flags says of a flag whose type reads itself; the type's own error says what is accepted.
 var goType = regexp.MustCompile(` \(expected \w+\.\w+\)`)
+
+// Completing returns the words to complete, and makes go-flags complete them, if a shell asks for that with
+// "complete -C PROGRAM PROGRAM"; otherwise args. bash and zsh then give the line so far in the environment.
+func Completing(args []string) []string {
+	line, ok := os.LookupEnv("COMP_LINE")
+	if !ok {
+		return args
+	}
+	if point, err := strconv.Atoi(os.Getenv("COMP_POINT")); err == nil && point >= 0 && point < len(line) {
+		line = line[:point]
+	}
+	words := strings.Fields(line)
+	if line == "" || len(words) == 0 || os.Setenv("GO_FLAGS_COMPLETION", "1") != nil {
+		return args
+	}
+	if strings.HasSuffix(line, " ") {
+		words = append(words, "") // a new word begins
+	}
+	return words[1:]
+}
 
 // accepted lists the flags of the active commands and of the program.
 func accepted(parser *flags.Parser) []string {

@@ -139,3 +139,29 @@ func FuzzDoubleDashes(f *testing.F) {
 		_, _, _ = Parse(p, args, io.Discard)
 	})
 }
+
+func TestCompleting(t *testing.T) {
+	args := []string{"x", "y"}
+	tests := []struct {
+		line, point string
+		want        []string
+	}{
+		{"topology up --la", "16", []string{"up", "--la"}},
+		{"topology up --la more", "16", []string{"up", "--la"}},
+		{"topology up ", "12", []string{"up", ""}},
+		{"topology", "8", []string{}},
+		{"topology up", "99", []string{"up"}},
+		{"topology up", "-1", []string{"up"}},
+		{"topology up", "", []string{"up"}},
+		{"", "0", args},
+		{"   ", "3", args},
+	}
+	for _, tt := range tests {
+		t.Setenv("GO_FLAGS_COMPLETION", "")
+		t.Setenv("COMP_LINE", tt.line)
+		t.Setenv("COMP_POINT", tt.point)
+		if got := Completing(args); !cmp.Equal(got, tt.want) {
+			t.Errorf("Completing with COMP_LINE=%q, COMP_POINT=%q: got %q, want %q", tt.line, tt.point, got, tt.want)
+		}
+	}
+}
