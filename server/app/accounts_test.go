@@ -219,7 +219,7 @@ func TestSecureCookieBehindTLS(t *testing.T) {
 // An idle session ends, an active one does not, although most requests write nothing.
 func TestSessionExpires(t *testing.T) {
 	t.Parallel()
-	const life = 2 * time.Second
+	const life = 3 * time.Second
 	db := storetest.Run(t)
 	p, other := start(t, db, Config{SessionLife: life}), start(t, db, Config{SessionLife: life})
 	b := newBrowser(t)
@@ -239,7 +239,7 @@ func TestSessionExpires(t *testing.T) {
 
 // A flood of sign-ins is bounded, and others are served meanwhile.
 func TestLoginFlood(t *testing.T) {
-	p := start(t, storetest.Run(t), Config{})
+	p := start(t, storetest.Run(t), Config{hasher: newHasher()})
 	b := newBrowser(t)
 	const flood = 80
 	statuses := make(chan int, flood)

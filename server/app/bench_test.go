@@ -48,8 +48,7 @@ func rate(b *testing.B, addr, path, cookie string, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// BenchmarkRoute measures routes over real sockets beside a bare handler, in turns, so that both meet the same
-// machine; each op is ten turns. ratio is the median over the turns: 1 would be as fast as a server that does nothing.
+// BenchmarkRoute measures routes over real sockets, server and client in one process.
 func BenchmarkRoute(b *testing.B) {
 	p := start(b, storetest.Run(b), Config{Mode: "FORK", Port: 8080})
 	addr := strings.TrimPrefix(p.url, "http://")
@@ -80,19 +79,27 @@ func BenchmarkRoute(b *testing.B) {
 		{"home", "/", user.cookie(p), 100},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			var ratios, rates []float64
-			for b.Loop() {
-				for range 10 {
-					one := rate(b, ln.Addr().String(), "/", "", 2000)
-					own := rate(b, addr, c.path, c.cookie, c.turn)
-					rates, ratios = append(rates, own), append(ratios, own/one)
-				}
-			}
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(median(rates), "req/s")
-			b.ReportMetric(median(ratios), "ratio")
+			beside(b, ln.Addr().String(), addr, c.path, c.cookie, c.turn)
 		})
 	}
+}
+
+// beside measures a path of the server at addr beside a bare one, in turns of n requests, so that both meet the
+// same machine. Each op is ten turns. ratio is the median over the turns: 1 would be as fast as a server that
+// does nothing.
+func beside(b *testing.B, bare, addr, path, cookie string, n int) {
+	b.Helper()
+	var ratios, rates []float64
+	for b.Loop() {
+		for range 10 {
+			one := rate(b, bare, "/", "", 2000)
+			own := rate(b, addr, path, cookie, n)
+			rates, ratios = append(rates, own), append(ratios, own/one)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(rates), "req/s")
+	b.ReportMetric(median(ratios), "ratio")
 }
 
 func median(of []float64) float64 {

@@ -23,11 +23,12 @@ import (
 
 func TestMain(m *testing.M) {
 	storetest.Main()
+	bareMain()
 	os.Exit(m.Run())
 }
 
 // limit bounds one step of a test. It is long: steps wait for events, and other work may slow them.
-const limit = 30 * time.Second
+const limit = time.Minute
 
 // process is an application that stands for one process: it has its own connection to the database.
 type process struct {
@@ -36,11 +37,15 @@ type process struct {
 	store *store.Store
 }
 
-// start runs an application over the database at dbURL (empty: none) until the test ends.
+// start runs an application over the database at dbURL (empty: none) until the test ends. Unless cfg says
+// otherwise, passwords are hashed at the least cost.
 func start(t testing.TB, dbURL string, cfg Config) *process {
 	t.Helper()
 	if dbURL != "" {
 		cfg.Store = storetest.Open(t, dbURL)
+	}
+	if cfg.hasher == nil {
+		cfg.hasher = cheapHasher(t)
 	}
 	a, err := New(t.Context(), cfg)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/crypto/bcrypt"
 
 	"balanceo/server/store/storetest"
 )
@@ -110,18 +109,6 @@ func (h hostile) raw(method, path string) []byte {
 	return b.Bytes()
 }
 
-// cheapHasher hashes at the least cost: what is tested here is not how long it takes.
-func cheapHasher(t testing.TB) *hasher {
-	h := newHasher()
-	h.cost = bcrypt.MinCost
-	hash, err := bcrypt.GenerateFromPassword([]byte("nobody's"), h.cost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.nobody = string(hash)
-	return h
-}
-
 func printable(r rune) rune {
 	if r <= ' ' || r == 0x7f || r == utf8.RuneError {
 		return '_'
@@ -175,7 +162,7 @@ var hostileRoutes = []struct{ method, path string }{
 // A thousand hostile requests a route give no error of the server. (start checks that nothing panicked.) Nearly
 // all of them reach the application.
 func TestHostileRequests(t *testing.T) {
-	p := start(t, storetest.Run(t), Config{Draw: echoDraw, hasher: cheapHasher(t)})
+	p := start(t, storetest.Run(t), Config{Draw: echoDraw})
 	addr := strings.TrimPrefix(p.url, "http://")
 	for _, route := range hostileRoutes {
 		t.Run(strings.TrimSpace(route.method+" "+route.path), func(t *testing.T) {

@@ -172,7 +172,7 @@ func TestWriteNeedsLivingSession(t *testing.T) {
 
 func TestPageIsToldThatSessionExpired(t *testing.T) {
 	t.Parallel()
-	p := start(t, storetest.Run(t), Config{SessionLife: time.Second})
+	p := start(t, storetest.Run(t), Config{SessionLife: 3 * time.Second})
 	b := newBrowser(t)
 	b.signup(p, "ana@example.com", "Ana")
 	s := mustDial(t, p, "Cookie", b.cookie(p))
