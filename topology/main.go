@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 func newParser(common *common) (*flags.Parser, map[string]command) {
 	parser := flags.NewNamedParser("topology", flags.HelpFlag|flags.PassDoubleDash)
 	parser.LongDescription = "Starts instances of server behind one nginx and keeps them running.\n\n" +
-		"Shell completion, in bash and zsh: complete -C topology topology"
+		"Shell completion, in bash and zsh: complete -C topology topology" //nolint:dupword // both are meant
 	parser.SubcommandsOptional = true
 	must(parser.AddGroup("Every command", "", common))
 	commands := map[string]command{}

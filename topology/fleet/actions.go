@@ -131,7 +131,7 @@ func since(begun time.Time) time.Duration { return time.Since(begun).Round(time.
 // reloadNginx writes the configuration anew, lets nginx check it, and only then tells nginx to read it.
 func (f *Fleet) reloadNginx(ctx context.Context, p *part, always bool) (changed bool, err error) {
 	next := f.nginxConf() + ".next"
-	conf, err := f.prepareNginx(next)
+	conf, err := f.prepareNginx(ctx, next)
 	if err != nil {
 		return false, err
 	}

@@ -74,7 +74,7 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 	if f.record, err = logs.Open(f.logPath("topology")); err != nil {
 		return err
 	}
-	if f.conf, err = f.prepareNginx(f.nginxConf()); err != nil {
+	if f.conf, err = f.prepareNginx(ctx, f.nginxConf()); err != nil {
 		return err
 	}
 	for _, port := range f.conf.Listen {

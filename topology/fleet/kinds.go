@@ -106,7 +106,7 @@ func (f *Fleet) nginxDir() string { return filepath.Join(f.cfg.Dir, "nginx") }
 func (f *Fleet) nginxConf() string { return filepath.Join(f.nginxDir(), "nginx.conf") }
 
 // prepareNginx writes the configuration with the layout's ports to file and reads what it says.
-func (f *Fleet) prepareNginx(file string) (*layout.Nginx, error) {
+func (f *Fleet) prepareNginx(ctx context.Context, file string) (*layout.Nginx, error) {
 	conf, err := layout.ReadNginx(f.cfg.NginxConf, f.nginxDir())
 	if err != nil {
 		return nil, err
@@ -118,7 +118,13 @@ func (f *Fleet) prepareNginx(file string) (*layout.Nginx, error) {
 	if err := layout.MoveNginx(f.cfg.NginxConf, file, move); err != nil {
 		return nil, err
 	}
-	return layout.ReadNginx(file, f.nginxDir())
+	if conf, err = layout.ReadNginx(file, f.nginxDir()); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // of looking up names
+	defer cancel()
+	conf.Resolve(ctx, nil)
+	return conf, nil
 }
 
 // testNginx lets nginx itself check the configuration.

@@ -1,5 +1,11 @@
 package layout
 
+import (
+	"context"
+	"net"
+	"strings"
+)
+
 // Method is how an upstream group picks a server.
 type Method string
 
@@ -58,4 +64,37 @@ func (g Group) Share(addr string) float64 {
 		return 0
 	}
 	return float64(own) / float64(sum)
+}
+
+// Resolve replaces each server whose address is a name by one server an address that lookup finds for it, as
+// nginx does when it starts: each becomes a peer with the whole weight. Answers name peers by their addresses.
+// A name that is not found stays. Nil: the system's lookup.
+func (n *Nginx) Resolve(ctx context.Context, lookup func(ctx context.Context, host string) ([]string, error)) {
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupHost
+	}
+	for i := range n.Groups {
+		var servers []Server
+		for _, s := range n.Groups[i].Servers {
+			servers = append(servers, s.resolve(ctx, lookup)...)
+		}
+		n.Groups[i].Servers = servers
+	}
+}
+
+func (s Server) resolve(ctx context.Context, lookup func(context.Context, string) ([]string, error)) []Server {
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil || strings.HasPrefix(s.Addr, "unix:") || net.ParseIP(host) != nil {
+		return []Server{s}
+	}
+	found, err := lookup(ctx, host)
+	if err != nil || len(found) == 0 {
+		return []Server{s}
+	}
+	servers := make([]Server, len(found))
+	for i, addr := range found {
+		servers[i] = s
+		servers[i].Addr = net.JoinHostPort(addr, port)
+	}
+	return servers
 }
