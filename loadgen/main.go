@@ -23,16 +23,7 @@ import (
 	"balanceo/topology/cli"
 )
 
-// gcPercent trades memory for time: the little that is alive is outweighed by what each hit leaves behind, and
-// a collection takes a core from the servers under load.
-const gcPercent = 200
-
-func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	os.Exit(loadgen(os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { os.Exit(loadgen(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // loadgen is the whole command; its result is the exit code.
 func loadgen(args []string, stdout, stderr *os.File) int {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"balanceo/loadgen/attack"
@@ -42,8 +41,9 @@ func (p *plan) measure(ctx context.Context, id string, rate float64, view *live.
 	if err != nil {
 		return nil, err
 	}
-	workers, cores := p.workersFor(schedule), coresFor(schedule)
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	workers := p.workersFor(schedule)
+	cores, undo := tune(schedule)
+	defer undo()
 	beat := pulse{warmup: p.warmup, used: newUsage()}
 	tallies := make([]*tally.Tally, min(cores, workers))
 	sinks := make([]attack.Sink, len(tallies))

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -265,16 +263,4 @@ func (p *plan) workersFor(s pace.Schedule) int {
 		return 64
 	}
 	return int(min(max(s.Peak()/2, 64), 512))
-}
-
-// oneCoreRate is the rate up to which the generator keeps to one core, in requests per second: at that rate it
-// has half of it left, and threads that look for work in vain cost a quarter more.
-const oneCoreRate = 10000
-
-// coresFor is how many cores the generator uses, each with an attacker of its own. $GOMAXPROCS overrules it.
-func coresFor(s pace.Schedule) int {
-	if os.Getenv("GOMAXPROCS") == "" && s.Paced() && s.Peak() <= oneCoreRate {
-		return 1
-	}
-	return runtime.GOMAXPROCS(0)
 }
