@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -355,4 +357,40 @@ func nginxCommand(dir string) *exec.Cmd {
 	cmd := exec.Command("nginx", "-p", dir+"/", "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
+}
+
+func TestClusterRefusesWhileItDrains(t *testing.T) {
+	t.Parallel()
+	p := run1(t, command(t, "-p", "0", "-m", "CLUSTER", "-w", "1", "--test-delay", "2s"), "")
+	eventually(t, "the master serves", func() bool { return strings.Contains(p.log.String(), "workers=1") })
+	_, rest, _ := strings.Cut(p.log.String(), "address=")
+	p.addr, _, _ = strings.Cut(rest, " ")
+	answered := make(chan error, 1)
+	go func() {
+		res, _, err := ask(http.DefaultClient, http.MethodGet, "http://"+p.addr+"/info")
+		if err == nil && res.StatusCode != http.StatusOK {
+			err = errors.New(res.Status)
+		}
+		answered <- err
+	}()
+	time.Sleep(200 * time.Millisecond) // in the middle of the answer
+	p.signal(syscall.SIGTERM)
+	eventually(t, "connections are refused", func() bool {
+		conn, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+	select {
+	case err := <-answered:
+		t.Errorf("the answer came before connections were refused: %v", err)
+	default:
+	}
+	if err := <-answered; err != nil {
+		t.Errorf("the request from before TERM: %v", err)
+	}
+	if code := p.end(); code != 0 {
+		t.Errorf("exit code = %d, want 0", code)
+	}
 }

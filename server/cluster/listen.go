@@ -1,5 +1,10 @@
 // Package cluster shares one listening socket among processes: it finds the socket that this process is to
 // serve on, and keeps a set of workers that accept from it.
+//
+// The kernel wakes every worker that waits for a connection, and the quickest gets it. That is no fair split:
+// an idle machine favours some workers, and a connection that is kept open stays with its worker. Sockets of
+// their own (SO_REUSEPORT) would split evenly, but a worker that ends would take the connections that wait on
+// its socket along, which is what a reload must not do.
 package cluster
 
 import (

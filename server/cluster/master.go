@@ -32,7 +32,7 @@ const retryPeriod = 10 * time.Second
 // Config says what a Master keeps.
 type Config struct {
 	Workers  int                          // how many to begin with, 1 to MaxWorkers
-	Listener *net.TCPListener             // what they accept from; the master accepts nothing
+	Listener *net.TCPListener             // what they accept from; Run closes it when it tells them to end
 	Command  func() (*exec.Cmd, error)    // makes the command of one worker
 	Ready    func() error                 // called once, when all workers are ready; may be nil
 	Log      *slog.Logger                 // nil: slog.Default
@@ -80,7 +80,6 @@ func (m *Master) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
 	// The workers end after ctx, or because of an error.
 	base, fail := context.WithCancelCause(context.WithoutCancel(ctx))
 	m.fail = fail
@@ -107,6 +106,9 @@ func (m *Master) Run(ctx context.Context) error {
 		}
 		break
 	}
+	// From the moment that the last worker stops to accept, whoever connects is refused instead of waiting.
+	_ = m.cfg.Listener.Close()
+	_ = socket.Close()
 	m.running.Wait()
 	if err := context.Cause(base); !errors.Is(err, context.Canceled) {
 		return err
