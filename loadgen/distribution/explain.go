@@ -104,6 +104,24 @@ func (in *Input) instance(addr string) (layout.Instance, bool) {
 }
 
 func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
+	switch {
+	case g.Requests == 0 && e.NoLive > 0:
+		g.Verdict = run.Fail
+	case g.Requests == 0:
+		in.noPromise(g, "No server of the group got a request.")
+	default:
+		in.judgeMethod(g, conf, e)
+	}
+	if g.Verdict != run.Fail {
+		g.Notes = append(g.Notes, in.troubles(g, conf, e)...)
+	} else if why := in.troubles(g, conf, e); len(why) > 0 {
+		g.Reasons = append(g.Reasons, why...)
+	} else {
+		g.Reasons = append(g.Reasons, in.unexplained())
+	}
+}
+
+func (in *Input) judgeMethod(g *run.Group, conf *layout.Group, e tally.Evidence) {
 	switch conf.Method {
 	case layout.RoundRobin:
 		in.roundRobin(g, conf, e)
@@ -117,13 +135,6 @@ func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
 		in.noPromise(g, "ip_hash sends all requests of one client address to one server, and this load comes from one client.")
 	default:
 		in.noPromise(g, "The method "+string(conf.Method)+" makes no promise about shares.")
-	}
-	if g.Verdict != run.Fail {
-		g.Notes = append(g.Notes, in.troubles(g, conf, e)...)
-	} else if why := in.troubles(g, conf, e); len(why) > 0 {
-		g.Reasons = append(g.Reasons, why...)
-	} else {
-		g.Reasons = append(g.Reasons, in.unexplained())
 	}
 }
 

@@ -87,6 +87,11 @@ func TestExplain(t *testing.T) {
 			name: "no live server", groups: got(700, 500), in: Input{Nginx: conf(layout.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 3}}},
 			verdict: run.Fail, bound: 1, worst: 100, says: "nginx answered 3 requests itself",
 		},
+		{
+			name: "no live server at all", groups: got(), in: Input{Nginx: conf(layout.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 30}}},
+			verdict: run.Fail, says: "nginx answered 30 requests itself",
+		},
+		{name: "no request", groups: got(), in: Input{Nginx: conf(layout.Random, 1, 1)}, verdict: run.Info, says: "No server of the group got a request"},
 		{name: "no configuration", groups: got(1, 2), verdict: run.Info, says: "No configuration of nginx was read"},
 		{name: "group not named", groups: []run.Group{{Name: "other"}}, in: Input{Nginx: conf(layout.RoundRobin, 1)}, verdict: run.Info, says: "has no upstream of this name"},
 		{name: "least_conn", groups: got(900, 100), in: Input{Nginx: conf(layout.LeastConn, 1, 1)}, verdict: run.Info, worst: 400, says: "how fast the servers answer"},

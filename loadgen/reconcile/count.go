@@ -16,6 +16,7 @@ type logCount struct {
 
 	run, warmup, foreign part
 	damaged, alien       int64 // lines that can't be read, and that lack what is needed
+	scanner              scanner
 	windows              map[string]*window
 	others               []other
 }
@@ -49,7 +50,7 @@ func (c *logCount) add(text []byte) {
 	if len(text) == 0 {
 		return
 	}
-	l, err := parseLine(text)
+	l, err := c.scanner.parse(text)
 	switch {
 	case err != nil:
 		c.damaged++

@@ -24,8 +24,13 @@ type attempt struct {
 	answered bool
 }
 
-func parseLine(text []byte) (line, error) {
+// parse reads a line of the log.
+func (s *scanner) parse(text []byte) (line, error) {
 	var l line
+	if s.scan(text, &l) {
+		return l, nil
+	}
+	l = line{}
 	err := json.Unmarshal(text, &l)
 	return l, err
 }
@@ -66,5 +71,8 @@ func (l *line) attempts() []attempt {
 
 // list takes apart what nginx joins: ", " between servers, " : " between internal redirects.
 func list(text string) []string {
+	if !strings.Contains(text, ", ") && !strings.Contains(text, " : ") {
+		return []string{text}
+	}
 	return strings.Split(strings.ReplaceAll(text, " : ", ", "), ", ")
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,13 +30,43 @@ func TestAttempts(t *testing.T) {
 		{`{"upstream_group":"","upstream_addr":"-","upstream_status":"-"}`, nil},
 		{`{"upstream_group":"g","upstream_addr":"a:1, b:2","upstream_status":"502, 200"}`, []attempt{{"a:1", false}, {"b:2", true}}},
 	} {
-		l, err := parseLine([]byte(c.text))
+		l, err := new(scanner).parse([]byte(c.text))
 		if err != nil {
-			t.Errorf("parseLine(%s): %v", c.text, err)
+			t.Errorf("parse(%s): %v", c.text, err)
 			continue
 		}
 		if diff := cmp.Diff(c.want, l.attempts(), cmp.AllowUnexported(attempt{})); diff != "" {
 			t.Errorf("attempts of %s (-want +got)\n%s", c.text, diff)
+		}
+	}
+}
+
+// The quick way must read what encoding/json reads.
+func FuzzScan(f *testing.F) {
+	f.Add([]byte(`{"msec":1700000000.123,"status":200,"request_time":0.005,"user_agent":"loadgen/x","upstream_group":"g","upstream_addr":"a:1, b:2","upstream_status":"502, 200","upstream_header_time":"-, 0.001"}`))
+	f.Add([]byte(`{"MSEC":1,"user_agent":"a\"b","x":[1,2]}`))
+	f.Add([]byte(`{"msec":"1","user_agent":null}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var quick, slow line
+		if !new(scanner).scan(text, &quick) || json.Unmarshal(text, &slow) != nil {
+			return
+		}
+		if diff := cmp.Diff(slow, quick); diff != "" {
+			t.Errorf("%q (-encoding/json +scan)\n%s", text, diff)
+		}
+	})
+}
+
+func TestScanIsQuick(t *testing.T) {
+	// What nginx writes must not fall back, and must not be taken for damaged where a number is none of JSON.
+	for _, text := range []string{
+		`{"time":"2026-11-23T16:07:50+00:00","msec":1795450070.123,"status":200,"request_time":0.001,"user_agent":"loadgen/x"}`,
+		`{"msec":1795450070.123,"status":000,"request_time":0.001,"user_agent":""}`,
+	} {
+		var l line
+		if !new(scanner).scan([]byte(text), &l) || l.Msec != 1795450070.123 || l.RequestTime != 0.001 || l.UserAgent == nil {
+			t.Errorf("scan(%s) = %+v, not read", text, l)
 		}
 	}
 }
@@ -270,3 +301,12 @@ func TestForeignByGroup(t *testing.T) {
 
 // millis writes milliseconds as seconds.
 func millis(ms int64) string { return fmt.Sprintf("%d.%03d", ms/1000, ms%1000) }
+
+func BenchmarkLine(b *testing.B) {
+	text := []byte(`{"time":"2026-11-23T16:07:50+00:00","msec":1795450070.123,"remote_addr":"127.0.0.1","method":"GET","uri":"/api/randoms?cant=1000","status":200,"bytes":12345,"request_time":0.001,"upstream_group":"node_app_api","upstream_addr":"127.0.0.1:8082","upstream_status":"200","upstream_connect_time":"0.000","upstream_header_time":"0.001","upstream_response_time":"0.001","user_agent":"loadgen/20261123-160750-da3b2a"}`)
+	c := newLogCount("loadgen/20261123-160750-da3b2a", time.Time{})
+	b.ReportAllocs()
+	for b.Loop() {
+		c.add(text)
+	}
+}
