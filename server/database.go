@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"balanceo/server/store"
+	"balanceo/topology/cli"
 	"balanceo/topology/supervise"
 )
 
@@ -52,7 +53,7 @@ func openStore(ctx context.Context, url string) (*store.Store, func(context.Cont
 			},
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, cli.Hint(err, "--mongo-url or MONGO_URL names a database to use instead")
 		}
 		url, giveBack = lease.URL, lease.Close
 	}
