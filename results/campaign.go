@@ -29,7 +29,7 @@ type campaignCommand struct {
 	Duration time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
 	Warmup   time.Duration `long:"warmup" value-name:"TIME" default:"2s" description:"sent before and not counted"`
 	Scenario string        `long:"scenario" value-name:"NAME" default:"mix" description:"as of loadgen"`
-	SLO      string        `long:"slo" value-name:"SLO" default:"p99<50ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
+	SLO      string        `long:"slo" value-name:"SLO" default:"p99<100ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
 	NoSearch bool          `long:"no-search" description:"don't look for the capacity; needs --rate"`
 	HTTPPort int           `long:"http-port" value-name:"N" description:"nginx's port (default: 80, or a free one)"`
 	BasePort int           `long:"base-port" value-name:"N" description:"first port of the instances (default: 8080, or free ones)"`

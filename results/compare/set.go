@@ -92,6 +92,7 @@ type Exclusion struct {
 
 // sift takes out the runs that say nothing of the servers, and sets searches for the highest rate apart.
 func sift(runs []*run.Record) (rated, searches []*run.Record, excluded []Exclusion) {
+	excluded = []Exclusion{}
 	exclude := func(reason string, r *run.Record) {
 		for i := range excluded {
 			if excluded[i].Reason == reason {

@@ -90,7 +90,7 @@ const (
 // Compare sets other against base. It fails with an UnlikeError where the runs differ in more than the key.
 func Compare(base, other Set, opt Options) (*Table, error) {
 	opt.defaults()
-	t := &Table{By: opt.By, Alpha: opt.Alpha, Seed: opt.Seed}
+	t := &Table{By: opt.By, Alpha: opt.Alpha, Seed: opt.Seed, Rows: []Row{}, Notes: []string{}}
 	baseRated, baseSearches, baseExcluded := sift(base.Runs)
 	otherRated, otherSearches, otherExcluded := sift(other.Runs)
 	t.Base = Side{base.Name, ids(baseRated), ids(baseSearches), baseExcluded}

@@ -96,10 +96,13 @@ func newView(in Input) view {
 func newComparison(t *compare.Table) comparison {
 	c := comparison{
 		Title: t.Other.Name + " against " + t.Base.Name, Base: t.Base.Name, Other: t.Other.Name,
-		Notes: append([]string{fmt.Sprintf(
-			"Medians of %d and %d runs in %d pairs. The p values are Mann-Whitney's, corrected by Holm's method for %d tests; "+
-				"~ stands where p is not below %g.", len(t.Base.Runs), len(t.Other.Runs), t.Pairs, t.Tests(), t.Alpha)}, t.Notes...),
 	}
+	if t.Tests() > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf(
+			"Medians of %d and %d runs in %d pairs. The p values are Mann-Whitney's, corrected by Holm's method for %d tests; "+
+				"~ stands where p is not below %g.", len(t.Base.Runs), len(t.Other.Runs), t.Pairs, t.Tests(), t.Alpha))
+	}
+	c.Notes = append(c.Notes, t.Notes...)
 	for i := range t.Rows {
 		row := &t.Rows[i]
 		class := ""
@@ -365,12 +368,28 @@ func commands(sets []compare.Set) []string {
 				seen[search] = true
 				line := quote(r.Command)
 				if r.Layout != "" {
+					line = quote(withoutTarget(r.Command))
 					line = "topology run --free-ports --layout " + quote([]string{r.Layout}) + " -- " + line
 				}
 				if !slices.Contains(out, line) {
 					out = append(out, line)
 				}
 			}
+		}
+	}
+	return out
+}
+
+// withoutTarget drops -target: topology tells loadgen where the layout is, and that may be elsewhere next time.
+func withoutTarget(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case !strings.HasPrefix(args[i], "-") || name != "target" && name != "t":
+			out = append(out, args[i])
+		case !joined:
+			i++ // its value
 		}
 	}
 	return out

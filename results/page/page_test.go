@@ -160,7 +160,8 @@ func TestPageOfLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := &run.Record{ID: "empty", Started: time.Unix(0, 0)}
-	for _, r := range []*run.Record{old, empty} {
+	search := runtest.Record(runtest.Spec{Capacity: 9000})
+	for _, r := range []*run.Record{old, empty, search} {
 		in := Input{Sets: []compare.Set{{Name: "x", Runs: []*run.Record{r}}}}
 		for name, write := range map[string]func(io.Writer, Input) error{"HTML": HTML, "Markdown": Markdown} {
 			var b bytes.Buffer
@@ -201,6 +202,19 @@ func TestMarkdown(t *testing.T) {
 			columns = cells
 		case cells != columns:
 			t.Errorf("a line of %d cells in a table of %d: %s", cells-1, columns-1, line)
+		}
+	}
+}
+
+func TestWithoutTarget(t *testing.T) {
+	for _, args := range [][]string{
+		{"loadgen", "-rate", "200", "-target", ":80", "-quiet"},
+		{"loadgen", "-rate", "200", "--target=:80", "-quiet"},
+		{"loadgen", "-t", ":80", "-rate", "200", "-quiet"},
+		{"loadgen", "-rate", "200", "-quiet", "-target"},
+	} {
+		if got, want := quote(withoutTarget(args)), "loadgen -rate 200 -quiet"; got != want {
+			t.Errorf("withoutTarget(%q) = %q, want %q", args, got, want)
 		}
 	}
 }

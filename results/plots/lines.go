@@ -93,13 +93,21 @@ func nines() plot.Ticker {
 	return ticks
 }
 
-// rated are the runs of a set at one rate, which the figures are of; partial ones are left out.
+// rated are the runs of a set at one rate, which the figures are of. Of a set that has none, they are of the
+// searches, whose records hold the run that confirmed the rate found. Partial runs are left out.
 func rated(set compare.Set) []*run.Record {
-	var out []*run.Record
+	var out, searches []*run.Record
 	for _, r := range set.Runs {
-		if r.Search == nil && !r.Partial {
+		switch {
+		case r.Partial:
+		case r.Search != nil:
+			searches = append(searches, r)
+		default:
 			out = append(out, r)
 		}
+	}
+	if len(out) == 0 {
+		return searches
 	}
 	return out
 }
