@@ -115,6 +115,9 @@ func (p *plan) verdict(r *run.Record) error {
 	if p.acting == "" && r.Responses == 0 {
 		return cli.Hint(noAnswer(r), "is the layout up? `topology status` tells, `make topology` starts it")
 	}
+	if r.Search != nil && r.Partial {
+		return fmt.Errorf("-find-max %s was interrupted before a rate was confirmed", r.Search.SLO)
+	}
 	var reasons []string
 	for _, g := range r.Groups {
 		if g.Verdict == run.Fail {

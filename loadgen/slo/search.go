@@ -22,7 +22,8 @@ type Probe func(ctx context.Context, rate float64, confirm bool) (*run.Record, e
 // Search finds the highest rate at which the SLO holds: it doubles the rate from start until one does not
 // hold (or halves it until one does), halves the interval until its ends are within Precision, and confirms
 // the result with a last run. Where the confirmation fails it goes 5 % down, up to three times. The record
-// returned is that of the last run. The Search is complete as far as it got even when there is an error.
+// returned is that of the last run. The Search is complete as far as it got even when there is an error:
+// MaxRate is then the highest rate that has held so far, unconfirmed.
 func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Search, *run.Record, error) {
 	f := &finder{slo: s, probe: probe, found: &run.Search{SLO: s.Text, Steps: []run.SearchStep{}}}
 	low, high, err := f.bracket(ctx, start)
@@ -47,7 +48,7 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 		}
 		low = tidy(low * 0.95)
 	}
-	if f.found.Confirmed {
+	if f.found.Confirmed || err != nil {
 		f.found.MaxRate = low
 	}
 	return f.found, f.last, err
@@ -65,12 +66,14 @@ type finder struct {
 func (f *finder) bracket(ctx context.Context, start float64) (low, high float64, err error) {
 	held, err := f.tryTwice(ctx, start)
 	if err != nil {
-		return 0, 0, err
+		return heldAt(start, held), 0, err
 	}
 	if held {
 		for low = start; low < highestRate; low = high {
 			high = low * 2
-			if held, err = f.tryTwice(ctx, high); err != nil || !held {
+			if held, err = f.tryTwice(ctx, high); err != nil && held {
+				return high, high, err
+			} else if err != nil || !held {
 				return low, high, err
 			}
 		}
@@ -79,10 +82,17 @@ func (f *finder) bracket(ctx context.Context, start float64) (low, high float64,
 	for high = start; high >= 2; high = low {
 		low = tidy(high / 2)
 		if held, err = f.tryTwice(ctx, low); err != nil || held {
-			return low, high, err
+			return heldAt(low, held), high, err
 		}
 	}
 	return 0, high, nil
+}
+
+func heldAt(rate float64, held bool) float64 {
+	if held {
+		return rate
+	}
+	return 0
 }
 
 // tidy rounds a rate where that changes it by less than a tenth.

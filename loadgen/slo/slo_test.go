@@ -196,7 +196,7 @@ func TestSearchEnds(t *testing.T) {
 		}
 		return probe(ctx, rate, confirm)
 	})
-	if !errors.Is(err, ErrInterrupted) || len(found.Steps) != 3 || found.Confirmed || last == nil {
+	if !errors.Is(err, ErrInterrupted) || len(found.Steps) != 3 || found.Confirmed || found.MaxRate != 400 || last == nil {
 		t.Errorf("interrupted at the third step: %+v, %v", found, err)
 	}
 }
