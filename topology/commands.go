@@ -13,6 +13,7 @@ import (
 	"balanceo/topology/control"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
+	"balanceo/topology/procs"
 	"balanceo/topology/status"
 )
 
@@ -276,26 +277,24 @@ func (c *downCommand) run(ctx context.Context, s *session, _ []string) error {
 	if err != nil || len(c.Args.Names) > 0 {
 		return err
 	}
-	return awaitEnd(ctx, st.Dir)
+	return awaitEnd(ctx, st.PID)
 }
 
-// awaitEnd returns when topology itself has ended too, which it does at once after its last answer: its lock
-// ends with it.
-func awaitEnd(ctx context.Context, dir string) error {
+// awaitEnd returns when topology itself has ended too, which it does at once after its last answer.
+func awaitEnd(ctx context.Context, pid int) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for {
-		release, err := control.Lock(dir)
-		if err == nil {
-			release()
-			return nil
-		}
-		if !errors.Is(err, control.ErrLocked) {
+		table, err := procs.Read()
+		if err != nil {
 			return err
+		}
+		if _, lives := table[pid]; !lives {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("topology itself has not ended: %w", err)
+			return fmt.Errorf("topology itself (pid %d) has not ended: %w", pid, ctx.Err())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

@@ -25,13 +25,15 @@ type host struct {
 	started   time.Time
 	collector *status.Collector
 
-	end     context.CancelFunc // wants the layout down
-	stopped chan struct{}      // closed when it is
-	killed  error              // what had to be killed; read after stopped
+	end     func()        // wants the layout down
+	stopped chan struct{} // closed when it is
+	killed  error         // what had to be killed; read after stopped
 
 	mu        sync.Mutex
 	watchNews string // what --watch did last
 }
+
+var errTakenDown = errors.New("the layout is taken down")
 
 // readyFunc is called once a layout is up, with what is broken. Its context ends when the layout is to.
 type readyFunc func(ctx context.Context, h *host, broken []error) error
@@ -51,11 +53,11 @@ func serve(ctx context.Context, p *plan, ready readyFunc) error {
 	if err != nil {
 		return inTheWay(err, p)
 	}
-	ctx, end := context.WithCancel(ctx)
-	defer end()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	h := &host{
 		Fleet: f, state: f.State(), started: time.Now(), collector: status.NewCollector(f.Groups),
-		end: end, stopped: make(chan struct{}),
+		end: func() { cancel(errTakenDown) }, stopped: make(chan struct{}),
 	}
 	endControl, err := h.control(ctx)
 	if err != nil {

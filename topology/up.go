@@ -187,22 +187,20 @@ func (c *runCommand) run(ctx context.Context, s *session, args []string) error {
 	}
 	fmt.Fprintf(s.stderr, "topology: starting layout %s on :%d\n", p.Layout.Name, p.Layout.HTTPPort)
 	var ended error
+	ran := false
 	err = serve(ctx, p, func(ctx context.Context, h *host, broken []error) error {
 		if len(broken) > 0 {
 			return broken[0] // what is found out about half a layout is worth nothing
 		}
-		ended = c.command(ctx, s, p, path, args)
+		ran, ended = true, c.command(ctx, s, p, path, args)
 		h.end()
 		return nil
 	})
-	if err != nil {
-		// The layout had to be ended the hard way; the command's own outcome still counts most.
-		if ended != nil {
-			cli.Report(s.stderr, "topology", err)
-			return ended
-		}
+	if !ran {
 		return withLog(err)
 	}
+	// A layout that had to be ended the hard way is worth a word; what counts is how the command ended.
+	cli.Report(s.stderr, "topology", err)
 	return ended
 }
 

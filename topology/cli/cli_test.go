@@ -107,10 +107,10 @@ func TestReport(t *testing.T) {
 		want string
 	}{
 		{nil, OK, ""},
-		{plain, Failure, "x: no way\n"},
+		{plain, Failure, "x: no; way\n"},
 		{Usagef("bad %d", 1), Usage, "x: bad 1\n"},
 		{fmt.Errorf("in: %w", Usagef("bad")), Usage, "x: in: bad\n"},
-		{Hint(plain, "do %s", "this"), Failure, "x: no way\nhint: do this\n"},
+		{Hint(plain, "do %s", "this"), Failure, "x: no; way\nhint: do this\n"},
 		{fmt.Errorf("in: %w", Hint(Usagef("bad"), "do this")), Usage, "x: in: bad\nhint: do this\n"},
 		{&VerdictError{"too slow"}, Verdict, "x: too slow\n"},
 	}
