@@ -117,7 +117,7 @@ func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
 	} else if why := in.troubles(g, conf, e); len(why) > 0 {
 		g.Reasons = append(g.Reasons, why...)
 	} else {
-		g.Reasons = append(g.Reasons, in.unexplained())
+		g.Reasons = append(g.Reasons, in.unexplained(g))
 	}
 }
 

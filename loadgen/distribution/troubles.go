@@ -134,12 +134,15 @@ func isAre(n int64) string {
 }
 
 // unexplained is the reason where nothing that was seen explains the shares.
-func (in *Input) unexplained() string {
+func (in *Input) unexplained(g *run.Group) string {
 	text := []string{"No failed attempt was seen"}
 	if in.LogRead {
 		text = append(text, " and no foreign traffic")
 	}
 	text = append(text, ": nginx may run another configuration than ", in.Nginx.File)
+	if g.WorstDeviation <= 3*g.Bound && g.Method == string(layout.RoundRobin) {
+		text = append(text, ", or have been reloaded meanwhile, which begins its round robin anew")
+	}
 	if !in.LogRead {
 		text = append(text, ", or serve others too, which its access log would show if it could be read")
 	}

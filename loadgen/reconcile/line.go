@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"balanceo/loadgen/tally"
 )
 
 // line is one request in the access log, in the keys of nginx.conf's log_format.
@@ -54,7 +56,7 @@ func (l *line) attempts() []attempt {
 	}
 	out := make([]attempt, 0, len(addrs))
 	for i, addr := range addrs {
-		if addr == l.Group {
+		if tally.NoneLive(addr, l.Group) {
 			continue
 		}
 		a := attempt{addr: addr}

@@ -26,6 +26,7 @@ func TestAttempts(t *testing.T) {
 		{`{"upstream_group":"g","upstream_addr":"g","upstream_status":"502","upstream_header_time":"-"}`, []attempt{}},
 		{`{"upstream_group":"g","upstream_addr":"a:1, g","upstream_status":"502, 502","upstream_header_time":"-, -"}`, []attempt{{"a:1", false}}},
 		{`{"upstream_group":"g","upstream_addr":"a:1","upstream_status":"-","upstream_header_time":"-"}`, []attempt{{"a:1", false}}},
+		{`{"upstream_group":"a:1","upstream_addr":"a:1","upstream_status":"200","upstream_header_time":"0.001"}`, []attempt{{"a:1", true}}},
 		{`{"upstream_group":"","upstream_addr":"","upstream_status":""}`, nil},
 		{`{"upstream_group":"","upstream_addr":"-","upstream_status":"-"}`, nil},
 		{`{"upstream_group":"g","upstream_addr":"a:1, b:2","upstream_status":"502, 200"}`, []attempt{{"a:1", false}, {"b:2", true}}},

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"math"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -231,12 +232,12 @@ func (t *Tally) newAnswer(key origin) *answer {
 	a := &answer{group: g}
 	failed, last := Tried(key.tried)
 	for _, addr := range failed {
-		if addr != key.group {
+		if !NoneLive(addr, key.group) {
 			a.failed = append(a.failed, t.upstream(g, addr))
 		}
 	}
-	if last == key.group && key.group != Rest {
-		return a // nginx names the group where it found no live server in it
+	if NoneLive(last, key.group) && key.group != Rest {
+		return a
 	}
 	a.upstream = t.upstream(g, last)
 	if key.name != "" {
@@ -246,6 +247,16 @@ func (t *Tally) newAnswer(key origin) *answer {
 		a.worker = a.upstream.worker(pid)
 	}
 	return a
+}
+
+// NoneLive tells whether an entry of $upstream_addr says that no server of the group was live: nginx then puts
+// the group's name there. The group of a proxy_pass to an address is that address itself.
+func NoneLive(addr, group string) bool {
+	if addr != group {
+		return false
+	}
+	_, _, err := net.SplitHostPort(group)
+	return err != nil
 }
 
 // Tried takes nginx's $upstream_addr apart: the addresses that failed and were left for another, and the

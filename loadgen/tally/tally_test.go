@@ -46,6 +46,22 @@ func TestTried(t *testing.T) {
 	}
 }
 
+func TestNoneLive(t *testing.T) {
+	for _, c := range []struct {
+		addr, group string
+		want        bool
+	}{
+		{"node_app", "node_app", true},
+		{"127.0.0.1:8080", "node_app", false},
+		{"127.0.0.1:8080", "127.0.0.1:8080", false}, // proxy_pass http://127.0.0.1:8080
+		{"[::1]:8080", "[::1]:8080", false},
+	} {
+		if got := NoneLive(c.addr, c.group); got != c.want {
+			t.Errorf("NoneLive(%q, %q) = %v, want %v", c.addr, c.group, got, c.want)
+		}
+	}
+}
+
 func TestFill(t *testing.T) {
 	routes := []Route{{"GET", "/info"}, {"GET", "/api/randoms"}, {"GET", "/info"}}
 	warmup := 2 * time.Second
