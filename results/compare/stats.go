@@ -56,8 +56,8 @@ func ExactInterval(values []float64, confidence float64) (Interval, bool) {
 	return best, found
 }
 
-// defaultResamples of the bootstrap: the ends of a 95 % interval stand on 250 of them each.
-const defaultResamples = 10_000
+// defaultResamples of the bootstrap: the ends of a 95 % interval stand on 125 of them each.
+const defaultResamples = 5000
 
 // BootstrapInterval is the percentile bootstrap interval of the median (Efron 1979). The same seed and values
 // give the same interval. With 6 values a "95 %" one covers 93 %, with 4 it covers 88 % (simulated on normal,

@@ -13,7 +13,7 @@ type Options struct {
 	Alpha      float64 // chance of a false alarm in a table; default 0.05
 	Confidence float64 // of the intervals; default 0.95
 	Seed       uint64  // of the bootstrap; default 1
-	Resamples  int     // of the bootstrap; default 10,000
+	Resamples  int     // of the bootstrap; default 5000
 	Unlike     bool    // compare runs of other rates, scenarios or machines too, with a note
 }
 
