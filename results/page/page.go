@@ -220,4 +220,3 @@ func all(sets []compare.Set) []*run.Record {
 	}
 	return out
 }
-
