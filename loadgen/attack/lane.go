@@ -2,10 +2,13 @@ package attack
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"net/http/httputil"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,10 +144,11 @@ func (l *lane) exchange(request []byte, head bool) (r reply, err error) {
 		} // else an interim answer, as 103 Early Hints
 	}
 	r.body, err = l.dropBody(head)
-	r.keep = err == nil && !header.ConnectionClose() && header.StatusCode() != fasthttp.StatusSwitchingProtocols
+	r.keep = err == nil && !header.ConnectionClose() && header.ContentLength() != untilClose && header.StatusCode() != fasthttp.StatusSwitchingProtocols
 	return r, err
 }
 
+// dropBody reads the body of the answer whose header was read, and keeps none of it.
 func (l *lane) dropBody(head bool) (int64, error) {
 	code, length := l.resp.Header.StatusCode(), l.resp.Header.ContentLength()
 	switch {
@@ -152,14 +156,25 @@ func (l *lane) dropBody(head bool) (int64, error) {
 		return 0, nil
 	case length >= 0:
 		n, err := l.reader.Discard(length)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return int64(n), err
+	case length == untilClose:
+		return io.Copy(io.Discard, l.reader)
 	}
-	l.resp.ResetBody()
-	if err := l.resp.ReadBody(l.reader, 0); err != nil { // chunked, or until the connection is closed
-		return 0, responseError{err}
+	n, err := io.Copy(io.Discard, httputil.NewChunkedReader(l.reader))
+	for err == nil { // the trailer: lines up to an empty one
+		var line []byte
+		if line, err = l.reader.ReadSlice('\n'); len(bytes.TrimSpace(line)) == 0 {
+			break
+		}
 	}
-	return int64(len(l.resp.Body())), nil
+	if err != nil {
+		err = responseError{err}
+	}
+	return n, err
 }
+
+// untilClose is what fasthttp calls the length of a body that ends with the connection.
+const untilClose = -2
