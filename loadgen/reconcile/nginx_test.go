@@ -230,3 +230,22 @@ func TestUnexplained(t *testing.T) {
 		t.Errorf("warnings %q; want %q", out.Warnings, want)
 	}
 }
+
+// Servers that nginx.conf names and that got nothing, while no log tells: they are not those behind the target.
+func TestOtherServers(t *testing.T) {
+	t.Parallel()
+	named, behind := backends(t, 1, true, nil), backends(t, 1, false, nil)
+	believed, _ := startNginx(t, upstream("app", "", named))
+	believed.AccessLog = ""
+	_, target := startNginx(t, upstream("app", "", behind))
+	r, out := load{nginx: believed, target: target, paths: uris(1), rate: 200, duration: 100 * time.Millisecond, timeout: 10 * time.Second}.attack(t)
+	if c := r.Reconciliation; c.Client != r.Responses || c.Nginx != nil || c.Servers != nil || c.Unexplained != 0 || len(out.Warnings) > 0 {
+		t.Errorf("reconciliation %+v, warnings %q; want the client's count alone", c, out.Warnings)
+	}
+	if len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "names no access log in a JSON format") {
+		t.Errorf("notes %q; want one that says why nginx's lines are not counted", out.Notes)
+	}
+	if g := r.Groups[0]; g.Verdict != run.Fail || !strings.Contains(g.Reasons[0], "does not name it: nginx runs another configuration") {
+		t.Errorf("verdict %s, %q; want fail as another server answered", g.Verdict, g.Reasons)
+	}
+}

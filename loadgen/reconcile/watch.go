@@ -176,7 +176,19 @@ func (w *Watch) askServers(ctx context.Context, log *logCount) *servers {
 		}
 		return progress, done, nil
 	})
+	if idle(s) && log == nil {
+		return nil // other servers are behind the target
+	}
 	return s
+}
+
+func idle(s *servers) bool {
+	for _, n := range s.counted {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // compare is what the servers have counted since the beginning. One that was not there all the time, or has
