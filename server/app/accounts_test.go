@@ -1,12 +1,15 @@
 package app
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"balanceo/server/store/storetest"
 )
@@ -213,6 +216,37 @@ func TestSecureCookieBehindTLS(t *testing.T) {
 	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", "clave", "Ana"), "X-Forwarded-Proto", "https")
 	if set := got.header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(set), "secure") {
 		t.Errorf("behind a proxy with TLS: Set-Cookie %q is not Secure", set)
+	}
+}
+
+func TestProxyIsTrustedOnThisMachineOnly(t *testing.T) {
+	for _, c := range []struct {
+		from, proto string
+		want        bool
+	}{
+		{"127.0.0.1", "https", true},
+		{"127.0.0.1", "HTTPS", true},
+		{"::1", "https", true},
+		{"127.0.0.1", "http", false},
+		{"127.0.0.1", "", false},
+		{"192.0.2.7", "https", false},
+		{"::ffff:192.0.2.7", "https", false},
+	} {
+		var req fasthttp.Request
+		req.Header.Set("X-Forwarded-Proto", c.proto)
+		var ctx fasthttp.RequestCtx
+		ctx.Init(&req, &net.TCPAddr{IP: net.ParseIP(c.from), Port: 1}, nil)
+		if got := secure(&ctx); got != c.want {
+			t.Errorf("X-Forwarded-Proto %q from %s: secure is %t, want %t", c.proto, c.from, got, c.want)
+		}
+	}
+}
+
+func TestBodyIsBounded(t *testing.T) {
+	p := start(t, "", Config{})
+	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", strings.Repeat("x", maxBody), "Ana"))
+	if got.status != http.StatusBadRequest || strings.Contains(got.body, "<form") {
+		t.Errorf("POST /signup of more than %d bytes: got %d %.100q, want 400 and no page: it is not read", maxBody, got.status, got.body)
 	}
 }
 

@@ -105,6 +105,14 @@ func renderPages() (*pages, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.renderFixed(); err != nil {
+		return nil, err
+	}
+	return p, p.renderOpen()
+}
+
+// renderFixed renders the pages that are the same for everybody.
+func (p *pages) renderFixed() error {
 	for _, s := range []struct {
 		into   **page
 		status int
@@ -140,10 +148,15 @@ func renderPages() (*pages, error) {
 	} {
 		body, err := p.render(s.name, s.view)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		*s.into = &page{s.status, body}
 	}
+	return nil
+}
+
+// renderOpen renders the pages with places.
+func (p *pages) renderOpen() error {
 	for _, s := range []struct {
 		into   **openPage
 		status int
@@ -163,13 +176,13 @@ func renderPages() (*pages, error) {
 	} {
 		body, err := p.render(s.name, s.view)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		open := &openPage{status: s.status}
 		for i := range s.places {
 			before, after, ok := bytes.Cut(body, []byte(place(i)))
 			if !ok {
-				return nil, fmt.Errorf("template %q has no place for value %d", s.name, i)
+				return fmt.Errorf("template %q has no place for value %d", s.name, i)
 			}
 			open.parts = append(open.parts, before)
 			body = after
@@ -177,7 +190,7 @@ func renderPages() (*pages, error) {
 		open.parts = append(open.parts, body)
 		*s.into = open
 	}
-	return p, nil
+	return nil
 }
 
 func (p *pages) render(name string, v view) ([]byte, error) {

@@ -61,6 +61,7 @@ type person struct {
 
 	mu       sync.Mutex
 	errors   []string // of the console, and requests to other hosts
+	visits   []string // documents that were asked for
 	expected []string // parts of texts that are no error now
 }
 
@@ -101,6 +102,15 @@ func (p *person) hear(event any) {
 			p.problem("log: " + e.Entry.Text + " " + e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
+		if e.Type == network.ResourceTypeDocument {
+			visit := time.Now().Format("05.000 ") + e.Request.Method + " " + e.Request.URL
+			if e.RedirectResponse != nil {
+				visit += fmt.Sprintf(" after %d from %s", e.RedirectResponse.Status, e.RedirectResponse.URL)
+			}
+			p.mu.Lock()
+			p.visits = append(p.visits, visit)
+			p.mu.Unlock()
+		}
 		if u, err := url.Parse(e.Request.URL); err != nil || u.Hostname() != "127.0.0.1" {
 			p.problem("request to another host: " + e.Request.URL)
 		}
@@ -170,7 +180,9 @@ func (p *person) until(what, expression string) {
 	at, _ := chromedp.Run(p.ctx, chromedp.Location())
 	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 	p.shot("failure-" + p.name)
-	p.t.Fatalf("%s waited for %s in vain: %v; at %s:\n%s", p.name, what, last, at, text)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.t.Fatalf("%s waited for %s in vain: %v; at %s:\n%s\nvisits:\n%s", p.name, what, last, at, text, strings.Join(p.visits, "\n"))
 }
 
 func (p *person) untilAt(path string) {
