@@ -15,7 +15,7 @@ import (
 const (
 	stepDuration = 3 * time.Second
 	stepWarmup   = 500 * time.Millisecond
-	coolDown     = 500 * time.Millisecond
+	coolDown     = 500 * time.Millisecond // at most; a third of a step
 )
 
 // findMax searches for the highest rate that holds and returns the record of the run that confirmed it.
@@ -37,7 +37,7 @@ func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (
 				slo.ErrorRatio(r)*100)
 		}
 		select {
-		case <-time.After(coolDown):
+		case <-time.After(min(coolDown, step.duration/3)):
 		case <-ctx.Done():
 		}
 		return r, nil

@@ -34,6 +34,7 @@ func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
 	if err != nil {
 		return err
 	}
+	r.Env = environment(context.WithoutCancel(ctx), promise.database())
 	p.judge(r)
 	path, err := run.Write(p.out, r)
 	if err != nil {
@@ -59,7 +60,7 @@ func (p *plan) once(ctx context.Context, id string, rate float64, promise *promi
 	}
 	// What was measured is explained even when the attack was interrupted.
 	ctx = context.WithoutCancel(ctx)
-	m.record.Layout, m.record.Env = promise.layoutName(), environment(ctx, promise.database())
+	m.record.Layout = promise.layoutName()
 	w.explain(ctx, m)
 	return m.record, nil
 }
