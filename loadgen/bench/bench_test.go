@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func median(x []float64) float64 {
 const pacedRate = 5000
 
 // BenchmarkTools prints the highest rate of each tool, and the processor time of each hit there and at
-// pacedRate; hits/s and cpu-µs/hit are medians over the rounds.
+// pacedRate: each round in benchstat's format, and a table of medians.
 func BenchmarkTools(b *testing.B) {
 	all := tools(b)
 	addr := startServer(b)
@@ -70,22 +71,17 @@ func BenchmarkTools(b *testing.B) {
 			paced[t.name] = append(paced[t.name], f)
 		}
 	}
-	rate := func(f figures) float64 { return f.rate }
-	cpu := func(f figures) float64 { return f.cpuPerHit }
+	fmt.Println() // go test has written the name of this benchmark already
 	for _, t := range all {
-		b.Run("highest/"+t.name, func(b *testing.B) {
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(median(pick(highest[t.name], rate)), "hits/s")
-			b.ReportMetric(median(pick(highest[t.name], cpu)), "cpu-µs/hit")
-		})
-		if t.paced != nil {
-			b.Run(fmt.Sprintf("at%d/%s", pacedRate, t.name), func(b *testing.B) {
-				b.ReportMetric(0, "ns/op")
-				b.ReportMetric(median(pick(paced[t.name], rate)), "hits/s")
-				b.ReportMetric(median(pick(paced[t.name], cpu)), "cpu-µs/hit")
-			})
+		for _, f := range highest[t.name] {
+			sample("highest", t.name, f)
+		}
+		for _, f := range paced[t.name] {
+			sample(fmt.Sprintf("at=%d", pacedRate), t.name, f)
 		}
 	}
+	rate := func(f figures) float64 { return f.rate }
+	cpu := func(f figures) float64 { return f.cpuPerHit }
 	var table strings.Builder
 	fmt.Fprintf(&table, "\n%-8s %12s %12s %14s %12s\n", "tool", "highest/s", "loadgen is", fmt.Sprintf("µs/hit at %d", pacedRate), "loadgen is")
 	for _, t := range all {
@@ -95,6 +91,12 @@ func BenchmarkTools(b *testing.B) {
 			or(len(paced[t.name]) > 0, times(median(ratios(paced["loadgen"], paced[t.name], cpu)))))
 	}
 	fmt.Println(table.String())
+}
+
+// sample writes one round's figures as benchstat reads them: a line for each, so that it can tell noise from
+// difference.
+func sample(load, tool string, f figures) {
+	fmt.Printf("BenchmarkTools/%s/tool=%s-%d\t1\t%.0f hits/s\t%.2f cpu-µs/hit\n", load, tool, runtime.GOMAXPROCS(0), f.rate, f.cpuPerHit)
 }
 
 func pick(f []figures, of func(figures) float64) []float64 {
