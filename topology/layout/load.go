@@ -66,19 +66,24 @@ func Load(nameOrFile string) (*Layout, error) {
 }
 
 // parse reads the text of a layout. The name is for its errors.
-func parse(name string, text []byte) (*Layout, error) {
+func parse(name string, text []byte) (l *Layout, err error) {
+	defer func() { // the YAML library panics on some broken tags
+		if p := recover(); p != nil {
+			l, err = nil, fmt.Errorf("%s: it is no YAML that can be read: %v", name, p)
+		}
+	}()
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, located(name, err)
 	}
-	var l Layout
-	if err := yaml.UnmarshalWithOptions(text, &l, yaml.Strict()); err != nil {
+	l = &Layout{}
+	if err := yaml.UnmarshalWithOptions(text, l, yaml.Strict()); err != nil {
 		return nil, located(name, err)
 	}
 	if p := l.check(); p != nil {
 		return nil, p.in(name, file)
 	}
-	return &l, nil
+	return l, nil
 }
 
 // located turns an error of the YAML library, a drawing of several lines, into FILE:LINE:COLUMN: message.

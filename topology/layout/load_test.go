@@ -84,6 +84,7 @@ func TestLoadErrors(t *testing.T) {
 		{"", "at least one instance"},
 		{"a: [\n", "l.yaml:1:4: "},
 		{"\tname: x\n", "l.yaml:1:"},
+		{"instances: !0 0\n", "l.yaml: it is no YAML that can be read"},
 	}
 	for _, tt := range tests {
 		got, err := Load(filepath.Join(writeFiles(t, map[string]string{"l.yaml": tt.text}), "l.yaml"))
