@@ -37,6 +37,9 @@ type SharedConfig struct {
 	Command func(dir, listen string) *exec.Cmd
 }
 
+// anyPort is where a database process listens if nobody knows another address of it.
+const anyPort = "127.0.0.1:0"
+
 // pollPeriod is how often a lock or an address that is waited for is looked at.
 const pollPeriod = 10 * time.Millisecond
 
@@ -59,7 +62,7 @@ func Shared(ctx context.Context, cfg SharedConfig) (*Lease, error) {
 	if err := waitFor(ctx, users.tryShared); err != nil {
 		return nil, errors.Join(fmt.Errorf("shared database in %q: waiting for the last one to end: %w", dir, err), users.Close())
 	}
-	address, err := cfg.ensure(ctx, "127.0.0.1:0")
+	address, err := cfg.ensure(ctx, anyPort)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("shared database in %q: %w", dir, err), users.Close())
 	}
@@ -102,7 +105,8 @@ func (l *Lease) keep(ctx context.Context, cfg SharedConfig) {
 	}
 }
 
-// ensure returns the address of the running database process, which it starts on listen if there is none.
+// ensure returns the address of the running database process. If there is none it starts one: where the last
+// one was, if that was killed, since others may still look for it there; else on listen.
 func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, error) {
 	start, err := openLock(filepath.Join(cfg.Dir, startFile))
 	if err != nil {
@@ -123,7 +127,12 @@ func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, erro
 				return address, nil
 			}
 		} else if exited == nil {
-			_ = os.Remove(filepath.Join(cfg.Dir, addressFile)) // of one that was killed
+			if host, ok := cfg.lastHost(); ok {
+				listen = host
+			}
+			if err := os.Remove(filepath.Join(cfg.Dir, addressFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return "", err
+			}
 			if exited, err = cfg.start(listen); err != nil {
 				return "", err
 			}
@@ -131,6 +140,10 @@ func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, erro
 		select {
 		case err := <-exited:
 			if owned { // somebody else's process was quicker
+				continue
+			}
+			if listen != anyPort { // somebody else has the port by now
+				listen, exited = anyPort, nil
 				continue
 			}
 			return "", fmt.Errorf("its process ended at once: %w; %s", err, lastLine(filepath.Join(cfg.Dir, logFile)))
@@ -152,8 +165,8 @@ func (cfg SharedConfig) owned() (bool, error) {
 	return !free, err
 }
 
-// answering returns the address in the folder if something accepts connections there.
-func (cfg SharedConfig) answering(ctx context.Context) (string, bool) {
+// lastHost returns the host and port in the folder, of a database process that runs or was killed.
+func (cfg SharedConfig) lastHost() (string, bool) {
 	text, err := os.ReadFile(filepath.Join(cfg.Dir, addressFile))
 	if err != nil {
 		return "", false
@@ -162,12 +175,21 @@ func (cfg SharedConfig) answering(ctx context.Context) (string, bool) {
 	if err != nil || len(cs.Hosts) != 1 {
 		return "", false
 	}
-	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", cs.Hosts[0])
+	return cs.Hosts[0], true
+}
+
+// answering returns the address in the folder if something accepts connections there.
+func (cfg SharedConfig) answering(ctx context.Context) (string, bool) {
+	host, ok := cfg.lastHost()
+	if !ok {
+		return "", false
+	}
+	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", host)
 	if err != nil {
 		return "", false
 	}
 	_ = c.Close()
-	return string(text), true
+	return "mongodb://" + host + "/" + DatabaseName, true
 }
 
 // start starts the database process. The channel gets how it ended.

@@ -123,6 +123,16 @@ func TestSharedDatabase(t *testing.T) {
 		}
 	}
 
+	// Whoever starts it after it was killed starts it where the others look for it.
+	c.kill(c.started() - 1)
+	second := share(t, cfg)
+	if second.URL != leases[0].URL {
+		t.Errorf("after it was killed again: the address is %q, want %q as before", second.URL, leases[0].URL)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+
 	// It ends after the last user, and another one finds the data.
 	if err := leases[0].Close(); err != nil {
 		t.Error(err)
