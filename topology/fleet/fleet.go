@@ -74,6 +74,9 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 	if f.record, err = logs.Open(f.logPath("topology")); err != nil {
 		return err
 	}
+	if err := f.endLeftover(ctx); err != nil {
+		return err
+	}
 	if f.conf, err = f.prepareNginx(ctx, f.nginxConf()); err != nil {
 		return err
 	}

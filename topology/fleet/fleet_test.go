@@ -2,15 +2,20 @@ package fleet
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"balanceo/topology/layout"
+	"balanceo/topology/logs"
 	"balanceo/topology/ports"
 )
 
@@ -61,6 +66,70 @@ func TestSocket(t *testing.T) {
 		if err := ports.Check(Host, port); err != nil {
 			t.Errorf("Check after close: %v", err)
 		}
+	}
+}
+
+// An nginx that has outlived its topology is ended; a pid file that means somebody else harms nobody.
+func TestEndLeftover(t *testing.T) {
+	dir := t.TempDir()
+	f := &Fleet{cfg: Config{Dir: dir, Grace: 20 * time.Second}}
+	record, err := logs.Open(filepath.Join(dir, "topology.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = record.Close() }()
+	f.record = record
+	if err := os.Mkdir(f.nginxDir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.endLeftover(t.Context()); err != nil {
+		t.Errorf("endLeftover without a pid file: %v", err)
+	}
+	pidFile := filepath.Join(f.nginxDir(), "nginx.pid")
+	for _, text := range []string{"", "x", "-1", strconv.Itoa(os.Getpid()) + "\n", "99999999"} {
+		if err := os.WriteFile(pidFile, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.endLeftover(t.Context()); err != nil {
+			t.Errorf("endLeftover with the pid file %q: %v", text, err)
+		}
+		if _, err := os.Stat(pidFile); !os.IsNotExist(err) {
+			t.Errorf("the pid file %q is still there: %v", text, err)
+		}
+	}
+
+	port, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp { access_log off; client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; "+
+		"uwsgi_temp_path t; scgi_temp_path t; server { listen 127.0.0.1:%d; } }\n", port)
+	if err := os.WriteFile(f.nginxConf(), []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	nginx := exec.Command("nginx", "-p", f.nginxDir()+"/", "-c", f.nginxConf(), "-e", "error.log", "-g", "daemon off;")
+	if err := nginx.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- nginx.Wait() }()
+	// It listens before it writes its pid.
+	for wrote := false; !wrote; {
+		text, err := os.ReadFile(pidFile)
+		wrote = err == nil && len(text) > 0
+		select {
+		case err := <-ended:
+			t.Fatalf("nginx ended: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if err := f.endLeftover(t.Context()); err != nil {
+		t.Errorf("endLeftover of an nginx that runs: %v", err)
+		_ = nginx.Process.Kill()
+	}
+	<-ended
+	if err := ports.Check("", port); err != nil {
+		t.Errorf("after endLeftover: %v", err)
 	}
 }
 

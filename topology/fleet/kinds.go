@@ -170,10 +170,6 @@ func (f *Fleet) newNginx() (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What a crash left behind says nothing about this nginx.
-	if err := os.Remove(filepath.Join(f.nginxDir(), "nginx.pid")); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("nginx: %w", err)
-	}
 	p := &part{name: layout.NginxName, kind: status.Nginx, port: f.cfg.Layout.HTTPPort, log: log, logPath: f.logPath(layout.NginxName)}
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,

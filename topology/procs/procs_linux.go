@@ -1,8 +1,10 @@
 package procs
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -32,4 +34,17 @@ func Read() (Table, error) {
 		}
 	}
 	return table, nil
+}
+
+// Command returns the command line of a process.
+func Command(_ context.Context, pid int) (string, error) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return "", fmt.Errorf("process %d: %w", pid, err)
+	}
+	args, err := p.CmdLine()
+	if err != nil {
+		return "", fmt.Errorf("process %d: %w", pid, err)
+	}
+	return strings.Join(args, " "), nil
 }

@@ -67,3 +67,12 @@ func clock(text string) time.Duration {
 
 // Connections can't be counted here.
 func Connections() (map[int]int, error) { return nil, errors.ErrUnsupported }
+
+// Command returns the command line of a process.
+func Command(ctx context.Context, pid int) (string, error) {
+	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return "", fmt.Errorf("process %d: ps: %w", pid, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
