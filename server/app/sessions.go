@@ -86,10 +86,9 @@ func (s *sessions) visitor(ctx *fasthttp.RequestCtx) (v visitor, ok bool, err er
 }
 
 // begin signs v in, with a new id whatever the browser sent: an id that somebody planted there is of no use.
+// The session that the browser had ends, after the new one is there.
 func (s *sessions) begin(ctx *fasthttp.RequestCtx, v visitor) error {
-	if err := s.end(ctx); err != nil {
-		return err
-	}
+	old := bytes.Clone(ctx.Request.Header.Cookie(cookieName))
 	ctx.Request.Header.DelCookie(cookieName)
 	held, err := s.manager.Get(ctx)
 	if err != nil {
@@ -97,7 +96,13 @@ func (s *sessions) begin(ctx *fasthttp.RequestCtx, v visitor) error {
 	}
 	held.Set(sessionEmail, v.Email)
 	held.Set(sessionName, v.Name)
-	return s.manager.Save(ctx, held)
+	if err := s.manager.Save(ctx, held); err != nil {
+		return err
+	}
+	if len(old) > 0 {
+		return s.provider.Destroy(old)
+	}
+	return nil
 }
 
 // end removes the session from the store and the cookie from the browser.
