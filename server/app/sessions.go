@@ -146,7 +146,7 @@ func (p provider) touch(ctx context.Context, key string) (store.Session, error) 
 	}
 	if held.ExpiresAt.Sub(now) < p.life-p.life/renewals {
 		until := now.Add(p.life)
-		if err := p.store.RenewSession(ctx, key, now, until); err != nil {
+		if err := p.store.RenewSession(ctx, key, until); err != nil {
 			slog.Warn("session was not renewed", "error", err)
 		} else {
 			held.ExpiresAt = until

@@ -19,10 +19,13 @@ type Session struct {
 }
 
 // Session returns the session that has the key and lives at the time now, or ErrNotFound.
+//
+// The key is all that is asked for, and the time is compared here: the embedded database finds a document at
+// once by its _id alone, and looks through the whole collection where anything stands beside it.
 func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session, error) {
 	var found Session
-	err := s.db.Collection(sessionsName).FindOne(ctx, living(key, now)).Decode(&found)
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	err := s.db.Collection(sessionsName).FindOne(ctx, byKey(key)).Decode(&found)
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !found.ExpiresAt.After(now) {
 		return Session{}, ErrNotFound
 	}
 	return found, asked("reading a session", err)
@@ -30,21 +33,20 @@ func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session
 
 // SaveSession saves a session that begins.
 func (s *Store) SaveSession(ctx context.Context, begun Session) error {
-	_, err := s.db.Collection(sessionsName).ReplaceOne(ctx, bson.D{{Key: "_id", Value: begun.Key}}, begun, options.Replace().SetUpsert(true))
+	_, err := s.db.Collection(sessionsName).ReplaceOne(ctx, byKey(begun.Key), begun, options.Replace().SetUpsert(true))
 	return asked("saving a session", err)
 }
 
-// RenewSession lets a session that lives at the time now live until then. One that has ended meanwhile stays
-// ended.
-func (s *Store) RenewSession(ctx context.Context, key string, now, until time.Time) error {
+// RenewSession lets a session that lives now live until then. One that was ended meanwhile stays ended.
+func (s *Store) RenewSession(ctx context.Context, key string, until time.Time) error {
 	set := bson.D{{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: until}}}}
-	_, err := s.db.Collection(sessionsName).UpdateOne(ctx, living(key, now), set)
+	_, err := s.db.Collection(sessionsName).UpdateOne(ctx, byKey(key), set)
 	return asked("renewing a session", err)
 }
 
 // EndSession removes a session and tells all followers, if there was one.
 func (s *Store) EndSession(ctx context.Context, key string) error {
-	result, err := s.db.Collection(sessionsName).DeleteOne(ctx, bson.D{{Key: "_id", Value: key}})
+	result, err := s.db.Collection(sessionsName).DeleteOne(ctx, byKey(key))
 	if err != nil {
 		return asked("ending a session", err)
 	}
@@ -61,6 +63,4 @@ func (s *Store) purgeSessions(ctx context.Context, now time.Time) error {
 	return asked("removing old sessions", err)
 }
 
-func living(key string, now time.Time) bson.D {
-	return bson.D{{Key: "_id", Value: key}, {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: now}}}}
-}
+func byKey(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }
