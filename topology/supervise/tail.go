@@ -66,7 +66,8 @@ func (t *tail) all() []string {
 	return lines
 }
 
-// last is the line that most likely says why: the one of a panic, else the latest.
+// last is the line that most likely says why: the one of a panic, else the latest that is not a hint on what
+// to do about it.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,8 +77,10 @@ func (t *tail) last() string {
 	if line := strings.TrimSpace(string(t.open)); line != "" {
 		return line
 	}
-	if len(t.lines) == 0 {
-		return ""
+	for _, line := range slices.Backward(t.lines) {
+		if !strings.HasPrefix(line, "hint: ") {
+			return line
+		}
 	}
-	return t.lines[len(t.lines)-1]
+	return ""
 }
