@@ -17,7 +17,7 @@ import (
 // through all of it each time it polls for a follower, which is every 10 ms: there it is trimmed, to few.
 const (
 	eventsMost    = 1000
-	eventsTrimmed = 16
+	eventsTrimmed = 32
 )
 
 // event is a signal to all followers: a product was saved, or a session ended. With neither it is a mark that
