@@ -167,16 +167,21 @@ func TestSearchConfirms(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := SLO{Text: "p99<20ms", Conditions: conditions}
-	var probed []float64
-	short, long := capacity(1000, &probed), capacity(930, &probed)
-	found, _, err := s.Search(context.Background(), 100, func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
-		if confirm {
-			return long(ctx, rate, confirm)
+	for _, test := range []struct {
+		sustained float64
+		least     float64 // MaxRate; 0: none is confirmed
+	}{{1000, 980}, {930, 850}, {500, 390}, {300, 0}} {
+		var probed []float64
+		short, long := capacity(1000, &probed), capacity(test.sustained, &probed)
+		found, _, err := s.Search(context.Background(), 100, func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
+			if confirm {
+				return long(ctx, rate, confirm)
+			}
+			return short(ctx, rate, confirm)
+		})
+		if err != nil || found.Confirmed != (test.least > 0) || found.MaxRate > test.sustained || found.MaxRate < test.least {
+			t.Errorf("Search with %v sustained: %+v, %v, want a rate confirmed from %v on", test.sustained, found, err, test.least)
 		}
-		return short(ctx, rate, confirm)
-	})
-	if err != nil || !found.Confirmed || found.MaxRate > 930 || found.MaxRate < 850 {
-		t.Errorf("Search: %+v, %v, want a rate confirmed between 850 and 930", found, err)
 	}
 }
 

@@ -23,7 +23,6 @@ import (
 
 func TestMain(m *testing.M) {
 	storetest.Main()
-	bareMain()
 	os.Exit(m.Run())
 }
 
