@@ -14,7 +14,12 @@ const password = "una clave larga"
 
 func (p *person) signup(s *instance, email string) {
 	p.t.Helper()
-	p.open(s.url() + "/signup")
+	p.signupAt(s.url(), email)
+}
+
+func (p *person) signupAt(url, email string) {
+	p.t.Helper()
+	p.open(url + "/signup")
 	p.fill("#name", p.name, "#email", email, "#password", password)
 	p.untilAt("/")
 	p.untilText(".who", p.name)
@@ -29,7 +34,12 @@ func (p *person) live() {
 
 func (p *person) add(s *instance, title, price string) {
 	p.t.Helper()
-	p.fill("#title", title, "#price", price, "#thumbnail", s.url()+"/static/icon.svg")
+	p.addAt(s.url(), title, price)
+}
+
+func (p *person) addAt(url, title, price string) {
+	p.t.Helper()
+	p.fill("#title", title, "#price", price, "#thumbnail", url+"/static/icon.svg")
 	p.until("the product in the own list", shows(title))
 	p.until("the form to be empty", "document.querySelector('#title').value === ''")
 }
