@@ -41,7 +41,8 @@ func ours(t testing.TB) *shard {
 
 func (s *shard) oneHit(n uint64) {
 	l := s.take()
-	s.hit(l, tally.Hit{Due: s.cfg.Schedule.Due(n), Sent: s.now()})
+	s.post(l, tally.Hit{Due: s.cfg.Schedule.Due(n), Sent: s.now()})
+	s.collect(l)
 	s.give(l)
 }
 
@@ -78,7 +79,8 @@ func TestTrim(t *testing.T) {
 	s := ours(t)
 	burst := []*lane{s.take(), s.take(), s.take()}
 	for _, l := range burst {
-		s.hit(l, tally.Hit{Sent: s.now()})
+		s.post(l, tally.Hit{Sent: s.now()})
+		s.collect(l)
 		s.give(l)
 	}
 	s.trim()

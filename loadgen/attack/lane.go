@@ -50,6 +50,7 @@ type lane struct {
 	reader *bufio.Reader
 	resp   fasthttp.Response
 	hit    tally.Hit // that is under way
+	posted posted
 
 	idleSince time.Duration
 
@@ -116,6 +117,14 @@ func (l *lane) disconnect() {
 	}
 }
 
+// posted is a request that was written and not answered yet.
+type posted struct {
+	wire  *wire
+	bytes []byte
+	kept  bool  // on a connection that carried others before
+	err   error // of connecting and writing
+}
+
 // reply is what came of a request.
 type reply struct {
 	body   int64 // bytes
@@ -124,11 +133,8 @@ type reply struct {
 	resent int   // how often the request was sent beyond once
 }
 
-// exchange sends request and reads the answer, whose body it drops.
-func (l *lane) exchange(request []byte, head bool) (r reply, err error) {
-	if _, err := l.conn.Write(request); err != nil {
-		return r, err
-	}
+// receive reads the answer, whose body it drops. head tells that it has none.
+func (l *lane) receive(head bool) (r reply, err error) {
 	// The parser would call any failure on the first byte an end of file.
 	if _, err := l.reader.Peek(1); err != nil {
 		return r, err

@@ -20,6 +20,7 @@ import (
 type shard struct {
 	*attack
 	index, shards uint64
+	width         uint64 // requests that a worker without a pace has under way at once
 	attacker      *vegeta.Attacker
 	sleeper       *sleeper
 	stopped       chan struct{}
@@ -49,6 +50,10 @@ func newShard(a *attack, index int) (*shard, error) {
 		sleeper: sleeper, stopped: make(chan struct{}), sink: a.cfg.Sinks[index],
 	}
 	workers := max(1, uint64((a.cfg.Workers+index)/len(a.cfg.Sinks)))
+	if !a.cfg.Schedule.Paced() {
+		s.width = min(abreast, workers)
+		workers /= s.width
+	}
 	s.attacker = vegeta.NewAttacker(
 		vegeta.Client(&http.Client{Transport: s}),
 		vegeta.Workers(min(workers, firstWorkers)),
@@ -133,9 +138,13 @@ func (s *shard) Rate(time.Duration) float64 { return s.cfg.Schedule.Rate() / flo
 // answered is what vegeta's client gets for every hit, whatever came of it.
 func answered() *http.Response { return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody} }
 
-// burst is how many requests a worker sends for one hit of vegeta's where there is no pace to keep. Handing
-// a hit to a worker takes two switches of goroutines, which cost as much as a sixth of a request.
-const burst = 16
+// Where there is no pace to keep, a worker sends abreast requests at once, each on a connection of its own, and
+// burst of them for one hit of vegeta's. Handing a hit to a worker takes two switches of goroutines, and so
+// does waiting for an answer; while a worker waits for the first of its answers, the others arrive.
+const (
+	abreast = 8
+	burst   = 4 * abreast
+)
 
 // RoundTrip implements http.RoundTripper: it sends the hit whose number vegeta put into the request, and
 // counts it.
@@ -144,36 +153,74 @@ func (s *shard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := s.take()
-	defer s.give(l)
 	schedule := &s.cfg.Schedule
-	if schedule.Paced() {
-		n := s.index + seq*s.shards
-		s.hit(l, tally.Hit{Route: s.cfg.At(n), Due: schedule.Due(n), Sent: s.now()})
+	if !schedule.Paced() {
+		s.burst(seq * burst)
 		return answered(), nil
 	}
-	// Shards go at their own speeds, so each has to send the whole mix: hits are numbered within the shard.
-	for n := seq * burst; n < (seq+1)*burst; n++ {
-		now := s.now()
-		if now >= schedule.End() || s.isStopped() {
-			break
-		}
-		s.hit(l, tally.Hit{Route: s.cfg.At(n), Due: now, Sent: now})
-	}
+	l := s.take()
+	defer s.give(l)
+	n := s.index + seq*s.shards
+	s.post(l, tally.Hit{Route: s.cfg.At(n), Due: schedule.Due(n), Sent: s.now()})
+	s.collect(l)
 	return answered(), nil
 }
 
-// hit sends one request and counts it. The Hit lies in the lane, as it would be allocated each time else.
-func (s *shard) hit(l *lane, what tally.Hit) {
-	l.hit = what
-	hit := &l.hit
-	w := &s.requests[hit.Route]
-	bytes := w.measured
-	if hit.Due < s.cfg.Schedule.Warmup {
-		bytes = w.warmup
+// burst sends the hits from first on. Shards go at their own speeds, so each has to send the whole mix: hits
+// are numbered within the shard.
+func (s *shard) burst(first uint64) {
+	var lanes [abreast]*lane
+	side := lanes[:s.width]
+	for i := range side {
+		side[i] = s.take()
+		defer s.give(side[i])
 	}
-	l.begin(hit.Sent)
-	reply, err := s.send(l, w, bytes)
+	for n := first; n < first+burst; {
+		under := 0
+		for ; under < len(side) && n < first+burst; under++ {
+			now := s.now()
+			if now >= s.cfg.Schedule.End() || s.isStopped() {
+				break
+			}
+			s.post(side[under], tally.Hit{Route: s.cfg.At(n), Due: now, Sent: now})
+			n++
+		}
+		for _, l := range side[:under] {
+			s.collect(l)
+		}
+		if under == 0 {
+			return
+		}
+	}
+}
+
+// post sends the request of a hit. The Hit lies in the lane, as it would be allocated each time else.
+func (s *shard) post(l *lane, what tally.Hit) {
+	l.hit = what
+	w := &s.requests[what.Route]
+	l.posted = posted{wire: w, bytes: w.measured, kept: l.conn != nil}
+	if what.Due < s.cfg.Schedule.Warmup {
+		l.posted.bytes = w.warmup
+	}
+	l.begin(what.Sent)
+	l.posted.err = s.write(l)
+}
+
+// write sends what is posted, over a new connection if there is none.
+func (s *shard) write(l *lane) error {
+	if l.conn == nil {
+		if err := l.connect(s.abort, s.dial); err != nil {
+			return err
+		}
+	}
+	_, err := l.conn.Write(l.posted.bytes)
+	return err
+}
+
+// collect waits for the answer to what was posted and counts the hit.
+func (s *shard) collect(l *lane) {
+	hit := &l.hit
+	reply, err := s.answer(l)
 	hit.Done = s.now()
 	cut := l.end(hit.Sent, reply.keep)
 
@@ -188,12 +235,31 @@ func (s *shard) hit(l *lane, what tally.Hit) {
 		s.read(hit, l)
 		hit.BytesIn = reply.body
 		if hit.Err == "" {
-			hit.Draws = w.draws
+			hit.Draws = l.posted.wire.draws
 		}
 	} else {
 		hit.Err = s.failure(err, cut)
 	}
 	s.sink.Add(hit)
+}
+
+// answer reads the answer to what was posted. A connection that was kept may have been closed by the server
+// in the meantime, which shows only when it is used: then, as every HTTP client does (RFC 9112, section
+// 9.3.1), a request that may be repeated is sent again, once, on a new connection.
+func (s *shard) answer(l *lane) (r reply, err error) {
+	p := &l.posted
+	if err = p.err; err == nil {
+		r, err = l.receive(p.wire.head)
+	}
+	if err == nil || !p.kept || !p.wire.repeatable || r.some || !closed(err) || l.since.Load() == cutting {
+		return r, err
+	}
+	l.disconnect()
+	if err = s.write(l); err == nil {
+		r, err = l.receive(p.wire.head)
+	}
+	r.resent = 1
+	return r, err
 }
 
 // failure is the class of err; cut tells whether the request was broken off by cut.
@@ -258,29 +324,6 @@ func (s *shard) trim() {
 	for _, l := range old {
 		l.disconnect()
 	}
-}
-
-// send sends bytes on l, connecting it if need be. A connection that was kept may have been closed by the
-// server in the meantime, which shows only when it is used: then, as every HTTP client does (RFC 9112,
-// section 9.3.1), a request that may be repeated is sent again, once, on a new connection.
-func (s *shard) send(l *lane, w *wire, bytes []byte) (reply, error) {
-	kept := l.conn != nil
-	if !kept {
-		if err := l.connect(s.abort, s.dial); err != nil {
-			return reply{}, err
-		}
-	}
-	r, err := l.exchange(bytes, w.head)
-	if err == nil || !kept || !w.repeatable || r.some || !closed(err) || l.since.Load() == cutting {
-		return r, err
-	}
-	l.disconnect()
-	if err := l.connect(s.abort, s.dial); err != nil {
-		return reply{resent: 1}, err
-	}
-	r, err = l.exchange(bytes, w.head)
-	r.resent = 1
-	return r, err
 }
 
 // closed tells whether an error is that of a connection that the other side had closed.
