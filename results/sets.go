@@ -16,7 +16,7 @@ import (
 type choice struct {
 	By     string   `long:"by" value-name:"KEY" description:"one set for each value of a key of the record: layout, scenario, label, commit, nginx, env.cpu …"`
 	Base   string   `long:"base" value-name:"VALUE" description:"the set that the others are held against (default: the one measured first)"`
-	Vs     []string `long:"vs" value-name:"RUN" description:"the runs that those named before it are held against; several may follow"`
+	Vs     []string `long:"vs" value-name:"RUN" description:"the runs that are held against those named before it; several may follow"`
 	Unlike bool     `long:"unlike" description:"compare runs of other rates, scenarios, durations or machines too, with a note"`
 	Filter filter   `group:"Filter"`
 	Args   struct {
