@@ -52,6 +52,17 @@ func (s *Store) tail(ctx context.Context) (*mongo.Cursor, error) {
 	return cursor, nil
 }
 
+// eventsSince returns the events that are kept and not older than that.
+func (s *Store) eventsSince(ctx context.Context, since time.Time) ([]event, error) {
+	cursor, err := s.db.Collection(eventsName).Find(ctx, bson.D{{Key: "at", Value: bson.D{{Key: "$gte", Value: since}}}})
+	if err != nil {
+		return nil, asked("reading the events", err)
+	}
+	var events []event
+	err = cursor.All(ctx, &events)
+	return events, asked("reading the events", err)
+}
+
 // trimEvents removes the oldest events. MongoDB does so itself; the embedded database keeps no bound.
 func (s *Store) trimEvents(ctx context.Context) error {
 	events := s.db.Collection(eventsName)
@@ -62,9 +73,11 @@ func (s *Store) trimEvents(ctx context.Context) error {
 	if n <= eventsTrimmed {
 		return nil
 	}
-	// A follower whose place is removed under it starts over, so half of them stay.
+	// A follower whose place is removed under it starts over, so half of them stay, and so does what may still
+	// have to be looked at again.
+	settledNow := bson.D{{Key: "at", Value: bson.D{{Key: "$lt", Value: time.Now().Add(-settled)}}}}
 	opt := options.Find().SetSort(bson.D{{Key: "$natural", Value: 1}}).SetLimit(n - eventsTrimmed/2).SetProjection(bson.D{{Key: "_id", Value: 1}})
-	cursor, err := events.Find(ctx, bson.D{}, opt)
+	cursor, err := events.Find(ctx, settledNow, opt)
 	if err != nil {
 		return asked("reading old events", err)
 	}

@@ -4,18 +4,29 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // Periods of following. The database is asked for products that were saved without their event, by a process
 // that was killed in between, once in sweepPeriod. A product counts as new for as long as clocks of processes
 // may differ and a write may take: overlap.
+//
+// The embedded database numbers events before it commits them, so of two that are written at once a cursor may
+// see the second first and never the first. While events come, and for settled after the last, all that are
+// kept are therefore looked at again every recheckPeriod, and after recheckEvents, before they are trimmed.
 const (
-	sweepPeriod = 10 * time.Second
-	overlap     = time.Minute
-	retryFirst  = 50 * time.Millisecond
-	retryMost   = 2 * time.Second
+	sweepPeriod   = 10 * time.Second
+	recheckPeriod = 200 * time.Millisecond
+	recheckEvents = eventsTrimmed / 4
+	settled       = time.Second
+	overlap       = time.Minute
+	retryFirst    = 50 * time.Millisecond
+	retryMost     = 2 * time.Second
 )
 
 // Follower is told what happens in the database, by one goroutine.
@@ -29,7 +40,7 @@ type Follower struct {
 // product is left out and none comes twice. The events are only a signal, read from a tailing cursor; after
 // each interruption, and now and then, the products themselves are compared with what was delivered.
 func (s *Store) Follow(ctx context.Context, newest int, f Follower) {
-	t := &track{seen: map[ProductID]time.Time{}}
+	t := &track{seen: map[ProductID]time.Time{}, heard: map[bson.ObjectID]time.Time{}}
 	wait := retryFirst
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -65,39 +76,113 @@ func (s *Store) follow(ctx context.Context, newest int, f Follower, t *track) er
 	if err != nil {
 		return err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = cursor.Close(closing)
-	}()
+	arrivals, stop := s.read(ctx, cursor)
+	defer stop()
 	if !t.started {
 		if err := s.startAt(try, newest, f, t); err != nil {
 			return err
 		}
 	}
-	var swept time.Time
-	for ctx.Err() == nil {
-		if time.Since(swept) > sweepPeriod {
+	sweep, recheck := time.NewTimer(0), time.NewTimer(0)
+	defer sweep.Stop()
+	defer recheck.Stop()
+	var latest time.Time
+	unchecked := 0 // events since the last recheck
+	for {
+		select {
+		case a, ok := <-arrivals:
+			if !ok {
+				return ctx.Err()
+			}
+			if a.err != nil {
+				return a.err
+			}
+			f.hear(a.event, t)
+			if unchecked++; unchecked >= recheckEvents {
+				recheck.Reset(0)
+			} else if time.Since(latest) > settled {
+				recheck.Reset(recheckPeriod)
+			}
+			latest = time.Now()
+		case <-recheck.C:
+			if err := s.recheck(ctx, f, t); err != nil {
+				return err
+			}
+			unchecked = 0
+			if time.Since(latest) < settled {
+				recheck.Reset(recheckPeriod)
+			}
+		case <-sweep.C:
 			if err := s.sweep(ctx, f, t); err != nil {
 				return err
 			}
-			swept = time.Now()
-		}
-		e, ok, err := next(ctx, cursor)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if e.Ended != "" {
-			f.Ended(e.Ended)
-		}
-		if e.Product != nil && t.news(*e.Product) {
-			f.Product(*e.Product)
+			sweep.Reset(sweepPeriod)
 		}
 	}
-	return ctx.Err()
+}
+
+// arrival is an event, or why there will be none any more.
+type arrival struct {
+	event event
+	err   error
+}
+
+// read passes on what the cursor brings, until it fails or stop is called. The last arrival has an error.
+func (s *Store) read(ctx context.Context, cursor *mongo.Cursor) (arrivals <-chan arrival, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	out := make(chan arrival)
+	go func() {
+		defer close(out)
+		for {
+			e, ok, err := next(ctx, cursor)
+			if err == nil && !ok {
+				continue
+			}
+			select {
+			case out <- arrival{e, err}:
+			case <-ctx.Done():
+			}
+			if err != nil || ctx.Err() != nil {
+				return
+			}
+		}
+	}()
+	return out, func() {
+		cancel()
+		for range out { // until nobody uses the cursor
+		}
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = cursor.Close(closing)
+	}
+}
+
+// hear passes on what an event tells, the first time that it is heard.
+func (f Follower) hear(e event, t *track) {
+	if _, known := t.heard[e.ID]; known {
+		return
+	}
+	t.heard[e.ID] = time.Now()
+	if e.Ended != "" {
+		f.Ended(e.Ended)
+	}
+	if e.Product != nil && t.news(*e.Product) {
+		f.Product(*e.Product)
+	}
+}
+
+// recheck looks at the latest events, whether or not they came from the cursor.
+func (s *Store) recheck(ctx context.Context, f Follower, t *track) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	events, err := s.eventsSince(ctx, time.Now().Add(-overlap))
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		f.hear(e, t)
+	}
+	return nil
 }
 
 func (s *Store) startAt(ctx context.Context, newest int, f Follower, t *track) error {
@@ -131,8 +216,9 @@ func (s *Store) sweep(ctx context.Context, f Follower, t *track) error {
 // track knows which products were delivered.
 type track struct {
 	started bool
-	since   time.Time               // products before it are settled: delivered, or older than the list
-	seen    map[ProductID]time.Time // products delivered since, with their time
+	since   time.Time                   // products before it are settled: delivered, or older than the list
+	seen    map[ProductID]time.Time     // products delivered since, with their time
+	heard   map[bson.ObjectID]time.Time // events, with the time of hearing
 }
 
 // start begins with a list of products, newest first. full tells that there may be older ones.
@@ -164,9 +250,6 @@ func (t *track) swept(now time.Time) {
 	if since := now.Add(-overlap); since.After(t.since) {
 		t.since = since
 	}
-	for id, at := range t.seen {
-		if at.Before(t.since) {
-			delete(t.seen, id)
-		}
-	}
+	maps.DeleteFunc(t.seen, func(_ ProductID, at time.Time) bool { return at.Before(t.since) })
+	maps.DeleteFunc(t.heard, func(_ bson.ObjectID, at time.Time) bool { return at.Before(now.Add(-2 * overlap)) })
 }

@@ -207,11 +207,11 @@ func TestFollowersOfTwoProcessesGetEachProductOnce(t *testing.T) {
 		if i%2 == 1 {
 			s = b
 		}
-		if err := s.AddProduct(ctx, p); err != nil {
+		if err := s.AddProduct(within(t), p); err != nil {
 			t.Fatal(err)
 		}
 		if i%10 == 0 {
-			if err := s.AddProduct(ctx, p); err != nil {
+			if err := s.AddProduct(within(t), p); err != nil {
 				t.Fatalf("the same product again: %v", err)
 			}
 		}
@@ -220,6 +220,43 @@ func TestFollowersOfTwoProcessesGetEachProductOnce(t *testing.T) {
 	fb.wait(t, ids)
 	if len(fa.got) != len(ids) || len(fb.got) != len(ids) {
 		t.Errorf("got %d and %d products, want %d", len(fa.got), len(fb.got), len(ids))
+	}
+}
+
+// Of products that are saved at once, the cursor of the embedded database may pass over some. None of them
+// waits for the next sweep.
+func TestFollowerMissesNoneOfManyAtOnce(t *testing.T) {
+	url := storetest.Run(t)
+	s := storetest.Open(t, url)
+	f := follow(t, s)
+	started(t, f)
+	began := time.Now()
+	var (
+		mu     sync.Mutex
+		ids    []store.ProductID
+		savers sync.WaitGroup
+	)
+	for range 8 {
+		savers.Go(func() {
+			for i := range 15 {
+				p := product(i)
+				if err := s.AddProduct(within(t), p); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				ids = append(ids, p.ID)
+				mu.Unlock()
+			}
+		})
+	}
+	savers.Wait()
+	saved := time.Now()
+	f.wait(t, ids)
+	late := time.Since(saved)
+	t.Logf("saved in %v, the last came %v later", saved.Sub(began), late)
+	if late > 5*time.Second { // a sweep comes after up to 10 s
+		t.Errorf("the last product came %v after it was saved, want it before the next sweep", late)
 	}
 }
 
