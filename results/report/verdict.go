@@ -115,9 +115,9 @@ func broken(r *run.Record) []string {
 	if s := r.Session; s != nil && s.Breaks > 0 {
 		out = append(out, fmt.Sprintf("%s signed-in %s treated as not signed in.", integer(s.Breaks), plural(float64(s.Breaks), "request was", "requests were")))
 	}
-	if s := r.WS; s != nil && s.Lost+s.Doubled+s.OutOfOrder > 0 {
-		out = append(out, fmt.Sprintf("Deliveries that failed: %s lost, %s doubled, %s out of order, of %s.",
-			integer(s.Lost), integer(s.Doubled), integer(s.OutOfOrder), integer(s.Sent*int64(s.Clients))))
+	if s := r.WS; s != nil && s.Lost+s.Doubled > 0 {
+		out = append(out, fmt.Sprintf("Deliveries that failed: %s lost, %s doubled, of %s.",
+			integer(s.Lost), integer(s.Doubled), integer(s.Sent*int64(s.Clients))))
 	}
 	return out
 }
