@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"balanceo/loadgen/distribution"
@@ -38,7 +40,7 @@ func (p *plan) findPromise() (*promise, error) {
 		out.from = fmt.Sprintf("-nginx-conf %s", p.nginxConf)
 		out.nginx, err = layout.ReadNginx(p.nginxConf, "")
 	case found:
-		out.from = fmt.Sprintf("%s of the running layout %s", state.NginxConf, state.Layout)
+		out.from = fmt.Sprintf("%s of the running layout %s", nearby(state.NginxConf), state.Layout)
 		out.nginx, err = layout.ReadNginx(state.NginxConf, state.NginxDir)
 	default:
 		out.from = "./nginx.conf"
@@ -139,6 +141,16 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 			r.Groups[i].Notes = append(r.Groups[i].Notes, "Expected shares are from "+w.from+".")
 		}
 	}
+}
+
+// nearby is path as a user in this folder would write it.
+func nearby(path string) string {
+	if here, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return path
 }
 
 // uris are the paths with their queries, by the index of the request.
