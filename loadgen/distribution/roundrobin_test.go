@@ -293,7 +293,7 @@ func TestBoundInSimulation(t *testing.T) {
 		if g.Bound > Bound(len(c.weights), 1)+tolerance {
 			loose++
 		}
-		if g.Verdict == run.Pass {
+		if g.Verdict == run.Pass || g.Verdict == run.Info && g.Requests == 0 { // every request was lost
 			continue
 		}
 		failed++
