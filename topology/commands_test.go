@@ -86,7 +86,7 @@ func TestRun(t *testing.T) {
 	l.gone(&s, 0)
 
 	// A signal to topology alone ends the command, then the layout.
-	cmd := l.command(append(flags, "sh", "-c", "echo begun; trap 'echo ended; exit 3' TERM; while :; do sleep 0.05; done")...)
+	cmd := l.command(append(flags, "sh", "-c", "trap 'echo ended; exit 3' TERM; echo begun; while :; do sleep 0.05; done")...)
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -139,11 +139,17 @@ func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, erro
 		}
 		select {
 		case err := <-exited:
+			exited = nil
+			// Asked anew: what owned the folder before may have been the process that has just ended.
+			owned, ownedErr := cfg.owned()
+			if ownedErr != nil {
+				return "", ownedErr
+			}
 			if owned { // somebody else's process was quicker
 				continue
 			}
 			if listen != anyPort { // somebody else has the port by now
-				listen, exited = anyPort, nil
+				listen = anyPort
 				continue
 			}
 			return "", fmt.Errorf("its process ended at once: %w; %s", err, lastLine(filepath.Join(cfg.Dir, logFile)))

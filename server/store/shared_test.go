@@ -184,6 +184,19 @@ func TestSharedDatabaseThatCannotStart(t *testing.T) {
 	}
 }
 
+// A process that has the folder for a moment before it fails must not be taken for somebody else's.
+func TestSharedDatabaseThatFailsLate(t *testing.T) {
+	cfg := store.SharedConfig{Dir: t.TempDir(), Command: func(dir, _ string) *exec.Cmd {
+		cmd := exec.Command("sh", "-c", "exec 9>owner; flock 9; sleep 0.3; echo no such disk >&2; exit 1")
+		cmd.Dir = dir
+		return cmd
+	}}
+	_, err := store.Shared(within(t), cfg)
+	if err == nil || !strings.Contains(err.Error(), "no such disk") {
+		t.Errorf("Shared: got %v, want the reason", err)
+	}
+}
+
 func TestFolderHasOneDatabaseProcess(t *testing.T) {
 	dir := t.TempDir()
 	storetest.Start(t, dir, "127.0.0.1:0")
