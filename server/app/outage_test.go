@@ -40,9 +40,7 @@ func TestDatabaseOutage(t *testing.T) {
 
 	for what, stop := range map[string]func() (again func()){
 		"hangs": func() func() {
-			if err := db.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			db.Halt(t)
 			return func() {
 				if err := db.Signal(syscall.SIGCONT); err != nil {
 					t.Fatal(err)

@@ -74,7 +74,7 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 
 // addDatabase makes the embedded database, as the first tier.
 func (f *Fleet) addDatabase() error {
-	port, err := ports.FreeBlock(Host, []int{0})
+	port, err := ports.FreeAside(Host)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}

@@ -77,14 +77,23 @@ func Check(host string, port int) error {
 func Free() (int, error) { return FreeBlock("", []int{0}) }
 
 // Ports are drawn from below those that the kernel gives to outgoing connections, so that none of these is
-// in the way a moment later.
+// in the way a moment later. Those that nobody has to know have a range of their own, so that none of them
+// takes one of a block that another layout has found free and not listened on yet.
 const (
-	lowest  = 20000
-	highest = 32000
+	lowestAside = 10000
+	lowest      = 20000
+	highest     = 32000
 )
 
 // FreeBlock returns a base so that base+offset is free on host for every one of the offsets.
 func FreeBlock(host string, offsets []int) (int, error) {
+	return free(host, offsets, lowest, highest)
+}
+
+// FreeAside returns a port that was free on host a moment ago, and that FreeBlock never returns.
+func FreeAside(host string) (int, error) { return free(host, []int{0}, lowestAside, lowest) }
+
+func free(host string, offsets []int, lowest, highest int) (int, error) {
 	var last error
 next:
 	for range 200 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,6 +95,33 @@ func (p *Process) Kill() {
 
 // Signal sends the process a signal, as SIGSTOP.
 func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Halt stops the process as SIGSTOP does, and returns when all its threads have stopped; Signal with SIGCONT
+// lets it go on.
+func (p *Process) Halt(t testing.TB) {
+	t.Helper()
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	tasks := fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		running := 0
+		files, _ := filepath.Glob(tasks)
+		for _, file := range files {
+			// pid (name) state …
+			stat, err := os.ReadFile(file)
+			if _, rest, ok := strings.Cut(string(stat), ") "); err == nil && (!ok || !strings.HasPrefix(rest, "T")) {
+				running++
+			}
+		}
+		if running == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d threads of the database have not stopped", running)
+		}
+	}
+}
 
 // Addr is the host and port of the database.
 func (p *Process) Addr() string {
