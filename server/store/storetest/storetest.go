@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -130,9 +131,14 @@ func (p *Process) Addr() string {
 	return addr
 }
 
+// starting is held while a database starts in this process: FerretDB sets a variable of its package then.
+var starting sync.Mutex //nolint:gochecknoglobals // it guards a global variable
+
 // Run serves a database in this process until the test ends and returns its address.
 func Run(t testing.TB) string {
 	t.Helper()
+	starting.Lock()
+	defer starting.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
