@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"balanceo/results/run"
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
 )
 
@@ -122,7 +123,7 @@ func shares(r *run.Record, ports ...int) map[string][]int64 {
 // TestForeignServers has the project's nginx.conf in front of six servers that are not the project's.
 func TestForeignServers(t *testing.T) {
 	port := freePort(t)
-	move := layout.Move{Listen: map[int]int{layout.HTTPPort: port}, Servers: map[int]int{}}
+	move := nginx.Move{Listen: map[int]int{layout.HTTPPort: port}, Servers: map[int]int{}}
 	var servers []*foreign
 	var ports []int
 	for i := range 6 {
@@ -131,7 +132,7 @@ func TestForeignServers(t *testing.T) {
 		move.Servers[layout.BasePort+i] = ports[i]
 	}
 	conf := filepath.Join(t.TempDir(), "nginx.conf")
-	if err := layout.MoveNginx("../nginx.conf", conf, move); err != nil {
+	if err := nginx.Write("../nginx.conf", conf, move); err != nil {
 		t.Fatal(err)
 	}
 	startNginx(t, conf, port)

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"balanceo/loadgen/distribution"
 	"balanceo/loadgen/reconcile"
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
 )
@@ -19,14 +21,14 @@ import (
 // promise is what is known beforehand of how the load will be shared: nginx's configuration, and the layout
 // that runs behind the target if it is one of ours.
 type promise struct {
-	nginx *layout.Nginx // nil: no configuration was found, so nothing is promised
-	from  string        // where it was found, for people
-	state *layout.State // nil: no layout of ours
+	nginx *balancer.Config // nil: no configuration was found, so nothing is promised
+	from  string           // where it was found, for people
+	state *layout.State    // nil: no layout of ours
 }
 
 // findPromise looks for the configuration: -nginx-conf, else that of the running layout whose nginx is the
 // target, else ./nginx.conf.
-func (p *plan) findPromise() (*promise, error) {
+func (p *plan) findPromise(ctx context.Context) (*promise, error) {
 	out := &promise{}
 	state, found, err := layout.FindByTarget(layout.DefaultRunDir(), p.target.URL())
 	if err != nil {
@@ -38,13 +40,13 @@ func (p *plan) findPromise() (*promise, error) {
 	switch {
 	case p.nginxConf != "":
 		out.from = fmt.Sprintf("-nginx-conf %s", p.nginxConf)
-		out.nginx, err = layout.ReadNginx(p.nginxConf, "")
+		out.nginx, err = nginx.Read(p.nginxConf, "")
 	case found:
 		out.from = fmt.Sprintf("%s of the running layout %s", nearby(state.NginxConf), state.Layout)
-		out.nginx, err = layout.ReadNginx(state.NginxConf, state.NginxDir)
+		out.nginx, err = nginx.Read(state.NginxConf, state.NginxDir)
 	default:
 		out.from = "./nginx.conf"
-		out.nginx, err = layout.ReadNginx("nginx.conf", "")
+		out.nginx, err = nginx.Read("nginx.conf", "")
 		if errors.Is(err, fs.ErrNotExist) {
 			out.nginx, out.from, err = nil, "", nil
 		}
@@ -53,7 +55,9 @@ func (p *plan) findPromise() (*promise, error) {
 		return nil, cli.Hint(err, "-nginx-conf names the configuration that the target's nginx reads")
 	}
 	if out.nginx != nil {
-		out.nginx = distribution.Resolved(out.nginx, net.LookupHost)
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // of looking up names
+		defer cancel()
+		out.nginx.Resolve(ctx, nil)
 	}
 	return out, nil
 }

@@ -21,7 +21,7 @@ import (
 // run carries the plan out: attack, explain, judge, store, print. Its error says how the run ended for the
 // caller of the command.
 func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
-	promise, err := p.findPromise()
+	promise, err := p.findPromise(ctx)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/joho/godotenv"
 
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/cli"
 	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
@@ -106,7 +107,7 @@ func ownNginxConf() (string, error) {
 
 // httpPort is where nginx listens by its own configuration: the port of HTTP if that is among several.
 func httpPort(conf string) (int, error) {
-	n, err := layout.ReadNginx(conf, "")
+	n, err := nginx.Read(conf, "")
 	if err != nil {
 		return 0, err
 	}

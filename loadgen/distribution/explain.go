@@ -9,12 +9,13 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 )
 
 // Input is what is known beside the counts.
 type Input struct {
-	Nginx     *layout.Nginx             // nil: no configuration was found
+	Nginx     *balancer.Config          // nil: no configuration was found
 	Instances []layout.Instance         // of the running layout; empty: not ours
 	Evidence  map[string]tally.Evidence // by group
 	Foreign   map[string]Foreign        // by group, from nginx's access log
@@ -48,14 +49,14 @@ func Explain(groups []run.Group, in Input) {
 	}
 }
 
-func noConf(n *layout.Nginx) string {
+func noConf(n *balancer.Config) string {
 	if n == nil {
 		return "No configuration of nginx was read (-nginx-conf), so there are no shares to expect."
 	}
 	return "The configuration that was read, " + n.File + ", has no upstream of this name, so there are no shares to expect."
 }
 
-func (in *Input) group(name string) *layout.Group {
+func (in *Input) group(name string) *balancer.Group {
 	if in.Nginx == nil {
 		return nil
 	}
@@ -68,7 +69,7 @@ func (in *Input) group(name string) *layout.Group {
 }
 
 // name adds weights, expected shares, names and modes, and the servers that got no request.
-func (in *Input) name(g *run.Group, conf *layout.Group) {
+func (in *Input) name(g *run.Group, conf *balancer.Group) {
 	if conf != nil {
 		g.Method = string(conf.Method)
 		for _, s := range conf.Servers {
@@ -103,7 +104,7 @@ func (in *Input) instance(addr string) (layout.Instance, bool) {
 	return layout.Instance{}, false
 }
 
-func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
+func (in *Input) judge(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 	switch {
 	case g.Requests == 0 && e.NoLive > 0:
 		g.Verdict = run.Fail
@@ -121,17 +122,17 @@ func (in *Input) judge(g *run.Group, conf *layout.Group, e tally.Evidence) {
 	}
 }
 
-func (in *Input) judgeMethod(g *run.Group, conf *layout.Group, e tally.Evidence) {
+func (in *Input) judgeMethod(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 	switch conf.Method {
-	case layout.RoundRobin:
+	case balancer.RoundRobin:
 		in.roundRobin(g, conf, e)
-	case layout.Random:
+	case balancer.Random:
 		in.random(g)
-	case layout.Hash:
+	case balancer.Hash:
 		in.hash(g, e)
-	case layout.LeastConn:
+	case balancer.LeastConn:
 		in.noPromise(g, "least_conn sends a request to the server with the fewest open connections for its weight, so the split depends on how fast the servers answer.")
-	case layout.IPHash:
+	case balancer.IPHash:
 		in.noPromise(g, "ip_hash sends all requests of one client address to one server, and this load comes from one client.")
 	default:
 		in.noPromise(g, "The method "+string(conf.Method)+" makes no promise about shares.")

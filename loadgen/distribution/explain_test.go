@@ -9,16 +9,17 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 )
 
 // conf is a configuration with one group g of servers a:1, a:2, … of these weights.
-func conf(method layout.Method, weights ...int) *layout.Nginx {
-	g := layout.Group{Name: "g", Method: method, Zone: true}
+func conf(method balancer.Method, weights ...int) *balancer.Config {
+	g := balancer.Group{Name: "g", Method: method, Zone: true}
 	for i, w := range weights {
-		g.Servers = append(g.Servers, layout.Server{Addr: "a:" + strconv.Itoa(i+1), Weight: w})
+		g.Servers = append(g.Servers, balancer.Server{Addr: "a:" + strconv.Itoa(i+1), Weight: w})
 	}
-	return &layout.Nginx{File: "nginx.conf", Workers: 2, Groups: []layout.Group{g}}
+	return &balancer.Config{File: "nginx.conf", Workers: 2, Groups: []balancer.Group{g}}
 }
 
 // got is what the servers of conf answered.
@@ -34,11 +35,11 @@ func got(requests ...int64) []run.Group {
 }
 
 func TestExplain(t *testing.T) {
-	down := conf(layout.RoundRobin, 1, 1, 1)
+	down := conf(balancer.RoundRobin, 1, 1, 1)
 	down.Groups[0].Servers[2].Down = true
-	backup := conf(layout.RoundRobin, 1, 1, 1)
+	backup := conf(balancer.RoundRobin, 1, 1, 1)
 	backup.Groups[0].Servers[2].Backup = true
-	noZone := conf(layout.RoundRobin, 2, 1)
+	noZone := conf(balancer.RoundRobin, 2, 1)
 	noZone.Groups[0].Zone = false
 	retried := got(1000, 10)
 	retried[0].Upstreams[1].RetriedAway = 1490
@@ -52,54 +53,54 @@ func TestExplain(t *testing.T) {
 		worst   float64
 		says    string // in a reason or a note
 	}{
-		{name: "exact", groups: got(1000, 500), in: Input{Nginx: conf(layout.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1},
-		{name: "one off", groups: got(1001, 500), in: Input{Nginx: conf(layout.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1, worst: 1.0 / 3},
-		{name: "two off", groups: got(1002, 498), in: Input{Nginx: conf(layout.RoundRobin, 2, 1)}, verdict: run.Fail, bound: 1, worst: 2, says: "another configuration than nginx.conf"},
-		{name: "two off, log read", groups: got(1002, 498), in: Input{Nginx: conf(layout.RoundRobin, 2, 1), LogRead: true}, verdict: run.Fail, bound: 1, worst: 2, says: "no foreign traffic"},
+		{name: "exact", groups: got(1000, 500), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1},
+		{name: "one off", groups: got(1001, 500), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1, worst: 1.0 / 3},
+		{name: "two off", groups: got(1002, 498), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Fail, bound: 1, worst: 2, says: "another configuration than nginx.conf"},
+		{name: "two off, log read", groups: got(1002, 498), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1), LogRead: true}, verdict: run.Fail, bound: 1, worst: 2, says: "no foreign traffic"},
 		{name: "without a zone", groups: got(1002, 498), in: Input{Nginx: noZone}, verdict: run.Pass, bound: 2, worst: 2, says: "Without a zone"},
-		{name: "biased", groups: got(750, 250), in: Input{Nginx: conf(layout.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250, says: "another configuration"},
-		{name: "3:1:1", groups: got(1800, 600, 600), in: Input{Nginx: conf(layout.RoundRobin, 3, 1, 1)}, verdict: run.Pass, bound: 1.5},
+		{name: "biased", groups: got(750, 250), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250, says: "another configuration"},
+		{name: "3:1:1", groups: got(1800, 600, 600), in: Input{Nginx: conf(balancer.RoundRobin, 3, 1, 1)}, verdict: run.Pass, bound: 1.5},
 		{name: "a server down", groups: got(500, 500), in: Input{Nginx: down}, verdict: run.Pass, bound: 1},
 		{name: "a down server answers", groups: got(500, 500, 500), in: Input{Nginx: down}, verdict: run.Fail, bound: 1, worst: 500, says: "a:3 answered 500 requests, but is marked down"},
 		{name: "a backup answers", groups: got(500, 500, 9), in: Input{Nginx: backup}, verdict: run.Fail, bound: 1, worst: 9, says: "a:3, a backup, answered 9 requests"},
-		{name: "unnamed server", groups: got(500, 500), in: Input{Nginx: conf(layout.RoundRobin, 1)}, verdict: run.Fail, worst: 500, says: "a:2 answered 500 requests, but nginx.conf does not name it"},
-		{name: "silent server", groups: got(500, 0), in: Input{Nginx: conf(layout.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250},
-		{name: "retried", groups: retried, in: Input{Nginx: conf(layout.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 495, says: "a:2 refused or failed 1,490 attempts, which went to other servers."},
+		{name: "unnamed server", groups: got(500, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1)}, verdict: run.Fail, worst: 500, says: "a:2 answered 500 requests, but nginx.conf does not name it"},
+		{name: "silent server", groups: got(500, 0), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250},
+		{name: "retried", groups: retried, in: Input{Nginx: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 495, says: "a:2 refused or failed 1,490 attempts, which went to other servers."},
 		{
-			name: "stragglers", groups: got(503, 500), in: Input{Nginx: conf(layout.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Stragglers: map[string]int64{"a:1": 1, "a:2": 1}}}},
+			name: "stragglers", groups: got(503, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Stragglers: map[string]int64{"a:1": 1, "a:2": 1}}}},
 			verdict: run.Pass, bound: 1.5, worst: 1.5, says: "2 requests of the warm-up",
 		},
 		{
-			name: "lost", groups: got(503, 500), in: Input{Nginx: conf(layout.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Lost: 1}}},
+			name: "lost", groups: got(503, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Lost: 1}}},
 			verdict: run.Pass, bound: 1.5, worst: 1.5, says: "1 request that got no answer",
 		},
 		{
 			name: "foreign explains", groups: got(510, 490),
-			in:      Input{Nginx: conf(layout.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 10, "a:2": 30}}}},
+			in:      Input{Nginx: conf(balancer.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 10, "a:2": 30}}}},
 			verdict: run.Pass, bound: 1, says: "Foreign traffic: 40 requests of others",
 		},
 		{
 			name: "foreign does not explain", groups: got(600, 400),
-			in:      Input{Nginx: conf(layout.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 1}}}},
+			in:      Input{Nginx: conf(balancer.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 1}}}},
 			verdict: run.Fail, bound: 1, worst: 100.5, says: "Foreign traffic: 1 request of others came through the group meanwhile, and is counted in.",
 		},
 		{
-			name: "no live server", groups: got(700, 500), in: Input{Nginx: conf(layout.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 3}}},
+			name: "no live server", groups: got(700, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 3}}},
 			verdict: run.Fail, bound: 1, worst: 100, says: "nginx answered 3 requests itself",
 		},
 		{
-			name: "no live server at all", groups: got(), in: Input{Nginx: conf(layout.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 30}}},
+			name: "no live server at all", groups: got(), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 30}}},
 			verdict: run.Fail, says: "nginx answered 30 requests itself",
 		},
-		{name: "no request", groups: got(), in: Input{Nginx: conf(layout.Random, 1, 1)}, verdict: run.Info, says: "No server of the group got a request"},
+		{name: "no request", groups: got(), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Info, says: "No server of the group got a request"},
 		{name: "no configuration", groups: got(1, 2), verdict: run.Info, says: "No configuration of nginx was read"},
-		{name: "group not named", groups: []run.Group{{Name: "other"}}, in: Input{Nginx: conf(layout.RoundRobin, 1)}, verdict: run.Info, says: "has no upstream of this name"},
-		{name: "least_conn", groups: got(900, 100), in: Input{Nginx: conf(layout.LeastConn, 1, 1)}, verdict: run.Info, worst: 400, says: "how fast the servers answer"},
-		{name: "ip_hash", groups: got(1000, 0), in: Input{Nginx: conf(layout.IPHash, 1, 1)}, verdict: run.Info, worst: 500, says: "one client"},
-		{name: "random", groups: got(1010, 990), in: Input{Nginx: conf(layout.Random, 1, 1)}, verdict: run.Pass, bound: 10.83, worst: 0.2},
-		{name: "random, biased", groups: got(1500, 500), in: Input{Nginx: conf(layout.Random, 1, 1)}, verdict: run.Fail, bound: 10.83, worst: 523.25, says: "probability of"},
-		{name: "random, few", groups: got(3, 5), in: Input{Nginx: conf(layout.Random, 1, 1)}, verdict: run.Info, says: "8 requests are too few to judge random shares: it takes 10."},
-		{name: "one server", groups: got(1000), in: Input{Nginx: conf(layout.RoundRobin, 1)}, verdict: run.Pass},
+		{name: "group not named", groups: []run.Group{{Name: "other"}}, in: Input{Nginx: conf(balancer.RoundRobin, 1)}, verdict: run.Info, says: "has no upstream of this name"},
+		{name: "least_conn", groups: got(900, 100), in: Input{Nginx: conf(balancer.LeastConn, 1, 1)}, verdict: run.Info, worst: 400, says: "how fast the servers answer"},
+		{name: "ip_hash", groups: got(1000, 0), in: Input{Nginx: conf(balancer.IPHash, 1, 1)}, verdict: run.Info, worst: 500, says: "one client"},
+		{name: "random", groups: got(1010, 990), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Pass, bound: 10.83, worst: 0.2},
+		{name: "random, biased", groups: got(1500, 500), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Fail, bound: 10.83, worst: 523.25, says: "probability of"},
+		{name: "random, few", groups: got(3, 5), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Info, says: "8 requests are too few to judge random shares: it takes 10."},
+		{name: "one server", groups: got(1000), in: Input{Nginx: conf(balancer.RoundRobin, 1)}, verdict: run.Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			Explain(c.groups, c.in)
@@ -119,7 +120,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	n := conf(layout.RoundRobin, 2, 1)
+	n := conf(balancer.RoundRobin, 2, 1)
 	n.Groups[0].Servers[0].Addr, n.Groups[0].Servers[1].Addr = "127.0.0.1:8081", "127.0.0.1:8080"
 	groups := []run.Group{{Name: "g", Requests: 3, Upstreams: []run.Upstream{{Addr: "127.0.0.1:8081", Instance: "from the header", Requests: 3}}}}
 	Explain(groups, Input{Nginx: n, Instances: []layout.Instance{{Name: "site1", Port: 8081, Mode: layout.Cluster}}})
@@ -138,10 +139,10 @@ func TestWorkerNotes(t *testing.T) {
 	even := run.Upstream{Addr: "a:3", Mode: "CLUSTER", Requests: 100, Workers: []run.Worker{{PID: 4, Requests: 52}, {PID: 5, Requests: 48}}}
 	fork := run.Upstream{Addr: "a:4", Mode: "FORK", Requests: 100, Workers: []run.Worker{{PID: 6, Requests: 100}}}
 	restarted := run.Upstream{Addr: "a:5", Mode: "FORK", Requests: 100, Workers: []run.Worker{{PID: 7, Requests: 90}, {PID: 8, Requests: 10}}}
-	keepalive := &layout.Group{Keepalive: 64}
+	keepalive := &balancer.Group{Keepalive: 64}
 	for _, c := range []struct {
 		upstreams []run.Upstream
-		conf      *layout.Group
+		conf      *balancer.Group
 		want      []string
 	}{
 		{[]run.Upstream{even, fork}, keepalive, nil},
@@ -204,12 +205,12 @@ func TestRandomErrorRates(t *testing.T) {
 	falseAlarms, missed := 0, 0
 	for range cases {
 		groups := got(draws(rng, 1500, []int{3, 1, 1})...)
-		Explain(groups, Input{Nginx: conf(layout.Random, 3, 1, 1)})
+		Explain(groups, Input{Nginx: conf(balancer.Random, 3, 1, 1)})
 		if groups[0].Verdict != run.Pass {
 			falseAlarms++
 		}
 		groups = got(draws(rng, 1500, []int{2, 1, 1})...)
-		Explain(groups, Input{Nginx: conf(layout.Random, 3, 1, 1)})
+		Explain(groups, Input{Nginx: conf(balancer.Random, 3, 1, 1)})
 		if groups[0].Verdict != run.Fail {
 			missed++
 		}
@@ -257,7 +258,7 @@ func TestHash(t *testing.T) {
 		{"one key", 1, fair, run.Info, "one URI only"},
 	} {
 		groups, in := hashed(c.keys, 20, 2, c.place)
-		in.Nginx = conf(layout.Hash, 1, 1)
+		in.Nginx = conf(balancer.Hash, 1, 1)
 		Explain(groups, in)
 		g := groups[0]
 		if said := strings.Join(g.Reasons, "\n"); g.Verdict != c.want || !strings.Contains(said, c.says) {
@@ -266,7 +267,7 @@ func TestHash(t *testing.T) {
 	}
 
 	groups, in := hashed(100, 20, 2, fair)
-	in.Nginx = conf(layout.Hash, 1, 1)
+	in.Nginx = conf(balancer.Hash, 1, 1)
 	for _, byRoute := range in.Evidence["g"].ByRoute {
 		byRoute[17] = 10
 	}
@@ -299,7 +300,7 @@ func TestHashErrorRates(t *testing.T) {
 			}
 			return i
 		})
-		in.Nginx = conf(layout.Hash, 1, 1, 1, 1)
+		in.Nginx = conf(balancer.Hash, 1, 1, 1, 1)
 		Explain(groups, in)
 		if groups[0].Verdict != run.Pass {
 			failed++

@@ -6,7 +6,7 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
-	"balanceo/topology/layout"
+	"balanceo/topology/balancer"
 )
 
 // Bound is how many requests a peer can be off its share over any stretch of requests, by the smooth weighted
@@ -22,7 +22,7 @@ func Bound(peers, sequences int) float64 {
 // tolerance covers the rounding of floating point, nothing else.
 const tolerance = 1e-6
 
-func (in *Input) roundRobin(g *run.Group, conf *layout.Group, e tally.Evidence) {
+func (in *Input) roundRobin(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 	peers := 0
 	for _, s := range conf.Servers {
 		if !s.Backup && !s.Down {

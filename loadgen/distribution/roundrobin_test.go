@@ -12,7 +12,7 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
-	"balanceo/topology/layout"
+	"balanceo/topology/balancer"
 )
 
 func TestBound(t *testing.T) {
@@ -182,11 +182,11 @@ func (c simCase) play() (run.Group, Input) {
 		sequences[i] = newSequence(c.weights, c.maxFails, 10)
 	}
 	g := run.Group{Name: "g"}
-	conf := layout.Group{Name: "g", Method: layout.RoundRobin, Zone: c.zone}
+	conf := balancer.Group{Name: "g", Method: balancer.RoundRobin, Zone: c.zone}
 	for i, w := range c.weights {
 		addr := "127.0.0.1:" + strconv.Itoa(1000+i)
 		g.Upstreams = append(g.Upstreams, run.Upstream{Addr: addr})
-		conf.Servers = append(conf.Servers, layout.Server{Addr: addr, Weight: w, MaxFails: c.maxFails, FailTimeout: 10})
+		conf.Servers = append(conf.Servers, balancer.Server{Addr: addr, Weight: w, MaxFails: c.maxFails, FailTimeout: 10})
 	}
 	e := tally.Evidence{Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, SeenAfter: map[string]int64{}}
 	foreign := Foreign{ByAddr: map[string]int64{}}
@@ -239,7 +239,7 @@ func (c simCase) play() (run.Group, Input) {
 		}
 	}
 	return g, Input{
-		Nginx:    &layout.Nginx{File: "nginx.conf", Workers: c.workers, Groups: []layout.Group{conf}},
+		Nginx:    &balancer.Config{File: "nginx.conf", Workers: c.workers, Groups: []balancer.Group{conf}},
 		Evidence: map[string]tally.Evidence{"g": e}, Foreign: map[string]Foreign{"g": foreign}, LogRead: true,
 	}
 }

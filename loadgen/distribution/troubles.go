@@ -8,12 +8,12 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
-	"balanceo/topology/layout"
+	"balanceo/topology/balancer"
 )
 
 // troubles are the sentences that name what moved the shares: failed attempts, servers left out, other
 // traffic, a configuration that names other servers.
-func (in *Input) troubles(g *run.Group, conf *layout.Group, e tally.Evidence) []string {
+func (in *Input) troubles(g *run.Group, conf *balancer.Group, e tally.Evidence) []string {
 	var out []string
 	for _, u := range g.Upstreams {
 		if u.RetriedAway > 0 {
@@ -23,7 +23,7 @@ func (in *Input) troubles(g *run.Group, conf *layout.Group, e tally.Evidence) []
 	for _, addr := range slices.Sorted(maps.Keys(e.FailedBefore)) {
 		out = append(out, failedBefore(addr, e.FailedBefore[addr], server(conf, addr)))
 	}
-	if conf.Method == layout.RoundRobin {
+	if conf.Method == balancer.RoundRobin {
 		out = append(out, in.leftOut(g, conf, e)...)
 	}
 	if e.NoLive > 0 {
@@ -36,7 +36,7 @@ func (in *Input) troubles(g *run.Group, conf *layout.Group, e tally.Evidence) []
 	return append(out, in.foreign(g.Name)...)
 }
 
-func server(conf *layout.Group, addr string) *layout.Server {
+func server(conf *balancer.Group, addr string) *balancer.Server {
 	for i := range conf.Servers {
 		if conf.Servers[i].Addr == addr {
 			return &conf.Servers[i]
@@ -45,7 +45,7 @@ func server(conf *layout.Group, addr string) *layout.Server {
 	return nil
 }
 
-func failedBefore(addr string, n int64, s *layout.Server) string {
+func failedBefore(addr string, n int64, s *balancer.Server) string {
 	text := fmt.Sprintf("%s refused or failed %s during the warm-up", addr, count(n, "attempt"))
 	if s != nil && s.MaxFails > 0 {
 		return fmt.Sprintf("%s, and nginx leaves it out for %g s after %s (max_fails, fail_timeout).",
@@ -55,7 +55,7 @@ func failedBefore(addr string, n int64, s *layout.Server) string {
 }
 
 // leftOut names servers that nginx passed over or held back for failures that no request of the run met.
-func (in *Input) leftOut(g *run.Group, conf *layout.Group, e tally.Evidence) []string {
+func (in *Input) leftOut(g *run.Group, conf *balancer.Group, e tally.Evidence) []string {
 	var out []string
 	for _, u := range g.Upstreams {
 		s := server(conf, u.Addr)
@@ -88,7 +88,7 @@ func (in *Input) leftOut(g *run.Group, conf *layout.Group, e tally.Evidence) []s
 }
 
 // strangers names servers that answered although the configuration does not give them a share.
-func (in *Input) strangers(g *run.Group, conf *layout.Group) []string {
+func (in *Input) strangers(g *run.Group, conf *balancer.Group) []string {
 	var out []string
 	for _, u := range g.Upstreams {
 		if u.Requests == 0 {
@@ -140,7 +140,7 @@ func (in *Input) unexplained(g *run.Group) string {
 		text = append(text, " and no foreign traffic")
 	}
 	text = append(text, ": nginx may run another configuration than ", in.Nginx.File)
-	if g.WorstDeviation <= 3*g.Bound && g.Method == string(layout.RoundRobin) {
+	if g.WorstDeviation <= 3*g.Bound && g.Method == string(balancer.RoundRobin) {
 		text = append(text, ", or have been reloaded meanwhile, which begins its round robin anew")
 	}
 	if !in.LogRead {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"balanceo/results/run"
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 )
 
@@ -12,7 +13,7 @@ import (
 const uneven = 1.25
 
 // workerNotes says where the processes behind one port shared its requests unevenly, and why.
-func workerNotes(g *run.Group, conf *layout.Group) []string {
+func workerNotes(g *run.Group, conf *balancer.Group) []string {
 	var notes, who []string
 	for _, u := range g.Upstreams {
 		if u.Mode == string(layout.Fork) && len(u.Workers) > 1 {

@@ -22,7 +22,8 @@ import (
 	"balanceo/loadgen/tally"
 	"balanceo/results/report"
 	"balanceo/results/run"
-	"balanceo/topology/layout"
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
 )
 
 // backend is an HTTP server of the standard library.
@@ -102,7 +103,7 @@ func logFormat(t *testing.T) string {
 
 // startNginx runs a real nginx in front of the groups; requests to /api go to the last of them, all others
 // to the first. It returns the configuration as loadgen reads it.
-func startNginx(t *testing.T, upstreams ...string) (*layout.Nginx, attack.Target) {
+func startNginx(t *testing.T, upstreams ...string) (*balancer.Config, attack.Target) {
 	t.Helper()
 	dir := t.TempDir()
 	names := make([]string, len(upstreams))
@@ -140,7 +141,7 @@ http {
 			}
 			t.Fatal(err)
 		}
-		n, err := layout.ReadNginx(conf, dir)
+		n, err := nginx.Read(conf, dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +190,7 @@ func tryNginx(t *testing.T, dir, conf, addr string) error {
 
 // load is an attack of a test.
 type load struct {
-	nginx    *layout.Nginx // what loadgen believes; the target's may differ
+	nginx    *balancer.Config // what loadgen believes; the target's may differ
 	target   attack.Target
 	paths    []string
 	rate     float64

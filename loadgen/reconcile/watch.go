@@ -12,15 +12,16 @@ import (
 	"balanceo/loadgen/distribution"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 )
 
 // Config says what to watch.
 type Config struct {
-	Agent  string        // user agent of the run's requests
-	Warmup time.Duration // of the attack that is about to begin
-	Nginx  *layout.Nginx // nil: none was found
-	State  *layout.State // of the running layout; nil: not ours
+	Agent  string           // user agent of the run's requests
+	Warmup time.Duration    // of the attack that is about to begin
+	Nginx  *balancer.Config // nil: none was found
+	State  *layout.State    // of the running layout; nil: not ours
 }
 
 // Watch is the look at nginx and the servers while an attack lasts. Finish ends it.

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/ports"
@@ -41,9 +42,9 @@ type Config struct {
 type Fleet struct {
 	cfg      Config
 	mongoURL string
-	conf     *layout.Nginx // as moved
-	tiers    [][]*part     // in the order of starting; those of one tier start together
-	record   *logs.File    // topology's own log
+	conf     *balancer.Config // as moved
+	tiers    [][]*part        // in the order of starting; those of one tier start together
+	record   *logs.File       // topology's own log
 
 	// turn holds one token: what acts on parts takes turns, and nothing does once Stop has it.
 	turn     chan struct{}
@@ -161,7 +162,7 @@ func (f *Fleet) State() layout.State {
 }
 
 // Groups are the upstream groups of the nginx configuration that is in use.
-func (f *Fleet) Groups() []layout.Group {
+func (f *Fleet) Groups() []balancer.Group {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.conf.Groups

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/ports"
@@ -106,8 +108,8 @@ func (f *Fleet) nginxDir() string { return filepath.Join(f.cfg.Dir, "nginx") }
 func (f *Fleet) nginxConf() string { return filepath.Join(f.nginxDir(), "nginx.conf") }
 
 // prepareNginx writes the configuration with the layout's ports to file and reads what it says.
-func (f *Fleet) prepareNginx(ctx context.Context, file string) (*layout.Nginx, error) {
-	conf, err := layout.ReadNginx(f.cfg.NginxConf, f.nginxDir())
+func (f *Fleet) prepareNginx(ctx context.Context, file string) (*balancer.Config, error) {
+	conf, err := nginx.Read(f.cfg.NginxConf, f.nginxDir())
 	if err != nil {
 		return nil, err
 	}
@@ -115,10 +117,10 @@ func (f *Fleet) prepareNginx(ctx context.Context, file string) (*layout.Nginx, e
 	if err != nil {
 		return nil, err
 	}
-	if err := layout.MoveNginx(f.cfg.NginxConf, file, move); err != nil {
+	if err := nginx.Write(f.cfg.NginxConf, file, move); err != nil {
 		return nil, err
 	}
-	if conf, err = layout.ReadNginx(file, f.nginxDir()); err != nil {
+	if conf, err = nginx.Read(file, f.nginxDir()); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // of looking up names
@@ -145,8 +147,8 @@ func (f *Fleet) testNginx(ctx context.Context, file string) error {
 
 // moves says which ports of the configuration change when a layout moves. nginx's other ports keep their
 // distance from the one that the layout names.
-func moves(conf *layout.Nginx, from, to *layout.Layout) (layout.Move, error) {
-	m := layout.Move{Listen: map[int]int{}, Servers: map[int]int{}}
+func moves(conf *balancer.Config, from, to *layout.Layout) (nginx.Move, error) {
+	m := nginx.Move{Listen: map[int]int{}, Servers: map[int]int{}}
 	for i := range from.Instances {
 		m.Servers[from.Instances[i].Port] = to.Instances[i].Port
 	}

@@ -1,5 +1,5 @@
 // Package layout says what runs where: the instances with their ports and modes, the headers by which
-// their answers are told apart, how nginx.conf shares load over them, and which layouts run right now.
+// their answers are told apart, and which layouts run right now.
 package layout
 
 // Response headers by which a client tells who answered.

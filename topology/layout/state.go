@@ -113,7 +113,7 @@ func FindByTarget(runDir, target string) (State, bool, error) {
 	if err != nil {
 		return State{}, false, err
 	}
-	if !isLocal(host) {
+	if !IsLocal(host) {
 		return State{}, false, nil
 	}
 	states, err := Running(runDir)
@@ -150,8 +150,8 @@ func hostPort(target string) (host string, port int, err error) {
 	return u.Hostname(), port, nil
 }
 
-// isLocal tells whether host means this machine: nothing, localhost, or an address of one of its interfaces.
-func isLocal(host string) bool {
+// IsLocal tells whether host means this machine: nothing, localhost, or an address of one of its interfaces.
+func IsLocal(host string) bool {
 	if host == "" || host == "localhost" {
 		return true
 	}

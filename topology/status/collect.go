@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 	"balanceo/topology/procs"
 	"balanceo/topology/supervise"
@@ -21,7 +22,7 @@ import (
 // Collector takes snapshots. It remembers the last look, because CPU and rates are differences. It looks
 // only when it is asked: a layout that nobody watches is not disturbed.
 type Collector struct {
-	groups func() []layout.Group
+	groups func() []balancer.Group
 	client *http.Client
 
 	mu   sync.Mutex
@@ -42,7 +43,7 @@ const (
 )
 
 // NewCollector makes a Collector for a layout whose nginx shares load over groups.
-func NewCollector(groups func() []layout.Group) *Collector {
+func NewCollector(groups func() []balancer.Group) *Collector {
 	return &Collector{groups: groups, client: &http.Client{
 		Timeout: time.Second,
 		// A connection kept open would count as an open connection of the instance, and pin to one worker.
@@ -146,7 +147,7 @@ func (c *Collector) traffic(p *Part, m *counts, now *look) {
 }
 
 // shares compares the parts of one upstream group with each other.
-func shares(parts []Part, groups []layout.Group) {
+func shares(parts []Part, groups []balancer.Group) {
 	for _, g := range groups {
 		var members []*Part
 		total := 0.0

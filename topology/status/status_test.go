@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 	"balanceo/topology/supervise"
 )
@@ -132,7 +133,7 @@ func serve(t *testing.T, n *int) int {
 func TestCollect(t *testing.T) {
 	a, b := 30, 10
 	portA, portB := serve(t, &a), serve(t, &b)
-	group := layout.Group{Name: "g", Servers: []layout.Server{
+	group := balancer.Group{Name: "g", Servers: []balancer.Server{
 		{Addr: fmt.Sprintf("127.0.0.1:%d", portA), Weight: 2}, {Addr: fmt.Sprintf("127.0.0.1:%d", portB), Weight: 1},
 	}}
 	self := supervise.Status{State: supervise.Ready, PID: os.Getpid(), Started: time.Now().Add(-time.Minute)}
@@ -141,7 +142,7 @@ func TestCollect(t *testing.T) {
 		{Name: "b", Kind: Instance, Port: portB, Mode: layout.Fork, Process: self},
 		{Name: "gone", Kind: Instance, Port: 1, Mode: layout.Cluster, Wanted: 3, Process: supervise.Status{State: supervise.Failed, Reason: "why"}},
 	}
-	c := NewCollector(func() []layout.Group { return []layout.Group{group} })
+	c := NewCollector(func() []balancer.Group { return []balancer.Group{group} })
 	if _, err := c.Collect(t.Context(), targets); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package layout
+// Package nginx owns what is to be known about nginx and its configuration: how it shares load, and what a copy
+// of it needs to run with other ports in a folder of its own.
+package nginx
 
 import (
 	"errors"
@@ -11,21 +13,23 @@ import (
 	"strings"
 
 	"github.com/nginxinc/nginx-go-crossplane"
+
+	"balanceo/topology/balancer"
 )
 
-// ReadNginx reads how a configuration of nginx shares load, included files too. Relative paths of log files
+// Read reads how a configuration of nginx shares load, included files too. Relative paths of log files
 // are read against prefix, nginx's -p; an empty prefix is the folder of the file. Only the upstream blocks
 // of http count: a proxy_pass to an address of its own shares nothing.
-func ReadNginx(file, prefix string) (*Nginx, error) {
-	directives, err := parseNginx(file)
+func Read(file, prefix string) (*balancer.Config, error) {
+	directives, err := parse(file)
 	if err != nil {
 		return nil, err
 	}
 	if prefix == "" {
 		prefix = filepath.Dir(file)
 	}
-	r := &nginxReader{
-		nginx:   &Nginx{File: file, Workers: 1},
+	r := &reader{
+		conf:    &balancer.Config{File: file, Workers: 1},
 		prefix:  prefix,
 		formats: map[string]bool{},
 		listen:  map[int]bool{},
@@ -43,16 +47,16 @@ func ReadNginx(file, prefix string) (*Nginx, error) {
 		}
 	}
 	for port := range r.listen {
-		r.nginx.Listen = append(r.nginx.Listen, port)
+		r.conf.Listen = append(r.conf.Listen, port)
 	}
-	sort.Ints(r.nginx.Listen)
-	groups := r.nginx.Groups
+	sort.Ints(r.conf.Listen)
+	groups := r.conf.Groups
 	sort.Slice(groups, func(i, j int) bool { return groups[i].Name < groups[j].Name })
-	return r.nginx, nil
+	return r.conf, nil
 }
 
-// parseNginx returns the directives of the file with those of included files in their places.
-func parseNginx(file string) (crossplane.Directives, error) {
+// parse returns the directives of the file with those of included files in their places.
+func parse(file string) (crossplane.Directives, error) {
 	payload, err := crossplane.Parse(file, &crossplane.ParseOptions{
 		CombineConfigs:            true,
 		StopParsingOnError:        true,
@@ -78,30 +82,30 @@ func at(d *crossplane.Directive, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", d.File, d.Line, fmt.Sprintf(format, args...))
 }
 
-type nginxReader struct {
-	nginx   *Nginx
+type reader struct {
+	conf    *balancer.Config
 	prefix  string
 	formats map[string]bool // names of log formats that write JSON
 	listen  map[int]bool
 }
 
-func (r *nginxReader) workers(d *crossplane.Directive) error {
+func (r *reader) workers(d *crossplane.Directive) error {
 	if len(d.Args) != 1 {
 		return at(d, "worker_processes takes a number or auto")
 	}
 	if d.Args[0] == "auto" {
-		r.nginx.Workers = runtime.NumCPU()
+		r.conf.Workers = runtime.NumCPU()
 		return nil
 	}
 	n, err := strconv.Atoi(d.Args[0])
 	if err != nil || n < 1 {
 		return at(d, "worker_processes %q: a number or auto", d.Args[0])
 	}
-	r.nginx.Workers = n
+	r.conf.Workers = n
 	return nil
 }
 
-func (r *nginxReader) http(block crossplane.Directives) error {
+func (r *reader) http(block crossplane.Directives) error {
 	// Formats first: they may be defined after the log that uses them.
 	for _, d := range block {
 		if d.Directive == "log_format" && len(d.Args) > 1 && d.Args[1] == "escape=json" {
@@ -115,7 +119,7 @@ func (r *nginxReader) http(block crossplane.Directives) error {
 			if err != nil {
 				return err
 			}
-			r.nginx.Groups = append(r.nginx.Groups, g)
+			r.conf.Groups = append(r.conf.Groups, g)
 		case "server":
 			listens := false
 			for _, s := range d.Block {
@@ -136,9 +140,9 @@ func (r *nginxReader) http(block crossplane.Directives) error {
 }
 
 // accessLog finds the first log in a JSON format, at any depth. Logs of the outer blocks come first.
-func (r *nginxReader) accessLog(block crossplane.Directives) {
+func (r *reader) accessLog(block crossplane.Directives) {
 	for _, d := range block {
-		if r.nginx.AccessLog != "" {
+		if r.conf.AccessLog != "" {
 			return
 		}
 		if d.Directive != "access_log" || len(d.Args) < 2 || !r.formats[d.Args[1]] {
@@ -151,10 +155,10 @@ func (r *nginxReader) accessLog(block crossplane.Directives) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(r.prefix, path)
 		}
-		r.nginx.AccessLog = path
+		r.conf.AccessLog = path
 	}
 	for _, d := range block {
-		if r.nginx.AccessLog == "" {
+		if r.conf.AccessLog == "" {
 			r.accessLog(d.Block)
 		}
 	}
@@ -176,11 +180,11 @@ func listenPort(arg string) int {
 	return 80 // an address alone
 }
 
-func readGroup(d *crossplane.Directive) (Group, error) {
+func readGroup(d *crossplane.Directive) (balancer.Group, error) {
 	if len(d.Args) != 1 {
-		return Group{}, at(d, "upstream takes one name")
+		return balancer.Group{}, at(d, "upstream takes one name")
 	}
-	g := Group{Name: d.Args[0], Method: RoundRobin}
+	g := balancer.Group{Name: d.Args[0], Method: balancer.RoundRobin}
 	for _, l := range d.Block {
 		switch l.Directive {
 		case "server":
@@ -200,26 +204,26 @@ func readGroup(d *crossplane.Directive) (Group, error) {
 				g.Keepalive = n
 			}
 		case "random":
-			g.Method = Random
+			g.Method = balancer.Random
 		case "hash":
-			g.Method = Hash
+			g.Method = balancer.Hash
 		case "least_conn":
-			g.Method = LeastConn
+			g.Method = balancer.LeastConn
 		case "least_time":
-			g.Method = LeastTime
+			g.Method = balancer.LeastTime
 		case "ip_hash":
-			g.Method = IPHash
+			g.Method = balancer.IPHash
 		}
 	}
 	return g, nil
 }
 
-func readServer(d *crossplane.Directive) (Server, error) {
+func readServer(d *crossplane.Directive) (balancer.Server, error) {
 	if len(d.Args) == 0 {
-		return Server{}, at(d, "server needs an address")
+		return balancer.Server{}, at(d, "server needs an address")
 	}
 	// nginx's defaults: weight 1, one failure within 10 s takes the server out for 10 s.
-	s := Server{Addr: serverAddr(d.Args[0]), Weight: 1, MaxFails: 1, FailTimeout: 10}
+	s := balancer.Server{Addr: serverAddr(d.Args[0]), Weight: 1, MaxFails: 1, FailTimeout: 10}
 	for _, arg := range d.Args[1:] {
 		key, value, _ := strings.Cut(arg, "=")
 		var err error

@@ -1,8 +1,11 @@
-package layout
+// Package balancer is what a balancer is to the rest: the groups over which it shares load, with method,
+// weights and expected shares, as its configuration says them. Each balancer is a package below it.
+package balancer
 
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -19,9 +22,9 @@ const (
 	IPHash     Method = "ip_hash"
 )
 
-// Nginx is what a configuration of nginx says about sharing load.
-type Nginx struct {
-	File      string  // as given to ReadNginx
+// Config is what the configuration of a balancer says about sharing load.
+type Config struct {
+	File      string  // as given to whoever read it
 	Listen    []int   // ports, ascending
 	Workers   int     // worker_processes; auto: the number of cores
 	AccessLog string  // path of the JSON access log, resolved against the prefix; empty: none
@@ -68,17 +71,18 @@ func (g Group) Share(addr string) float64 {
 
 // Resolve replaces each server whose address is a name by one server an address that lookup finds for it, as
 // nginx does when it starts: each becomes a peer with the whole weight. Answers name peers by their addresses.
-// A name that is not found stays. Nil: the system's lookup.
-func (n *Nginx) Resolve(ctx context.Context, lookup func(ctx context.Context, host string) ([]string, error)) {
+// "localhost" can so become two peers, ::1 and 127.0.0.1. An address found twice is one peer; a name that is
+// not found stays. Nil: the system's lookup.
+func (c *Config) Resolve(ctx context.Context, lookup func(ctx context.Context, host string) ([]string, error)) {
 	if lookup == nil {
 		lookup = net.DefaultResolver.LookupHost
 	}
-	for i := range n.Groups {
+	for i := range c.Groups {
 		var servers []Server
-		for _, s := range n.Groups[i].Servers {
+		for _, s := range c.Groups[i].Servers {
 			servers = append(servers, s.resolve(ctx, lookup)...)
 		}
-		n.Groups[i].Servers = servers
+		c.Groups[i].Servers = servers
 	}
 }
 
@@ -91,6 +95,7 @@ func (s Server) resolve(ctx context.Context, lookup func(context.Context, string
 	if err != nil || len(found) == 0 {
 		return []Server{s}
 	}
+	found = slices.Compact(slices.Sorted(slices.Values(found)))
 	servers := make([]Server, len(found))
 	for i, addr := range found {
 		servers[i] = s

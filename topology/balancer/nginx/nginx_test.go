@@ -1,8 +1,6 @@
-package layout
+package nginx
 
 import (
-	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"balanceo/topology/balancer"
+	"balanceo/topology/layout"
 )
 
 // writeFiles puts files, by name, into a new folder.
@@ -29,9 +30,9 @@ func writeFiles(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestReadNginx(t *testing.T) {
-	plain := Server{Weight: 1, MaxFails: 1, FailTimeout: 10}
-	server := func(addr string, change func(*Server)) Server {
+func TestRead(t *testing.T) {
+	plain := balancer.Server{Weight: 1, MaxFails: 1, FailTimeout: 10}
+	server := func(addr string, change func(*balancer.Server)) balancer.Server {
 		s := plain
 		s.Addr = addr
 		if change != nil {
@@ -42,14 +43,14 @@ func TestReadNginx(t *testing.T) {
 	tests := []struct {
 		name string
 		conf string
-		want Nginx
+		want balancer.Config
 	}{
 		{
 			"defaults",
 			`events {} http { upstream u { server 127.0.0.1:9001; server 127.0.0.1:9002; } server { location / { proxy_pass http://u; } } }`,
-			Nginx{Listen: []int{80}, Workers: 1, Groups: []Group{{
-				Name: "u", Method: RoundRobin,
-				Servers: []Server{server("127.0.0.1:9001", nil), server("127.0.0.1:9002", nil)},
+			balancer.Config{Listen: []int{80}, Workers: 1, Groups: []balancer.Group{{
+				Name: "u", Method: balancer.RoundRobin,
+				Servers: []balancer.Server{server("127.0.0.1:9001", nil), server("127.0.0.1:9002", nil)},
 			}}},
 		},
 		{
@@ -59,14 +60,14 @@ func TestReadNginx(t *testing.T) {
 				server 127.0.0.1:1 weight=5 max_fails=0 fail_timeout=1m30s;
 				server 127.0.0.1:2 backup; server 127.0.0.1:3 down; server example.com; server unix:/tmp/s.sock weight=2;
 				server [::1]:8080; } }`,
-			Nginx{Workers: 3, Groups: []Group{{
-				Name: "u", Method: LeastConn, Zone: true, Keepalive: 8,
-				Servers: []Server{
-					server("127.0.0.1:1", func(s *Server) { s.Weight, s.MaxFails, s.FailTimeout = 5, 0, 90 }),
-					server("127.0.0.1:2", func(s *Server) { s.Backup = true }),
-					server("127.0.0.1:3", func(s *Server) { s.Down = true }),
+			balancer.Config{Workers: 3, Groups: []balancer.Group{{
+				Name: "u", Method: balancer.LeastConn, Zone: true, Keepalive: 8,
+				Servers: []balancer.Server{
+					server("127.0.0.1:1", func(s *balancer.Server) { s.Weight, s.MaxFails, s.FailTimeout = 5, 0, 90 }),
+					server("127.0.0.1:2", func(s *balancer.Server) { s.Backup = true }),
+					server("127.0.0.1:3", func(s *balancer.Server) { s.Down = true }),
 					server("example.com:80", nil),
-					server("unix:/tmp/s.sock", func(s *Server) { s.Weight = 2 }),
+					server("unix:/tmp/s.sock", func(s *balancer.Server) { s.Weight = 2 }),
 					server("[::1]:8080", nil),
 				},
 			}}},
@@ -76,47 +77,47 @@ func TestReadNginx(t *testing.T) {
 			`worker_processes auto; events {} http {
 				upstream d { random two least_conn; server a:1; } upstream c { hash $request_uri consistent; server a:1; }
 				upstream b { ip_hash; server a:1; } upstream a { least_time header; server a:1; } }`,
-			Nginx{Workers: runtime.NumCPU(), Groups: []Group{
-				{Name: "a", Method: LeastTime, Servers: []Server{server("a:1", nil)}},
-				{Name: "b", Method: IPHash, Servers: []Server{server("a:1", nil)}},
-				{Name: "c", Method: Hash, Servers: []Server{server("a:1", nil)}},
-				{Name: "d", Method: Random, Servers: []Server{server("a:1", nil)}},
+			balancer.Config{Workers: runtime.NumCPU(), Groups: []balancer.Group{
+				{Name: "a", Method: balancer.LeastTime, Servers: []balancer.Server{server("a:1", nil)}},
+				{Name: "b", Method: balancer.IPHash, Servers: []balancer.Server{server("a:1", nil)}},
+				{Name: "c", Method: balancer.Hash, Servers: []balancer.Server{server("a:1", nil)}},
+				{Name: "d", Method: balancer.Random, Servers: []balancer.Server{server("a:1", nil)}},
 			}},
 		},
 		{
 			"listen lines",
 			`events {} http { server { listen 127.0.0.1:8001 default_server; listen [::]:8002; listen unix:/tmp/x; }
 				server { listen *:8003; listen 8001; } server { listen localhost; } }`,
-			Nginx{Listen: []int{80, 8001, 8002, 8003}, Workers: 1},
+			balancer.Config{Listen: []int{80, 8001, 8002, 8003}, Workers: 1},
 		},
 		{
 			"JSON log in a server block, defined after its use",
 			`events {} http { access_log off; server { listen 1; access_log plain.log combined; access_log logs/a.log j buffer=4k; }
 				log_format j escape=json '{"a":"$request"}'; }`,
-			Nginx{Listen: []int{1}, Workers: 1, AccessLog: "/prefix/logs/a.log"},
+			balancer.Config{Listen: []int{1}, Workers: 1, AccessLog: "/prefix/logs/a.log"},
 		},
 		{
 			"no JSON log",
 			`events {} http { log_format p '$request'; log_format j escape=json '{}'; access_log /a.log p; access_log syslog:server=unix:/x j; }`,
-			Nginx{Workers: 1},
+			balancer.Config{Workers: 1},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			file := filepath.Join(writeFiles(t, map[string]string{"n.conf": tt.conf}), "n.conf")
-			got, err := ReadNginx(file, "/prefix")
+			got, err := Read(file, "/prefix")
 			if err != nil {
-				t.Fatalf("ReadNginx: %v", err)
+				t.Fatalf("Read: %v", err)
 			}
 			tt.want.File = file
 			if d := cmp.Diff(&tt.want, got); d != "" {
-				t.Errorf("ReadNginx(%s): -want +got\n%s", tt.conf, d)
+				t.Errorf("Read(%s): -want +got\n%s", tt.conf, d)
 			}
 		})
 	}
 }
 
-func TestReadNginxIncludes(t *testing.T) {
+func TestReadIncludes(t *testing.T) {
 	dir := writeFiles(t, map[string]string{
 		"n.conf":        `events {} http { include up/*.conf; server { include listen.inc; } }`,
 		"up/a.conf":     `upstream a { include up/a.servers; }`,
@@ -125,16 +126,16 @@ func TestReadNginxIncludes(t *testing.T) {
 		"listen.inc":    `listen 8001;`,
 		"unrelated.inc": `nonsense {`,
 	})
-	got, err := ReadNginx(filepath.Join(dir, "n.conf"), "")
+	got, err := Read(filepath.Join(dir, "n.conf"), "")
 	if err != nil {
-		t.Fatalf("ReadNginx: %v", err)
+		t.Fatalf("Read: %v", err)
 	}
 	if len(got.Groups) != 2 || got.Groups[0].Servers[0].Weight != 3 || !cmp.Equal(got.Listen, []int{8001}) {
-		t.Errorf("ReadNginx with includes: got %+v, want groups a with weight 3 and b, listen 8001", got)
+		t.Errorf("Read with includes: got %+v, want groups a with weight 3 and b, listen 8001", got)
 	}
 }
 
-func TestReadNginxErrors(t *testing.T) {
+func TestReadErrors(t *testing.T) {
 	tests := []struct{ conf, want string }{
 		{"events {}\nhttp {\n", "unexpected end of file"},
 		{"events {}\nhttp { upstream u {\n server 127.0.0.1:1 weight=x; } }", `n.conf:3: server 127.0.0.1:1: "weight=x"`},
@@ -144,51 +145,13 @@ func TestReadNginxErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		file := filepath.Join(writeFiles(t, map[string]string{"n.conf": tt.conf}), "n.conf")
-		got, err := ReadNginx(file, "")
+		got, err := Read(file, "")
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("ReadNginx(%q): got %+v, %v, want an error with %q", tt.conf, got, err, tt.want)
+			t.Errorf("Read(%q): got %+v, %v, want an error with %q", tt.conf, got, err, tt.want)
 		}
 	}
-	if _, err := ReadNginx("/does/not/exist.conf", ""); err == nil {
-		t.Error("ReadNginx of a missing file: got no error")
-	}
-}
-
-func TestShare(t *testing.T) {
-	g := Group{Servers: []Server{
-		{Addr: "a:1", Weight: 2}, {Addr: "b:1", Weight: 1}, {Addr: "c:1", Weight: 9, Backup: true}, {Addr: "d:1", Weight: 9, Down: true},
-	}}
-	for addr, want := range map[string]float64{"a:1": 2.0 / 3, "b:1": 1.0 / 3, "c:1": 0, "d:1": 0, "e:1": 0} {
-		if got := g.Share(addr); got != want {
-			t.Errorf("Share(%q): got %v, want %v", addr, got, want)
-		}
-	}
-}
-
-func TestResolve(t *testing.T) {
-	lookup := func(_ context.Context, host string) ([]string, error) {
-		if host == "localhost" {
-			return []string{"::1", "127.0.0.1"}, nil
-		}
-		return nil, errors.New("not found")
-	}
-	n := &Nginx{Groups: []Group{{Servers: []Server{
-		{Addr: "127.0.0.1:1", Weight: 1}, {Addr: "localhost:2", Weight: 3}, {Addr: "nosuch:3", Weight: 1}, {Addr: "unix:/x:1"}, {Addr: "[::1]:4"},
-	}}}}
-	n.Resolve(t.Context(), lookup)
-	want := []Server{
-		{Addr: "127.0.0.1:1", Weight: 1},
-		{Addr: "[::1]:2", Weight: 3},
-		{Addr: "127.0.0.1:2", Weight: 3},
-		{Addr: "nosuch:3", Weight: 1},
-		{Addr: "unix:/x:1"},
-		{Addr: "[::1]:4"},
-	}
-	if d := cmp.Diff(want, n.Groups[0].Servers); d != "" {
-		t.Errorf("Resolve: -want +got\n%s", d)
-	}
-	if got := n.Groups[0].Share("127.0.0.1:2"); got != 3.0/8 {
-		t.Errorf("Share after Resolve: got %v, want 3/8", got)
+	if _, err := Read("/does/not/exist.conf", ""); err == nil {
+		t.Error("Read of a missing file: got no error")
 	}
 }
 
@@ -205,7 +168,7 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
-func TestMoveNginx(t *testing.T) {
+func TestWrite(t *testing.T) {
 	dir := writeFiles(t, map[string]string{
 		"n.conf": `# head: listen 80; stays
 user nobody;
@@ -255,15 +218,15 @@ server 127.0.0.1:9081 backup;
 `
 	dst := filepath.Join(t.TempDir(), "moved.conf")
 	move := Move{Listen: map[int]int{80: 7000, 443: 7363}, Servers: map[int]int{8080: 9080, 8081: 9081}}
-	if err := MoveNginx(filepath.Join(dir, "n.conf"), dst, move); err != nil {
-		t.Fatalf("MoveNginx: %v", err)
+	if err := Write(filepath.Join(dir, "n.conf"), dst, move); err != nil {
+		t.Fatalf("Write: %v", err)
 	}
 	got, err := os.ReadFile(dst)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(strings.ReplaceAll(want, "DIR", dir), string(got)); d != "" {
-		t.Errorf("MoveNginx: -want +got\n%s", d)
+		t.Errorf("Write: -want +got\n%s", d)
 	}
 }
 
@@ -273,16 +236,16 @@ func TestMoveOwnConfiguration(t *testing.T) {
 	dst := filepath.Join(prefix, "nginx.conf")
 	move := Move{Listen: map[int]int{80: 17080}, Servers: map[int]int{}}
 	for i := range 6 {
-		move.Servers[BasePort+i] = 18080 + i
+		move.Servers[layout.BasePort+i] = 18080 + i
 	}
-	if err := MoveNginx("../../nginx.conf", dst, move); err != nil {
-		t.Fatalf("MoveNginx: %v", err)
+	if err := Write("../../../nginx.conf", dst, move); err != nil {
+		t.Fatalf("Write: %v", err)
 	}
-	before, err := ReadNginx("../../nginx.conf", prefix)
+	before, err := Read("../../../nginx.conf", prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := ReadNginx(dst, prefix)
+	after, err := Read(dst, prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +267,7 @@ func TestMoveOwnConfiguration(t *testing.T) {
 	}
 }
 
-func TestMoveNginxErrors(t *testing.T) {
+func TestWriteErrors(t *testing.T) {
 	tests := []struct{ conf, want string }{
 		{"http {", "braces do not match"},
 		{"a }", `line 1: unexpected "}"`},
@@ -315,9 +278,9 @@ func TestMoveNginxErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		dir := writeFiles(t, map[string]string{"n.conf": tt.conf})
-		err := MoveNginx(filepath.Join(dir, "n.conf"), filepath.Join(dir, "out"), Move{})
+		err := Write(filepath.Join(dir, "n.conf"), filepath.Join(dir, "out"), Move{})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("MoveNginx(%q): got %v, want an error with %q", tt.conf, err, tt.want)
+			t.Errorf("Write(%q): got %v, want an error with %q", tt.conf, err, tt.want)
 		}
 	}
 }
@@ -344,8 +307,8 @@ func FuzzTokenize(f *testing.F) {
 }
 
 // Whatever the text: an error or a configuration, no panic; and a copy says what the original says.
-func FuzzReadNginx(f *testing.F) {
-	own, err := os.ReadFile("../../nginx.conf")
+func FuzzRead(f *testing.F) {
+	own, err := os.ReadFile("../../../nginx.conf")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -362,14 +325,14 @@ func FuzzReadNginx(f *testing.F) {
 		if err := os.WriteFile(src, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		before, err := ReadNginx(src, "/p")
+		before, err := Read(src, "/p")
 		if err != nil {
 			return
 		}
-		if err := MoveNginx(src, dst, Move{}); err != nil {
+		if err := Write(src, dst, Move{}); err != nil {
 			return // it is stricter: crossplane forgives some syntax that nginx does not
 		}
-		after, err := ReadNginx(dst, "/p")
+		after, err := Read(dst, "/p")
 		if err != nil {
 			t.Fatalf("the copy of %q can't be read: %v", text, err)
 		}

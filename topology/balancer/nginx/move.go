@@ -1,4 +1,4 @@
-package layout
+package nginx
 
 import (
 	"fmt"
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+
+	"balanceo/topology/layout"
 )
 
 // Move says which ports a copy of a configuration has instead of the original's.
@@ -18,12 +20,12 @@ type Move struct {
 	Servers map[int]int // of server lines and proxy_pass on this machine
 }
 
-// MoveNginx writes a copy of the configuration src to dst with other ports. Comments and layout stay as
+// Write writes a copy of the configuration src to dst with other ports. Comments and layout stay as
 // they are. The copy reads the same from any folder: paths relative to the original's folder become
 // absolute, and an included file with something to move becomes part of the copy. What would tie it to one
 // place of the system becomes relative to the prefix: the pid file, and the folders for temporary files
 // where src does not name them. The "daemon" line goes, so that whoever starts nginx decides.
-func MoveNginx(src, dst string, move Move) error {
+func Write(src, dst string, move Move) error {
 	abs, err := filepath.Abs(src)
 	if err != nil {
 		return fmt.Errorf("nginx configuration %q: %w", src, err)
@@ -172,7 +174,7 @@ func (m *mover) statement(around []string, s statement) (edits []edit, port bool
 // moveServer moves the port of an address on this machine.
 func (m *mover) moveServer(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !isLocal(host) {
+	if err != nil || !layout.IsLocal(host) {
 		return addr
 	}
 	return movePort(addr, m.Servers, 0)
