@@ -58,7 +58,7 @@ func (e *exportCommand) Execute([]string) error {
 	if err := format(&b, runs); err != nil {
 		err = fmt.Errorf("export %s: %w", e.Format, err)
 		if errors.Is(err, run.ErrNoHistogram) {
-			return cli.Hint(err, "records of older versions keep single quantiles only: --format csv has them")
+			return cli.Hint(err, "it keeps single quantiles only: --format csv has them")
 		}
 		return err
 	}

@@ -25,13 +25,6 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
-			old, err := os.ReadFile(filepath.Join("run", "testdata", "schema0.json"))
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(env.WorkDir, "schema0.json"), old, 0o644); err != nil {
-				return err
-			}
 			return os.MkdirAll(filepath.Join(env.WorkDir, run.DefaultDir), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"runs": makeRuns},

@@ -1,11 +1,8 @@
 package compare
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"balanceo/results/run"
 )
@@ -53,36 +50,9 @@ func Path(key string) string {
 	return key
 }
 
-// Value is what a record's JSON says under key, a path with dots such as "layout" or "env.nginx". False where
-// it says nothing there, or an empty text. A key that holds an object or a list is an error.
-func Value(r *run.Record, key string) (string, bool, error) {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return "", false, fmt.Errorf("encode run record %q: %w", r.ID, err)
-	}
-	var at any
-	if err := json.Unmarshal(data, &at); err != nil {
-		return "", false, fmt.Errorf("decode run record %q: %w", r.ID, err)
-	}
-	for name := range strings.SplitSeq(Path(key), ".") {
-		object, ok := at.(map[string]any)
-		if !ok {
-			return "", false, nil
-		}
-		at = object[name]
-	}
-	switch v := at.(type) {
-	case nil:
-		return "", false, nil
-	case string:
-		return v, v != "", nil
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true, nil
-	case bool:
-		return strconv.FormatBool(v), true, nil
-	}
-	return "", false, fmt.Errorf("key %q holds no single value", key)
-}
+// Value is what a record says under key, a path with dots such as "layout" or "env.nginx". False where it says
+// nothing there, or an empty text. A key that holds an object or a list is an error.
+func Value(r *run.Record, key string) (string, bool, error) { return r.Value(Path(key)) }
 
 // Exclusion is why runs of a set were not used.
 type Exclusion struct {

@@ -5,12 +5,9 @@
 // Absent figures are absent keys or nulls, never zeros that mean "unknown".
 package run
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
-// Schema is the version that Record has in this source. Older records stay readable.
+// Schema is the version that Record has in this source. A record of another one is refused.
 const Schema = 1
 
 // Record is one run. The order of fields is the order of keys in the file.
@@ -52,10 +49,6 @@ type Record struct {
 	Asserts  []Assert `json:"asserts,omitempty"`
 	Warnings []string `json:"warnings,omitempty"` // whole sentences, most important first
 	Command  []string `json:"command,omitempty"`  // the arguments that repeat this run
-
-	// Extra holds what the file says under keys that this source does not know, by the path of the key
-	// ("/groups/node_app/colour"). It is written back, so that no tool loses what another one noted.
-	Extra map[string]json.RawMessage `json:"-"`
 }
 
 // ErrorCount is a class of failure ("connect_refused", "timeout", "http_5xx", …) and how many requests ended in it.

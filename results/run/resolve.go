@@ -7,11 +7,14 @@ import (
 	"strings"
 )
 
-// Latest is the reference that means the run that was started last.
+// Latest is the reference that means the run that was started last, of those in which anything was answered.
 const Latest = "latest"
 
 // ErrNoRuns is the answer to any reference where there are no runs at all.
 var ErrNoRuns = errors.New("there are no runs yet")
+
+// ErrNoAnswers is the answer to "latest" where no run has an answer in it.
+var ErrNoAnswers = errors.New("in no run was anything answered")
 
 // NotFoundError is a reference that no run answers to.
 type NotFoundError struct{ Ref string }
@@ -42,6 +45,10 @@ func Resolve(runs []*Record, ref string) (*Record, error) {
 		return nil, ErrNoRuns
 	}
 	if ref == Latest {
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r *Record) bool { return r.Responses == 0 })
+		if len(runs) == 0 {
+			return nil, ErrNoAnswers
+		}
 		return slices.MaxFunc(runs, func(a, b *Record) int { return a.Started.Compare(b.Started) }), nil
 	}
 	var found []*Record

@@ -1,10 +1,8 @@
 package run
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,16 +44,13 @@ func Write(dir string, r *Record) (string, error) {
 		return "", fmt.Errorf("make folder of run records %q: %w", dir, err)
 	}
 	removeStale(dir, time.Now())
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
+	data, err := r.encode()
+	if err != nil {
 		return "", fmt.Errorf("encode run record %q: %w", r.ID, err)
 	}
 	path := filepath.Join(dir, r.ID+suffix)
 	// The temporary file lies beside the record, under a name with a leading dot that List passes over.
-	if err := renameio.WriteFile(path, b.Bytes(), 0o644, renameio.WithTempDir(dir)); err != nil {
+	if err := renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir)); err != nil {
 		return "", fmt.Errorf("write run record %q: %w", path, err)
 	}
 	return path, nil
@@ -77,30 +72,12 @@ func Read(path string) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read run record: %w", err)
 	}
-	r := new(Record)
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("read run record %q: %w", path, describe(data, err))
-	}
-	if err := r.Check(); err != nil {
-		return nil, fmt.Errorf("read run record %q: %w", path, oneLine(err))
+	r, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("read run record %q: %w", path, err)
 	}
 	return r, nil
 }
-
-// describe says where in the file the syntax breaks.
-func describe(data []byte, err error) error {
-	var syntax *json.SyntaxError
-	if len(bytes.TrimSpace(data)) == 0 {
-		return errors.New("the file is empty")
-	}
-	if errors.As(err, &syntax) {
-		at := min(int(syntax.Offset), len(data))
-		return fmt.Errorf("not JSON in line %d: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
-	}
-	return err
-}
-
-func oneLine(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
 // Damaged is a file among the records that can't be read as one.
 type Damaged struct {
