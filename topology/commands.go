@@ -13,7 +13,6 @@ import (
 	"balanceo/topology/control"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
-	"balanceo/topology/procs"
 	"balanceo/topology/status"
 )
 
@@ -43,24 +42,6 @@ func (s *session) find(w which) (layout.State, error) {
 	}
 	return layout.State{}, cli.Hint(fmt.Errorf("%w on :%d under %s", errNone, w.HTTPPort, runDir),
 		"layouts run on %s", strings.Join(on, ", "))
-}
-
-// act finds the layout, checks the names and lets do talk to its topology process.
-func (s *session) act(w which, given []partName, do func(c *control.Client, names []string, line func(string)) error) error {
-	st, err := s.find(w)
-	if err != nil {
-		return err
-	}
-	names, err := checkNames(st, given)
-	if err != nil {
-		return err
-	}
-	return do(control.NewClient(st.Control), names, func(line string) { fmt.Fprintln(s.stdout, line) })
-}
-
-// someParts are the arguments of commands that act on parts.
-type someParts struct {
-	Names []partName `positional-arg-name:"NAME" description:"instances, by name or port; nginx; database"`
 }
 
 type statusCommand struct {
@@ -190,112 +171,5 @@ func (c *logsCommand) printer(s *session, sources []logs.Source) func(logs.Line)
 			return
 		}
 		fmt.Fprintf(s.stdout, "%s %-*s  %s\n", at, width, l.Source, l.Text)
-	}
-}
-
-type restartCommand struct {
-	which
-	Args someParts `positional-args:"yes"`
-}
-
-func (c *restartCommand) run(ctx context.Context, s *session, _ []string) error {
-	return s.act(c.which, c.Args.Names, func(client *control.Client, names []string, line func(string)) error {
-		return client.Restart(ctx, names, line)
-	})
-}
-
-type reloadCommand struct {
-	which
-	Args someParts `positional-args:"yes"`
-}
-
-func (c *reloadCommand) run(ctx context.Context, s *session, _ []string) error {
-	return s.act(c.which, c.Args.Names, func(client *control.Client, names []string, line func(string)) error {
-		return client.Reload(ctx, names, line)
-	})
-}
-
-type killCommand struct {
-	which
-	Signal signalName `short:"s" long:"signal" value-name:"SIGNAL" default:"KILL" description:"a name or a number"`
-	Worker int        `long:"worker" value-name:"PID" description:"to this worker instead of the master"`
-	Args   struct {
-		Name partName `positional-arg-name:"NAME" description:"an instance, by name or port; nginx; database"`
-	} `positional-args:"yes" required:"yes"`
-}
-
-func (c *killCommand) run(ctx context.Context, s *session, rest []string) error {
-	if len(rest) > 0 {
-		return cli.Usagef("kill %q: accepted is one name", rest[0])
-	}
-	if c.Worker < 0 {
-		return cli.Usagef("--worker %d: accepted is a pid", c.Worker)
-	}
-	return s.act(c.which, []partName{c.Args.Name}, func(client *control.Client, names []string, line func(string)) error {
-		return client.Kill(ctx, names[0], c.Worker, c.Signal.number, line)
-	})
-}
-
-type scaleCommand struct {
-	which
-	Args struct {
-		Name    partName `positional-arg-name:"NAME" description:"a CLUSTER instance, by name or port"`
-		Workers int      `positional-arg-name:"N" description:"how many workers"`
-	} `positional-args:"yes" required:"yes"`
-}
-
-func (c *scaleCommand) run(ctx context.Context, s *session, rest []string) error {
-	if len(rest) > 0 {
-		return cli.Usagef("scale %q: accepted are one name and one number", rest[0])
-	}
-	if n := c.Args.Workers; n < 1 || n > layout.MaxWorkers {
-		return cli.Usagef("scale: %d workers; accepted are 1 to %d", n, layout.MaxWorkers)
-	}
-	return s.act(c.which, []partName{c.Args.Name}, func(client *control.Client, names []string, line func(string)) error {
-		return client.Scale(ctx, names[0], c.Args.Workers, line)
-	})
-}
-
-type downCommand struct {
-	which
-	Args someParts `positional-args:"yes"`
-}
-
-func (c *downCommand) run(ctx context.Context, s *session, _ []string) error {
-	st, err := s.find(c.which)
-	if errors.Is(err, errNone) && len(c.Args.Names) == 0 {
-		fmt.Fprintf(s.stdout, "Nothing to take down: %v.\n", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = s.act(which{HTTPPort: port(st.HTTPPort)}, c.Args.Names,
-		func(client *control.Client, names []string, line func(string)) error {
-			return client.Down(ctx, names, line)
-		})
-	if err != nil || len(c.Args.Names) > 0 {
-		return err
-	}
-	return awaitEnd(ctx, st.PID)
-}
-
-// awaitEnd returns when topology itself has ended too, which it does at once after its last answer.
-func awaitEnd(ctx context.Context, pid int) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for {
-		table, err := procs.Read()
-		if err != nil {
-			return err
-		}
-		if _, lives := table[pid]; !lives {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("topology itself (pid %d) has not ended: %w", pid, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -232,15 +233,20 @@ func TestWatch(t *testing.T) {
 	l.write("go.mod", "module m\n\ngo 1.26\n")
 	source := filepath.Join("server", "main.go")
 	l.write(source, standIn)
-	build := l.command()
-	build.Args = []string{"go", "build", "-o", "bin/server", "./server"}
-	var err error
-	if build.Path, err = exec.LookPath("go"); err != nil {
-		t.Fatal(err)
+	byHand := func() []byte {
+		t.Helper()
+		build := exec.Command("go", "build", "-o", "bin/server", "./server")
+		build.Dir = l.dir
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		text, err := os.ReadFile(filepath.Join(l.dir, "bin", "server"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
 	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	byHand()
 	l.mustUp("--watch", "--layout", "fork", "--server-bin", "bin/server")
 	says := func() string {
 		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", l.http))
@@ -265,13 +271,20 @@ func TestWatch(t *testing.T) {
 		{"\"bad\"\n\nfunc main() {\n\tpanic(\"no\")", "\"three\"\n\nfunc main() {", "6 instances reloaded", "three"},
 	}
 	text := standIn
+	var given []byte
 	for _, tt := range tests {
 		text = strings.Replace(text, tt.from, tt.to, 1)
 		l.write(source, text)
+		if given == nil { // what is built by hand meanwhile hides no change
+			given = byHand()
+		}
 		s := l.eventually(fmt.Sprintf("%s → %s", tt.from, tt.to), news(tt.news))
 		if !allReady(s) || says() != tt.says {
 			t.Errorf("%s → %s: nginx passes on %q, want %q; status %+v", tt.from, tt.to, says(), tt.says, s)
 		}
+	}
+	if now, err := os.ReadFile(filepath.Join(l.dir, "bin", "server")); !bytes.Equal(now, given) || err != nil {
+		t.Errorf("the program given by --server-bin was overwritten; %v", err)
 	}
 	if table := l.must("status"); !strings.Contains(table, "\nwatch: ") {
 		t.Errorf("status does not tell of the watching: %s", table)

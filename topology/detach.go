@@ -13,8 +13,11 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"balanceo/topology/cli"
+	"balanceo/topology/fleet"
+	"balanceo/topology/keeper"
 )
 
 // reportFD is the variable that tells a detached topology where to report how its start goes.
@@ -29,53 +32,39 @@ type news struct {
 	Usage bool   `json:"usage,omitempty"` // the error is one of usage
 }
 
-// report is where a detached topology tells how its start goes. Once the layout is up it says no more.
-type report struct {
-	mu   sync.Mutex
-	pipe *os.File // nil: said all
-	out  *json.Encoder
-}
-
 // isDetached tells whether this process was started by detach.
 func isDetached() bool { return os.Getenv(reportFD) != "" }
 
-// detachedReport returns the report if this process was started by detach, else nil.
-func detachedReport() *report {
+// detachedReport returns where to report if this process was started by detach, else nil.
+func detachedReport() *os.File {
 	fd, err := strconv.Atoi(os.Getenv(reportFD))
 	if err != nil || os.Unsetenv(reportFD) != nil {
 		return nil
 	}
 	syscall.CloseOnExec(fd)
-	pipe := os.NewFile(uintptr(fd), "report")
-	return &report{pipe: pipe, out: json.NewEncoder(pipe)}
+	return os.NewFile(uintptr(fd), "report")
 }
 
-func (r *report) send(n news) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.pipe != nil {
-		_ = r.out.Encode(n) // whoever started it may be gone
-	}
-}
-
-func (r *report) line(line string) { r.send(news{Line: line}) }
-
-func (r *report) up(_ context.Context, _ *host, broken []error) error {
-	for _, err := range broken {
-		r.send(newsOf(err))
-	}
-	r.send(news{Up: true})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_ = r.pipe.Close()
-	r.pipe = nil
-	return nil
-}
-
-// close ends the report with how the start went.
-func (r *report) close(err error) error {
+// keepDetached keeps the layout and reports how its start goes; once it is up, no more.
+func (c *upCommand) keepDetached(ctx context.Context, p *plan, pipe *os.File) error {
+	out := newSpool(pipe) // whoever started it may be gone, or stopped
+	end := sync.OnceFunc(func() {
+		out.close(10 * time.Second)
+		_ = pipe.Close()
+	})
+	defer end()
+	send := func(n news) { _ = json.NewEncoder(out).Encode(n) }
+	p.Event = func(e fleet.Event) { send(news{Line: e.Line()}) }
+	err := withLog(p.keep(ctx, func(_ context.Context, _ *keeper.Keeper, broken []error) error {
+		for _, err := range broken {
+			send(newsOf(err))
+		}
+		send(news{Up: true})
+		end()
+		return nil
+	}))
 	if err != nil {
-		r.send(newsOf(err))
+		send(newsOf(err))
 	}
 	return err
 }
@@ -99,22 +88,23 @@ func (n news) err() error {
 }
 
 // detach starts this program again with args and without a terminal. It returns when the layout of p is up,
-// with an error if a part of it is not, or with the reason why it is not up; nothing is left then.
-func detach(ctx context.Context, s *session, p *plan, args []string) (up bool, err error) {
+// with an error for each part that is not, or with the reason why it is not up; nothing is left then.
+func detach(ctx context.Context, s *session, p *plan, args []string) (up bool, failed []error) {
+	fail := func(err error) (bool, []error) { return false, []error{err} }
 	own, err := os.Executable()
 	if err != nil {
-		return false, fmt.Errorf("own program: %w", err)
+		return fail(fmt.Errorf("own program: %w", err))
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return false, fmt.Errorf("detach: %w", err)
+		return fail(fmt.Errorf("detach: %w", err))
 	}
 	defer func() { _ = read.Close() }()
 	// What no log catches, as a panic, must not be lost.
 	crash, err := crashFile(p.Dir)
 	if err != nil {
 		_ = write.Close()
-		return false, err
+		return fail(err)
 	}
 	defer func() { _ = crash.Close() }()
 	cmd := exec.Command(own, args...) //nolint:noctx // it outlives this process
@@ -126,38 +116,38 @@ func detach(ctx context.Context, s *session, p *plan, args []string) (up bool, e
 	err = cmd.Start()
 	_ = write.Close()
 	if err != nil {
-		return false, fmt.Errorf("detach: %w", err)
+		return fail(fmt.Errorf("detach: %w", err))
 	}
 	keep := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
-	up, err = listen(s, read)
+	up, failed = readReport(s, read)
 	if keep() && up {
-		return true, err
+		return true, failed
 	}
 	waitErr := cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
-		return false, errors.New("interrupted; nothing was left running")
-	case err != nil:
-		return false, err
+		return fail(errors.New("interrupted; nothing was left running"))
+	case len(failed) > 0:
+		return false, failed
 	}
 	text, _ := os.ReadFile(crash.Name()) // what can't be read says nothing
-	return false, fmt.Errorf("the detached topology ended without saying why: %w: %s", waitErr, firstLine(text))
+	return fail(fmt.Errorf("the detached topology ended without saying why: %w: %s", waitErr, firstLine(text)))
 }
 
-// listen reads the report to its end.
-func listen(s *session, pipe *os.File) (up bool, failed error) {
+// readReport reads the report to its end.
+func readReport(s *session, pipe *os.File) (up bool, failed []error) {
 	in := bufio.NewScanner(pipe)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
 		var n news
 		if err := json.Unmarshal(in.Bytes(), &n); err != nil {
-			return up, fmt.Errorf("detach: %w", err)
+			return up, append(failed, fmt.Errorf("detach: %w", err))
 		}
 		switch {
 		case n.Up:
 			up = true
 		case n.Error != "":
-			failed = n.err()
+			failed = append(failed, n.err())
 		case cli.IsTerminal(s.stdout):
 			fmt.Fprintln(s.stdout, n.Line)
 		}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
 	"balanceo/topology/status"
 	"balanceo/topology/supervise"
@@ -48,7 +49,7 @@ func TestLayout(t *testing.T) {
 		if p.Mode == layout.Cluster {
 			workers = runtime.NumCPU()
 		}
-		if p.Mode != wantModes[p.Name] || p.Kind == status.Instance && (p.Port != l.base+i || len(p.Workers) != workers) ||
+		if p.Mode != wantModes[p.Name] || p.Kind == fleet.Instance && (p.Port != l.base+i || len(p.Workers) != workers) ||
 			p.RSS == nil || *p.RSS < 1<<20 || p.CPU == nil || p.Restarts != 0 {
 			t.Errorf("status of %s: got %+v, want mode %q, %d workers, memory and CPU", p.Name, p, wantModes[p.Name], workers)
 		}
@@ -58,17 +59,21 @@ func TestLayout(t *testing.T) {
 	}
 
 	t.Run("a second up changes nothing", func(t *testing.T) {
-		out := l.mustUp()
-		if !strings.Contains(out, "runs on :"+strconv.Itoa(l.http)+" already") {
+		if out := l.mustUp(); !strings.Contains(out, "runs on :"+strconv.Itoa(l.http)+" already") {
 			t.Errorf("up -d again: got %s", out)
 		}
 		if again := l.status(); fmt.Sprint(pids(again)) != fmt.Sprint(pids(s)) {
 			t.Errorf("processes after up -d again: got %v, want %v", pids(again), pids(s))
 		}
-		if out, code := l.tryUp("--layout", "fork"); code != 1 || !strings.Contains(out, "seed is in the place of fork") {
-			t.Errorf("up of another layout: code %d, %s", code, out)
+		already := fmt.Sprintf("topology: layout seed runs on :%d already, as pid %d\nhint: ", l.http, s.PID)
+		if out, code := l.tryUp("--layout", "fork"); code != 1 || !strings.HasPrefix(out, already) {
+			t.Errorf("up of another layout: code %d, %s, want only the error", code, out)
 		}
-		out, code := l.topology("up", "-d", "--http-port", "1", "--base-port", strconv.Itoa(l.base))
+		out, code := l.topology("run", "--http-port", strconv.Itoa(l.http), "--base-port", strconv.Itoa(l.base), "--", "true")
+		if code != 1 || !strings.Contains(out, already) {
+			t.Errorf("run beside a layout: code %d, %s", code, out)
+		}
+		out, code = l.topology("up", "-d", "--http-port", "1", "--base-port", strconv.Itoa(l.base))
 		if code != 1 || !strings.Contains(out, fmt.Sprintf("port %d belongs to layout seed, which runs on :%d", l.base, l.http)) {
 			t.Errorf("up on instance ports of a running layout: code %d, %s", code, out)
 		}
@@ -189,7 +194,7 @@ func testRestart(t *testing.T, l *lab) {
 	after := l.status()
 	for _, p := range after.Parts {
 		old := part(t, before, p.Name)
-		if same := p.PID == old.PID; same != (p.Kind == status.Database) || p.State != supervise.Ready {
+		if same := p.PID == old.PID; same != (p.Kind == fleet.Database) || p.State != supervise.Ready {
 			t.Errorf("restart of all: %s had pid %d, has %d, is %s", p.Name, old.PID, p.PID, p.State)
 		}
 	}
@@ -262,7 +267,7 @@ func TestReloadLosesNothing(t *testing.T) {
 	wg.Wait()
 	after := l.status()
 	for _, p := range after.Parts {
-		if old := part(t, before, p.Name); p.Kind == status.Instance && (p.PID == old.PID || p.State != supervise.Ready) {
+		if old := part(t, before, p.Name); p.Kind == fleet.Instance && (p.PID == old.PID || p.State != supervise.Ready) {
 			t.Errorf("%s: had pid %d, has %d, is %s", p.Name, old.PID, p.PID, p.State)
 		}
 	}

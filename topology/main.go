@@ -16,6 +16,7 @@ import (
 	"github.com/jessevdk/go-flags"
 
 	"balanceo/topology/cli"
+	"balanceo/topology/fleet"
 )
 
 func main() {
@@ -93,10 +94,10 @@ func newParser(common *common) (*flags.Parser, map[string]command) {
 	add("logs", "Show what the parts write", "Shows the last lines of the parts' logs, by time.", &logsCommand{})
 	add("restart", "End parts and start them anew",
 		"Ends the named parts and starts them anew, one after the other; without names all instances and nginx.",
-		&restartCommand{})
+		&partsCommand{verb: fleet.Restart})
 	add("reload", "Replace processes without losing a request",
 		"Replaces the processes of the named instances, one after the other: the new one answers before the old one "+
-			"drains. Without names all of them, and nginx if its configuration has changed.", &reloadCommand{})
+			"drains. Without names all of them, and nginx if its configuration has changed.", &partsCommand{verb: fleet.Reload})
 	add("kill", "Send a signal to a part", "Sends a signal (KILL) to a part or one of its workers.", &killCommand{})
 	add("scale", "Set the number of workers", "Gives a CLUSTER instance another number of workers.", &scaleCommand{})
 	add("down", "End parts or the layout", "Ends the named parts; without names the layout.", &downCommand{})

@@ -6,12 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/jessevdk/go-flags"
-	"golang.org/x/sys/unix"
 
 	"balanceo/topology/cli"
+	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
 )
 
@@ -47,30 +46,18 @@ func (p *port) UnmarshalFlag(text string) error {
 }
 
 // signalName is a signal given as a flag: a name with or without SIG, or a number.
-type signalName struct{ number syscall.Signal }
+type signalName string
 
 // UnmarshalFlag implements flags.Unmarshaler.
 func (s *signalName) UnmarshalFlag(text string) error {
-	name := "SIG" + strings.TrimPrefix(strings.ToUpper(text), "SIG")
-	if sig := unix.SignalNum(name); sig != 0 {
-		s.number = sig
-		return nil
-	}
-	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 65 {
-		s.number = syscall.Signal(n)
-		return nil
-	}
-	return fmt.Errorf("%q is no signal; accepted are %s, or a number from 1 to 64", text, strings.Join(signalNames(), ", "))
-}
-
-// signalNames are those that make sense here.
-func signalNames() []string {
-	return []string{"CONT", "HUP", "INT", "KILL", "QUIT", "STOP", "TERM", "TTIN", "TTOU", "USR1", "USR2", "WINCH"}
+	_, err := fleet.ParseSignal(text)
+	*s = signalName(strings.TrimPrefix(strings.ToUpper(text), "SIG"))
+	return err
 }
 
 // Complete implements flags.Completer.
 func (s *signalName) Complete(match string) []flags.Completion {
-	return completions(signalNames(), strings.ToUpper(match))
+	return completions(fleet.SignalNames(), strings.ToUpper(match))
 }
 
 // layoutName is a layout given as a flag: a built-in name or a file.

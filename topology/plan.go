@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +15,9 @@ import (
 	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/cli"
 	"balanceo/topology/fleet"
+	"balanceo/topology/keeper"
 	"balanceo/topology/layout"
+	"balanceo/topology/lock"
 	"balanceo/topology/ports"
 )
 
@@ -31,10 +34,9 @@ type upFlags struct {
 
 // plan is what up is going to start.
 type plan struct {
-	fleet.Config
-	runDir    string   // absolute
-	watchRoot string   // folder of the module whose sources are watched; empty: none are
-	changes   []string // what --free-ports has changed, for people
+	keeper.Config
+	runDir  string   // absolute
+	changes []string // what --free-ports has changed, for people
 }
 
 // newPlan checks the flags and reads the files they name. It starts nothing.
@@ -67,7 +69,7 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 		return nil, &cli.UsageError{Err: err}
 	}
 	if f.Grace <= 0 {
-		return nil, cli.Usagef("--grace %v: accepted is a time above 0, as 500ms or 10s", f.Grace)
+		return nil, cli.Usagef("--grace %v: accepted is a time above 0, for example 500ms or 10s", f.Grace)
 	}
 	p := &plan{runDir: runDir}
 	p.Grace = f.Grace
@@ -174,4 +176,61 @@ func (p *plan) freePorts(f *upFlags) error {
 		}
 	}
 	return nil
+}
+
+// keep starts the layout and keeps it until ctx is done or a command takes it down; see keeper.Run.
+func (p *plan) keep(ctx context.Context, ready func(context.Context, *keeper.Keeper, []error) error) error {
+	k, err := keeper.New(ctx, p.Config)
+	if errors.Is(err, lock.ErrHeld) {
+		running, ok, findErr := layout.FindByTarget(p.runDir, fmt.Sprintf(":%d", p.Layout.HTTPPort))
+		if ok && findErr == nil {
+			return p.otherRuns(running)
+		}
+		return cli.Hint(err, "a layout is being started or taken down there; topology status tells")
+	}
+	if err != nil {
+		return p.inTheWay(err)
+	}
+	return k.Run(ctx, func(ctx context.Context, broken []error) error { return ready(ctx, k, broken) })
+}
+
+// otherRuns is the error of a layout that runs where p is to.
+func (p *plan) otherRuns(running layout.State) error {
+	return cli.Hint(fmt.Errorf("layout %s runs on :%d already, as pid %d", running.Layout, running.HTTPPort, running.PID),
+		"topology down --http-port %d ends it; --http-port and --base-port put %s beside it", running.HTTPPort, p.Layout.Name)
+}
+
+// inTheWay adds to an error about a port what can be done about it.
+func (p *plan) inTheWay(err error) error {
+	var denied *ports.DeniedError
+	if errors.As(err, &denied) && denied.Port != p.Layout.HTTPPort {
+		return cli.Hint(err, "--base-port moves the instances to ports from 1024 on")
+	}
+	if errors.As(err, &denied) {
+		return cli.Hint(err, "HTTP_PORT=8000 make topology, or topology up --http-port 8000")
+	}
+	var taken *ports.TakenError
+	if !errors.As(err, &taken) {
+		return err
+	}
+	states, listErr := layout.Running(p.runDir)
+	if listErr != nil {
+		return err
+	}
+	for _, s := range states {
+		_, its := s.Find(strconv.Itoa(taken.Port))
+		if its || s.HTTPPort == taken.Port {
+			return cli.Hint(fmt.Errorf("port %d belongs to layout %s, which runs on :%d (pid %d)",
+				taken.Port, s.Layout, s.HTTPPort, s.PID),
+				"topology down --http-port %d ends it; --http-port and --base-port put another beside it", s.HTTPPort)
+		}
+	}
+	flag := "--base-port"
+	if taken.Port == p.Layout.HTTPPort {
+		flag = "--http-port"
+	}
+	if taken.Holder.PID == 0 {
+		return cli.Hint(err, "%s moves the layout to other ports, --free-ports finds some", flag)
+	}
+	return cli.Hint(err, "end it (kill %d), or move the layout with %s or --free-ports", taken.Holder.PID, flag)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"balanceo/topology/cli"
 	"balanceo/topology/control"
 	"balanceo/topology/fleet"
+	"balanceo/topology/keeper"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/status"
@@ -39,48 +41,55 @@ func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
 		return err
 	}
 	if c.Watch {
-		if p.watchRoot, err = watch.ModuleRoot("."); err != nil {
+		if p.WatchRoot, err = watch.ModuleRoot("."); err != nil {
 			return cli.Hint(fmt.Errorf("--watch needs the sources of server: %w", err), "start topology in the project's folder")
 		}
 	}
-	if r := detachedReport(); r != nil {
-		return r.close(c.keep(ctx, p, r.line, r.up))
+	if pipe := detachedReport(); pipe != nil {
+		return c.keepDetached(ctx, p, pipe)
 	}
 	if !c.FreePorts {
 		if runs, err := c.runsAlready(ctx, s, p); runs || err != nil {
 			return err
 		}
 	}
-	if c.Detach {
-		for _, change := range p.changes {
-			fmt.Fprintln(s.stdout, change)
-		}
-		up, err := detach(ctx, s, p, c.resolved(p))
-		if up {
-			return errors.Join(s.showUp(context.WithoutCancel(ctx), p.runDir, p.Layout.HTTPPort), err) // it is up, come what may
-		}
-		return err
+	if !c.Detach {
+		return c.keepHere(ctx, s, p)
 	}
-	return c.keep(ctx, p, func(line string) { fmt.Fprintln(s.stdout, line) }, func(ctx context.Context, h *host, broken []error) error {
-		if err := s.showUp(ctx, p.runDir, h.state.HTTPPort); err != nil {
+	for _, change := range p.changes {
+		fmt.Fprintln(s.stdout, change)
+	}
+	up, failed := detach(ctx, s, p, c.resolved(p))
+	if up { // come what may
+		err = s.showUp(context.WithoutCancel(ctx), s.stdout, p.runDir, p.Layout.HTTPPort)
+	}
+	for _, f := range failed {
+		if err != nil {
+			cli.Report(s.stderr, "topology", err)
+		}
+		err = f
+	}
+	return err
+}
+
+// keepHere keeps the layout in the foreground and shows what happens. Who keeps it never waits for the terminal.
+func (c *upCommand) keepHere(ctx context.Context, s *session, p *plan) error {
+	out := newSpool(s.stdout)
+	defer out.close(time.Second)
+	for _, change := range p.changes {
+		fmt.Fprintln(out, change)
+	}
+	p.Event = func(e fleet.Event) { fmt.Fprintln(out, e.Line()) }
+	return withLog(p.keep(ctx, func(ctx context.Context, _ *keeper.Keeper, broken []error) error {
+		if err := s.showUp(ctx, out, p.runDir, p.Layout.HTTPPort); err != nil {
 			return err
 		}
 		for _, err := range broken {
-			cli.Report(s.stderr, "topology", err)
+			cli.Report(out, "topology", err)
 		}
-		fmt.Fprintln(s.stdout, "\nCtrl-C takes the layout down.")
+		fmt.Fprintln(out, "\nCtrl-C takes the layout down.")
 		return nil
-	})
-}
-
-// keep serves the layout. Lines tell what happens, from the beginning on.
-func (c *upCommand) keep(ctx context.Context, p *plan, line func(string), ready readyFunc) error {
-	for _, change := range p.changes {
-		line(change)
-	}
-	p.Event = line
-	err := serve(ctx, p, ready)
-	return withLog(err)
+	}))
 }
 
 // resolved are the arguments that start just what p says.
@@ -125,18 +134,16 @@ func (c *upCommand) runsAlready(ctx context.Context, s *session, p *plan) (bool,
 	if err != nil || !ok {
 		return false, err
 	}
+	if running.Layout != p.Layout.Name {
+		return true, p.otherRuns(running)
+	}
 	fmt.Fprintf(s.stdout, "Layout %s runs on :%d already, as pid %d; nothing was changed.\n\n",
 		running.Layout, running.HTTPPort, running.PID)
-	if running.Layout != p.Layout.Name {
-		return true, cli.Hint(fmt.Errorf("layout %s is in the place of %s", running.Layout, p.Layout.Name),
-			"topology down --http-port %d, then up again; or --http-port and --base-port to put %s beside it",
-			running.HTTPPort, p.Layout.Name)
-	}
-	return true, s.showUp(ctx, p.runDir, p.Layout.HTTPPort)
+	return true, s.showUp(ctx, s.stdout, p.runDir, p.Layout.HTTPPort)
 }
 
 // showUp prints the table and what can be done next.
-func (s *session) showUp(ctx context.Context, runDir string, httpPort int) error {
+func (s *session) showUp(ctx context.Context, w io.Writer, runDir string, httpPort int) error {
 	state, ok, err := layout.FindByTarget(runDir, fmt.Sprintf(":%d", httpPort))
 	if err != nil {
 		return err
@@ -148,14 +155,14 @@ func (s *session) showUp(ctx context.Context, runDir string, httpPort int) error
 	if err != nil {
 		return err
 	}
-	if err := status.Text(s.stdout, snapshot, cli.Colour(s.stdout)); err != nil {
+	if err := status.Text(w, snapshot, cli.Colour(s.stdout)); err != nil {
 		return err
 	}
 	which := ""
 	if states, err := layout.Running(runDir); err == nil && len(states) > 1 {
 		which = fmt.Sprintf(" --http-port %d", httpPort)
 	}
-	_, err = fmt.Fprintf(s.stdout, `
+	_, err = fmt.Fprintf(w, `
 Next:
   loadgen -rate 200 -target :%d
   curl -i http://127.0.0.1:%d/info
@@ -188,12 +195,12 @@ func (c *runCommand) run(ctx context.Context, s *session, args []string) error {
 	fmt.Fprintf(s.stderr, "topology: starting layout %s on :%d\n", p.Layout.Name, p.Layout.HTTPPort)
 	var ended error
 	ran := false
-	err = serve(ctx, p, func(ctx context.Context, h *host, broken []error) error {
+	err = p.keep(ctx, func(ctx context.Context, k *keeper.Keeper, broken []error) error {
 		if len(broken) > 0 {
 			return broken[0] // what is found out about half a layout is worth nothing
 		}
 		ran, ended = true, c.command(ctx, s, p, path, args)
-		h.end()
+		k.TakeDown()
 		return nil
 	})
 	if !ran {

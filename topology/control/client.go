@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,11 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 
+	"balanceo/topology/fleet"
 	"balanceo/topology/status"
 )
 
@@ -32,7 +32,7 @@ func NewClient(socket string) *Client {
 
 // Status asks how the layout is.
 func (c *Client) Status(ctx context.Context) (*status.Snapshot, error) {
-	resp, err := c.do(ctx, http.MethodGet, "/status", nil)
+	resp, err := c.ask(ctx, http.MethodGet, "/status", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -44,53 +44,34 @@ func (c *Client) Status(ctx context.Context) (*status.Snapshot, error) {
 	return &s, nil
 }
 
-// Reload replaces the processes of the named parts, of all without names. Line is told what is done.
-func (c *Client) Reload(ctx context.Context, names []string, line func(string)) error {
-	return c.act(ctx, "/reload", url.Values{"name": names}, line)
-}
-
-// Restart ends and starts the named parts, all without names.
-func (c *Client) Restart(ctx context.Context, names []string, line func(string)) error {
-	return c.act(ctx, "/restart", url.Values{"name": names}, line)
-}
-
-// Down ends the named parts, the layout without names.
-func (c *Client) Down(ctx context.Context, names []string, line func(string)) error {
-	return c.act(ctx, "/down", url.Values{"name": names}, line)
-}
-
-// Scale gives a CLUSTER instance n workers.
-func (c *Client) Scale(ctx context.Context, name string, n int, line func(string)) error {
-	return c.act(ctx, "/scale", url.Values{"name": {name}, "n": {strconv.Itoa(n)}}, line)
-}
-
-// Kill sends a signal to a part, or to its worker with that pid if worker is not 0.
-func (c *Client) Kill(ctx context.Context, name string, worker int, sig syscall.Signal, line func(string)) error {
-	return c.act(ctx, "/kill", url.Values{
-		"name": {name}, "worker": {strconv.Itoa(worker)}, "signal": {strconv.Itoa(int(sig))},
-	}, line)
-}
-
-func (c *Client) do(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://topology"+path+"?"+query.Encode(), nil)
+// Events calls visit with what has happened after the event of that number and with what happens from now on,
+// until ctx is done or the layout is down.
+func (c *Client) Events(ctx context.Context, after int, visit func(fleet.Event)) error {
+	resp, err := c.ask(ctx, http.MethodGet, "/events?after="+strconv.Itoa(after), nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("the layout's topology process does not answer: %w", err)
+	defer func() { _ = resp.Body.Close() }()
+	in := json.NewDecoder(resp.Body)
+	for {
+		var e fleet.Event
+		switch err := in.Decode(&e); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("events: %w", err)
+		}
+		visit(e)
 	}
-	if resp.StatusCode != http.StatusOK {
-		defer func() { _ = resp.Body.Close() }()
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-		return nil, fmt.Errorf("%s: %s", strings.TrimPrefix(path, "/"), strings.TrimSpace(string(text)))
-	}
-	return resp, nil
 }
 
-// act passes on the lines of an action and returns its outcome.
-func (c *Client) act(ctx context.Context, path string, query url.Values, line func(string)) error {
-	resp, err := c.do(ctx, http.MethodPost, path, query)
+// Do asks for an action. Line is told what is done.
+func (c *Client) Do(ctx context.Context, a fleet.Action, line func(string)) error {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.Verb, err)
+	}
+	resp, err := c.ask(ctx, http.MethodPost, "/actions", bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -99,7 +80,7 @@ func (c *Client) act(ctx context.Context, path string, query url.Values, line fu
 	for {
 		var m message
 		if err := in.Decode(&m); err != nil {
-			return fmt.Errorf("%s: topology ended before it was done: %w", strings.TrimPrefix(path, "/"), err)
+			return fmt.Errorf("%s: topology ended before it was done: %w", a.Verb, err)
 		}
 		if m.Line != "" {
 			line(m.Line)
@@ -111,4 +92,21 @@ func (c *Client) act(ctx context.Context, path string, query url.Values, line fu
 			return nil
 		}
 	}
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://topology"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("the layout's topology process does not answer: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer func() { _ = resp.Body.Close() }()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+		return nil, fmt.Errorf("%s: %s", path, strings.TrimSpace(string(text)))
+	}
+	return resp, nil
 }

@@ -10,8 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 )
 
 // longestSocket is how long the path of a unix socket may be everywhere: sun_path has 104 bytes on macOS, 108
@@ -48,27 +46,4 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	return ln, nil
-}
-
-// ErrLocked is a folder whose layout another process starts, keeps or stops.
-var ErrLocked = errors.New("another topology process has it")
-
-// Lock takes the folder of a layout. The lock ends with the process that holds it, however that ends.
-func Lock(dir string) (release func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("folder of the layout: %w", err)
-	}
-	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("folder of the layout: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
-		}
-		return nil, fmt.Errorf("lock %q: %w", path, err)
-	}
-	return func() { _ = f.Close() }, nil
 }

@@ -3,12 +3,10 @@ package control
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,44 +16,30 @@ import (
 	"balanceo/topology/status"
 )
 
-// host notes what it is asked.
-type host struct{ asked []string }
+// keeper notes what it is asked, and has two events.
+type keeper struct{ asked []fleet.Action }
 
-func (h *host) note(format string, args ...any) {
-	h.asked = append(h.asked, fmt.Sprintf(format, args...))
-}
-
-func (h *host) Status(context.Context) (*status.Snapshot, error) {
+func (k *keeper) Status(context.Context) (*status.Snapshot, error) {
 	return &status.Snapshot{Layout: "seed", HTTPPort: 80}, nil
 }
 
-func (h *host) Reload(_ context.Context, names []string, progress fleet.Progress) error {
-	h.note("reload %v", names)
-	for _, n := range names {
-		progress(n + " reloaded")
+func (k *keeper) Do(_ context.Context, a fleet.Action, progress fleet.Progress) error {
+	k.asked = append(k.asked, a)
+	for _, n := range a.Names {
+		progress(n + " done")
+	}
+	if a.Verb == fleet.Restart {
+		return errors.New("b does not start")
 	}
 	return nil
 }
 
-func (h *host) Restart(_ context.Context, names []string, progress fleet.Progress) error {
-	h.note("restart %v", names)
-	progress("a restarted")
-	return errors.New("b does not start")
-}
-
-func (h *host) Scale(_ context.Context, name string, n int, _ fleet.Progress) error {
-	h.note("scale %s %d", name, n)
-	return nil
-}
-
-func (h *host) Kill(_ context.Context, name string, worker int, sig syscall.Signal) (int, error) {
-	h.note("kill %s %d %d", name, worker, sig)
-	return 42, nil
-}
-
-func (h *host) Down(_ context.Context, names []string, _ fleet.Progress) error {
-	h.note("down %v", names)
-	return nil
+func (k *keeper) Events(ctx context.Context, after int) ([]fleet.Event, error) {
+	if after < 2 {
+		return []fleet.Event{{Number: after + 1, Text: "happened"}}, nil
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func TestClientAndServer(t *testing.T) {
@@ -69,38 +53,47 @@ func TestClientAndServer(t *testing.T) {
 		t.Errorf("control socket: got %v, %v, want it for this user only", info.Mode(), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	h, done := &host{}, make(chan error, 1)
-	go func() { done <- Serve(ctx, ln, h) }()
+	k, done := &keeper{}, make(chan error, 1)
+	go func() { done <- Serve(ctx, ln, k) }()
 	c := NewClient(path)
 	var lines []string
 	line := func(s string) { lines = append(lines, s) }
 	if s, err := c.Status(ctx); err != nil || s.Layout != "seed" || s.HTTPPort != 80 {
 		t.Errorf("Status: got %+v, %v", s, err)
 	}
-	if err := c.Reload(ctx, []string{"a", "b"}, line); err != nil {
-		t.Errorf("Reload: %v", err)
+	actions := []fleet.Action{
+		{Verb: fleet.Reload, Names: []string{"a", "b"}, By: "test"},
+		{Verb: fleet.Restart, Names: []string{"c"}},
+		{Verb: fleet.Kill, Names: []string{"a"}, Worker: 7, Signal: "TERM"},
+		{Verb: fleet.Scale, Names: []string{"a"}, Workers: 3},
 	}
-	if err := c.Restart(ctx, nil, line); err == nil || err.Error() != "b does not start" {
-		t.Errorf("Restart: got %v, want the host's error", err)
+	for _, a := range actions {
+		err := c.Do(ctx, a, line)
+		if failed := a.Verb == fleet.Restart; failed != (err != nil) || failed && err.Error() != "b does not start" {
+			t.Errorf("Do(%v): got %v, want the keeper's answer", a, err)
+		}
 	}
-	if err := c.Scale(ctx, "a", 3, line); err != nil {
-		t.Errorf("Scale: %v", err)
-	}
-	if err := c.Kill(ctx, "a", 7, syscall.SIGTERM, line); err != nil {
-		t.Errorf("Kill: %v", err)
-	}
-	if err := c.Down(ctx, []string{"a"}, line); err != nil {
-		t.Errorf("Down: %v", err)
-	}
-	if d := cmp.Diff([]string{"reload [a b]", "restart []", "scale a 3", "kill a 7 15", "down [a]"}, h.asked); d != "" {
+	if d := cmp.Diff(actions, k.asked); d != "" {
 		t.Errorf("asked: -want +got\n%s", d)
 	}
-	if d := cmp.Diff([]string{"a reloaded", "b reloaded", "a restarted", "a: sent SIGTERM to pid 42"}, lines); d != "" {
+	if d := cmp.Diff([]string{"a done", "b done", "c done", "a done", "a done"}, lines); d != "" {
 		t.Errorf("lines: -want +got\n%s", d)
+	}
+	// Events come as they happen, until the layout is down.
+	seen := make(chan int, 2)
+	streamed := make(chan error, 1)
+	go func() { streamed <- c.Events(t.Context(), 0, func(e fleet.Event) { seen <- e.Number }) }()
+	for want := range 2 {
+		if got := <-seen; got != want+1 {
+			t.Errorf("event: got number %d, want %d", got, want+1)
+		}
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Serve: %v", err)
+	}
+	if err := <-streamed; err != nil {
+		t.Errorf("Events: got %v, want the end", err)
 	}
 	if _, err := c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("Status after the end: got %v", err)
@@ -142,23 +135,6 @@ func TestListen(t *testing.T) {
 	}
 }
 
-func TestLock(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "new")
-	release, err := Lock(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Lock(dir); !errors.Is(err, ErrLocked) {
-		t.Errorf("second Lock: got %v, want ErrLocked", err)
-	}
-	release()
-	release, err = Lock(dir)
-	if err != nil {
-		t.Fatalf("Lock after release: %v", err)
-	}
-	release()
-}
-
 // Whoever hangs up does not hold the end up.
 func TestServeEnds(t *testing.T) {
 	path := SocketPath(t.TempDir())
@@ -168,7 +144,7 @@ func TestServeEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, ln, &host{}) }()
+	go func() { done <- Serve(ctx, ln, &keeper{}) }()
 	silent, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)

@@ -8,25 +8,19 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"balanceo/topology/fleet"
 	"balanceo/topology/status"
 )
 
-// Host is what commands act on.
-type Host interface {
+// Keeper is what commands act on.
+type Keeper interface {
 	Status(ctx context.Context) (*status.Snapshot, error)
-	Reload(ctx context.Context, names []string, progress fleet.Progress) error
-	Restart(ctx context.Context, names []string, progress fleet.Progress) error
-	Scale(ctx context.Context, name string, n int, progress fleet.Progress) error
-	Kill(ctx context.Context, name string, worker int, sig syscall.Signal) (pid int, err error)
-	// Down ends the named parts, without names the layout: then it returns when nothing of that is left but
-	// the topology process itself.
-	Down(ctx context.Context, names []string, progress fleet.Progress) error
+	// Do carries out an action and returns when it is done.
+	Do(ctx context.Context, a fleet.Action, progress fleet.Progress) error
+	// Events returns what has happened after the event of that number, and waits until there is something.
+	Events(ctx context.Context, after int) ([]fleet.Event, error)
 }
 
 // message is one line of an action's answer.
@@ -37,10 +31,10 @@ type message struct {
 }
 
 // Serve answers commands on ln until ctx is done. Actions that go on then come to their end.
-func Serve(ctx context.Context, ln net.Listener, host Host) error {
+func Serve(ctx context.Context, ln net.Listener, k Keeper) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		s, err := host.Status(r.Context())
+		s, err := k.Status(r.Context())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -48,40 +42,21 @@ func Serve(ctx context.Context, ln net.Listener, host Host) error {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s) // fails only when nobody reads
 	})
-	action := func(path string, do func(ctx context.Context, r *http.Request, names []string, progress fleet.Progress) error) {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			answer(w, func(progress fleet.Progress) error { //nolint:contextcheck // a kill needs none
-				return do(r.Context(), r, r.URL.Query()["name"], progress)
-			})
-		})
-	}
-	action("/reload", func(ctx context.Context, _ *http.Request, names []string, p fleet.Progress) error {
-		return host.Reload(ctx, names, p)
+	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
+		reading, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)() // it has no end of its own
+		streamEvents(reading, w, r.FormValue("after"), k)
 	})
-	action("/restart", func(ctx context.Context, _ *http.Request, names []string, p fleet.Progress) error {
-		return host.Restart(ctx, names, p)
-	})
-	action("/down", func(ctx context.Context, _ *http.Request, names []string, p fleet.Progress) error {
-		return host.Down(ctx, names, p)
-	})
-	action("/scale", func(ctx context.Context, r *http.Request, names []string, p fleet.Progress) error {
-		n, err := strconv.Atoi(r.FormValue("n"))
-		if err != nil || len(names) != 1 {
-			return errors.New("scale wants one name and a number")
+	mux.HandleFunc("POST /actions", func(w http.ResponseWriter, r *http.Request) {
+		var a fleet.Action
+		in := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
+		in.DisallowUnknownFields()
+		if err := in.Decode(&a); err != nil {
+			http.Error(w, "action: "+err.Error(), http.StatusBadRequest)
+			return
 		}
-		return host.Scale(ctx, names[0], n, p)
-	})
-	action("/kill", func(ctx context.Context, r *http.Request, names []string, p fleet.Progress) error {
-		worker, err := strconv.Atoi(r.FormValue("worker"))
-		sig, err2 := strconv.Atoi(r.FormValue("signal"))
-		if err != nil || err2 != nil || len(names) != 1 {
-			return errors.New("kill wants one name, a worker's pid or 0, and a signal's number")
-		}
-		pid, err := host.Kill(ctx, names[0], worker, syscall.Signal(sig))
-		if err == nil {
-			p(fmt.Sprintf("%s: sent %s to pid %d", names[0], unix.SignalName(syscall.Signal(sig)), pid))
-		}
-		return err
+		answer(w, func(progress fleet.Progress) error { return k.Do(r.Context(), a, progress) })
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
@@ -103,18 +78,45 @@ func Serve(ctx context.Context, ln net.Listener, host Host) error {
 	return nil
 }
 
-// answer streams the lines of an action.
+// streamEvents sends events, one JSON document a line, until ctx is done.
+func streamEvents(ctx context.Context, w http.ResponseWriter, after string, k Keeper) {
+	last, err := strconv.Atoi(after)
+	if err != nil && after != "" {
+		http.Error(w, fmt.Sprintf("after=%q: the number of an event is accepted", after), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w)
+	out := json.NewEncoder(w)
+	for {
+		_ = flush.Flush() // also the headers, before anything has happened
+		events, err := k.Events(ctx, last)
+		if err != nil {
+			return
+		}
+		for _, e := range events {
+			if out.Encode(e) != nil {
+				return // nobody reads
+			}
+			last = e.Number
+		}
+	}
+}
+
+// answer sends the lines of an action as they come, then its outcome.
 func answer(w http.ResponseWriter, do func(fleet.Progress) error) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
 	send := func(m message) {
-		_ = out.Encode(m) // the action goes on when nobody reads
+		_ = out.Encode(m) // whoever asked may have gone
 		_ = flush.Flush()
 	}
-	last := message{Done: true}
-	if err := do(func(line string) { send(message{Line: line}) }); err != nil {
-		last.Error = err.Error()
+	err := do(func(line string) { send(message{Line: line}) })
+	m := message{Done: true}
+	if err != nil {
+		m.Error = err.Error()
 	}
-	send(last)
+	send(m)
 }

@@ -2,8 +2,8 @@
 // of its own.
 //
 // New prepares the folder and binds every instance's port. Start starts the database, then the instances and
-// nginx side by side, and returns once everything answers. Stop ends them the other way round. In between,
-// Reload, Restart, Kill and Scale act on parts, and Targets tells how they are.
+// nginx side by side, and returns once everything answers. Stop ends them the other way round. In between, Do
+// carries out actions on parts, and Targets tells how they are.
 package fleet
 
 import (
@@ -20,7 +20,6 @@ import (
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/ports"
-	"balanceo/topology/status"
 	"balanceo/topology/supervise"
 )
 
@@ -34,22 +33,24 @@ type Config struct {
 	Nginx     string         // path of the nginx binary
 	MongoURL  string         // empty: the embedded database is started
 	Grace     time.Duration  // between TERM and KILL (10 s)
-	// Event is told what happens to the parts, one line at a time. It must not block. Nil: nobody is.
-	Event func(line string)
+	// Event is told what happens, in order. It must not block. Nil: nobody is.
+	Event func(Event)
 }
 
 // Fleet is one layout that runs.
 type Fleet struct {
 	cfg      Config
 	mongoURL string
-	conf     *balancer.Config // as moved
-	tiers    [][]*part        // in the order of starting; those of one tier start together
-	record   *logs.File       // topology's own log
+	tiers    [][]*part  // in the order of starting; those of one tier start together
+	record   *logs.File // topology's own log
 
 	// turn holds one token: what acts on parts takes turns, and nothing does once Stop has it.
 	turn     chan struct{}
 	stopping chan struct{} // closed when Stop begins: actions that go on end early
-	mu       sync.Mutex    // guards conf
+
+	mu     sync.Mutex       // guards what follows
+	conf   *balancer.Config // as moved
+	server string           // path of the server binary, for the next start of an instance
 }
 
 // New prepares the folder of the layout and takes the ports of its instances. Close gives them back if Start
@@ -58,7 +59,10 @@ func New(ctx context.Context, cfg Config) (*Fleet, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = 10 * time.Second
 	}
-	f := &Fleet{cfg: cfg, mongoURL: cfg.MongoURL, turn: make(chan struct{}, 1), stopping: make(chan struct{})}
+	f := &Fleet{
+		cfg: cfg, mongoURL: cfg.MongoURL, server: cfg.Server,
+		turn: make(chan struct{}, 1), stopping: make(chan struct{}),
+	}
 	if err := f.prepare(ctx); err != nil {
 		f.Close()
 		return nil, err
@@ -119,9 +123,7 @@ func (f *Fleet) logPath(name string) string { return filepath.Join(f.cfg.Dir, "l
 // Close gives back what New took, when the fleet is not to be started.
 func (f *Fleet) Close() {
 	for _, p := range f.parts() {
-		if p.socket != nil {
-			p.socket.close()
-		}
+		p.socket.close()
 		_ = p.log.Close()
 	}
 	if f.record != nil {
@@ -141,7 +143,7 @@ func (f *Fleet) parts() []*part {
 func (f *Fleet) instances() []*part {
 	var out []*part
 	for _, p := range f.parts() {
-		if p.kind == status.Instance {
+		if p.kind == Instance {
 			out = append(out, p)
 		}
 	}
@@ -168,11 +170,25 @@ func (f *Fleet) Groups() []balancer.Group {
 	return f.conf.Groups
 }
 
+// UseServer lets instances that start from now on run another program, and returns the path of the one before.
+func (f *Fleet) UseServer(path string) (before string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, f.server = f.server, path
+	return before
+}
+
+func (f *Fleet) serverPath() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.server
+}
+
 // Targets tells how the parts are, for a status.Collector.
-func (f *Fleet) Targets() []status.Target {
-	var out []status.Target
+func (f *Fleet) Targets() []Target {
+	var out []Target
 	for _, p := range f.parts() {
-		t := status.Target{
+		t := Target{
 			Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Process: p.process.Status(),
 		}
 		if t.Mode == layout.Cluster {
@@ -195,14 +211,14 @@ func (f *Fleet) Start(ctx context.Context) (broken []error, err error) {
 	defer cancel()
 	for _, parts := range f.tiers {
 		for _, p := range parts {
-			p.start(ctx, f.event)
+			p.start(ctx, f.Note)
 		}
 		errs := f.awaitReady(ctx, parts)
 		failed := 0
 		for i, p := range parts {
 			switch {
 			case errs[i] == nil:
-			case p.kind != status.Instance:
+			case p.kind != Instance:
 				return nil, errs[i]
 			default:
 				failed++
@@ -263,18 +279,6 @@ func (f *Fleet) Stop() error {
 	return errors.Join(errs...)
 }
 
-// event notes what happened, in topology's log and for whoever listens.
-func (f *Fleet) event(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
-	_, _ = fmt.Fprintln(f.record, line) // a full disk must not end the layout
-	if f.cfg.Event != nil {
-		f.cfg.Event(line)
-	}
-}
-
-// Note puts a line into topology's log.
-func (f *Fleet) Note(format string, args ...any) { f.event(format, args...) }
-
 // changed follows the states of a part: a port on which nothing will answer soon is given up, so that nginx
 // is refused at once and asks another server.
 func (f *Fleet) changed(p *part, e supervise.Event) {
@@ -282,35 +286,17 @@ func (f *Fleet) changed(p *part, e supervise.Event) {
 	case supervise.Failed, supervise.Stopped:
 		p.socket.close()
 	case supervise.BackOff:
-		if e.Delay > patience {
+		if e.Delay > longestWait {
 			p.socket.close()
 		}
 	default:
 	}
-	f.tell(p, e)
-}
-
-// patience is how long connections may wait at a port for the next start of its instance.
-const patience = 500 * time.Millisecond
-
-// tell notes the events that people want to know of.
-func (f *Fleet) tell(p *part, e supervise.Event) {
 	p.noteEvent(e)
-	line := fmt.Sprintf("%s: %s", p.name, e.To)
-	switch {
-	case e.To == supervise.Ready:
-		line += fmt.Sprintf(", pid %d", e.PID)
-	case e.To == supervise.BackOff && e.Reason != "":
-		line += fmt.Sprintf(" for %v: %s", e.Delay.Round(time.Millisecond), e.Reason)
-	case e.To == supervise.Failed, e.Reason != "" && e.To == supervise.Stopped:
-		line += ": " + e.Reason
-	case e.To == supervise.Starting && e.Reason != "" && e.From != supervise.BackOff:
-		line += " again: " + e.Reason
-	case e.To == supervise.Starting, e.To == supervise.Stopping:
-		return
-	}
-	f.event("%s", line)
+	f.noteState(p, e)
 }
+
+// longestWait is how long connections may wait at a port for the next start of its instance.
+const longestWait = 500 * time.Millisecond
 
 // find returns the part with that name or port.
 func (f *Fleet) find(nameOrPort string) (*part, error) {

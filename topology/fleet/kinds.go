@@ -18,7 +18,6 @@ import (
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/ports"
-	"balanceo/topology/status"
 	"balanceo/topology/supervise"
 )
 
@@ -33,7 +32,7 @@ func (f *Fleet) newInstance(in layout.Instance) (*part, error) {
 		return nil, err
 	}
 	p := &part{
-		name: in.Name, kind: status.Instance, port: in.Port, instance: in, log: log,
+		name: in.Name, kind: Instance, port: in.Port, instance: in, log: log,
 		socket:  &socket{host: Host, port: in.Port},
 		workers: in.Workers,
 		logPath: f.logPath(in.Name),
@@ -58,7 +57,7 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 	if n := p.wanted(); in.Mode == layout.Cluster && n > 0 {
 		args = append(args, "--workers", strconv.Itoa(n))
 	}
-	cmd := exec.Command(f.cfg.Server, append(args, in.Args...)...) //nolint:noctx // supervise ends it
+	cmd := exec.Command(f.serverPath(), append(args, in.Args...)...) //nolint:noctx // supervise ends it
 	cmd.Env = append(os.Environ(),
 		"INSTANCE="+in.Name,
 		"SCOREBOARD="+filepath.Join(f.cfg.Dir, "scoreboard", in.Name),
@@ -85,7 +84,7 @@ func (f *Fleet) addDatabase() error {
 		return err
 	}
 	addr := net.JoinHostPort(Host, strconv.Itoa(port))
-	p := &part{name: layout.DatabaseName, kind: status.Database, port: port, log: log, logPath: f.logPath(layout.DatabaseName)}
+	p := &part{name: layout.DatabaseName, kind: Database, port: port, log: log, logPath: f.logPath(layout.DatabaseName)}
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,
 		Command: func() (*exec.Cmd, error) {
@@ -96,7 +95,7 @@ func (f *Fleet) addDatabase() error {
 		},
 		Grace:      f.cfg.Grace,
 		KeepFailed: true,
-		OnEvent:    func(e supervise.Event) { f.tell(p, e) },
+		OnEvent:    func(e supervise.Event) { f.changed(p, e) },
 	})
 	f.mongoURL = "mongodb://" + addr + "/balanceo"
 	f.tiers = append(f.tiers, []*part{p})
@@ -172,7 +171,7 @@ func (f *Fleet) newNginx() (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{name: layout.NginxName, kind: status.Nginx, port: f.cfg.Layout.HTTPPort, log: log, logPath: f.logPath(layout.NginxName)}
+	p := &part{name: layout.NginxName, kind: Nginx, port: f.cfg.Layout.HTTPPort, log: log, logPath: f.logPath(layout.NginxName)}
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,
 		Command: func() (*exec.Cmd, error) {
@@ -185,7 +184,7 @@ func (f *Fleet) newNginx() (*part, error) {
 		Grace:       f.cfg.Grace,
 		KeepFailed:  true,
 		DeathSignal: syscall.SIGTERM, // its master takes the workers along; killed, it would leave them
-		OnEvent:     func(e supervise.Event) { f.tell(p, e) },
+		OnEvent:     func(e supervise.Event) { f.changed(p, e) },
 	})
 	return p, nil
 }

@@ -29,7 +29,7 @@ func (f *Fleet) endLeftover(ctx context.Context) error {
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err == nil && pid > 1 && f.isOurs(ctx, pid) {
-		f.event("nginx: an earlier one still runs as pid %d and is ended", pid)
+		f.Note("nginx: an earlier one still runs as pid %d and is ended", pid)
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("nginx of an earlier layout, pid %d: %w", pid, err)
 		}

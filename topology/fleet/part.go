@@ -8,14 +8,13 @@ import (
 
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
-	"balanceo/topology/status"
 	"balanceo/topology/supervise"
 )
 
 // part is one thing that is kept: an instance, nginx or the database.
 type part struct {
 	name     string
-	kind     status.Kind
+	kind     Kind
 	port     int
 	instance layout.Instance // of kind Instance
 	process  *supervise.Process
@@ -118,7 +117,7 @@ func (p *part) setWanted(n int) {
 func (p *part) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if p.kind != status.Instance {
+	if p.kind != Instance {
 		p.mu.Lock()
 		exited := p.exited
 		p.mu.Unlock()

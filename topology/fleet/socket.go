@@ -46,8 +46,11 @@ func (s *socket) open() error {
 	return nil
 }
 
-// close gives the port up, as far as topology holds it.
+// close gives the port up, as far as topology holds it. Parts without a socket have none to give up.
 func (s *socket) close() {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil {

@@ -2,12 +2,15 @@
 package ports
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"syscall"
+
+	"balanceo/topology/procs"
 )
 
 // Holder is the process that has a port.
@@ -22,6 +25,20 @@ func (h Holder) String() string {
 		return fmt.Sprintf("pid %d (%s) for a connection to elsewhere", h.PID, h.Command)
 	}
 	return fmt.Sprintf("pid %d (%s)", h.PID, h.Command)
+}
+
+// FindHolder names the process that listens on port or, if none does, has it as its end of a connection. False:
+// there is none, or it may not be looked at.
+func FindHolder(port int) (Holder, bool) {
+	pid, listens := procs.OnPort(port)
+	if pid == 0 {
+		return Holder{}, false
+	}
+	command, err := procs.Command(context.Background(), pid)
+	if err != nil {
+		return Holder{}, false
+	}
+	return Holder{PID: pid, Command: command, Outgoing: !listens}, true
 }
 
 // TakenError is a port that another process has.

@@ -9,6 +9,7 @@ import (
 // Process is what is known of one process.
 type Process struct {
 	PID, Parent, Group int
+	Name               string        // of its program, cut to 15 letters
 	CPU                time.Duration // user and system time since its start
 	RSS                int64         // bytes of memory that are resident
 }
@@ -16,7 +17,7 @@ type Process struct {
 // Table holds the living processes by pid. Zombies are not in it.
 type Table map[int]Process
 
-// Group returns the processes of the group that leader leads.
+// Group returns the processes of the group that leader leads or led, in ascending order.
 func (t Table) Group(leader int) []Process {
 	var out []Process
 	for _, p := range t {
@@ -24,6 +25,7 @@ func (t Table) Group(leader int) []Process {
 			out = append(out, p)
 		}
 	}
+	slices.SortFunc(out, func(a, b Process) int { return a.PID - b.PID })
 	return out
 }
 

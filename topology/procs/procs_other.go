@@ -16,7 +16,7 @@ import (
 func Read() (Table, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "ps", "-axo", "pid=,ppid=,pgid=,rss=,time=,stat=").Output()
+	out, err := exec.CommandContext(ctx, "ps", "-axo", "pid=,ppid=,pgid=,rss=,time=,stat=,ucomm=").Output()
 	if err != nil {
 		return nil, fmt.Errorf("processes: ps: %w", err)
 	}
@@ -27,7 +27,7 @@ func parse(text string) Table {
 	table := Table{}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
-		if len(f) < 6 || strings.HasPrefix(f[5], "Z") {
+		if len(f) < 7 || strings.HasPrefix(f[5], "Z") {
 			continue
 		}
 		var n [4]int
@@ -38,7 +38,7 @@ func parse(text string) Table {
 			ok = ok && err == nil
 		}
 		if ok {
-			table[n[0]] = Process{PID: n[0], Parent: n[1], Group: n[2], RSS: int64(n[3]) << 10, CPU: clock(f[4])}
+			table[n[0]] = Process{PID: n[0], Parent: n[1], Group: n[2], RSS: int64(n[3]) << 10, CPU: clock(f[4]), Name: f[6]}
 		}
 	}
 	return table
@@ -75,4 +75,21 @@ func Command(ctx context.Context, pid int) (string, error) {
 		return "", fmt.Errorf("process %d: ps: %w", pid, err)
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// Program can't be told here.
+func Program(int) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+// OnPort returns a process that listens on port, by lsof, which macOS and the BSDs have. 0: none does, or it may not
+// be looked at.
+func OnPort(port int) (pid int, listens bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "lsof", "-nP", "-t", "-iTCP:"+strconv.Itoa(port), "-sTCP:LISTEN").Output()
+	if err != nil {
+		return 0, false
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	pid, err = strconv.Atoi(first)
+	return pid, err == nil
 }

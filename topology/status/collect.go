@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
 	"balanceo/topology/procs"
 	"balanceo/topology/supervise"
@@ -52,7 +53,7 @@ func NewCollector(groups func() []balancer.Group) *Collector {
 }
 
 // Collect looks at the targets now. Where the last look is too long ago, or none was taken, it looks twice.
-func (c *Collector) Collect(ctx context.Context, targets []Target) ([]Part, error) {
+func (c *Collector) Collect(ctx context.Context, targets []fleet.Target) ([]Part, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last == nil || time.Since(c.last.at) > longest {
@@ -70,7 +71,7 @@ func (c *Collector) Collect(ctx context.Context, targets []Target) ([]Part, erro
 	return c.look(ctx, targets)
 }
 
-func (c *Collector) look(ctx context.Context, targets []Target) ([]Part, error) {
+func (c *Collector) look(ctx context.Context, targets []fleet.Target) ([]Part, error) {
 	metrics := c.scrape(ctx, targets)
 	table, err := procs.Read()
 	if err != nil {
@@ -97,7 +98,7 @@ func (c *Collector) look(ctx context.Context, targets []Target) ([]Part, error) 
 }
 
 // part tells what supervision and process table know of t.
-func (c *Collector) part(t Target, table procs.Table, now *look) Part {
+func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
 	p := Part{
 		Name: t.Name, Kind: t.Kind, Port: t.Port, Mode: t.Mode, Wanted: t.Wanted,
 		State: t.Process.State, Reason: t.Process.Reason, PID: t.Process.PID, Restarts: t.Process.Restarts,
@@ -107,7 +108,7 @@ func (c *Collector) part(t Target, table procs.Table, now *look) Part {
 		return p
 	}
 	p.Uptime = now.at.Sub(t.Process.Started).Seconds()
-	if t.Mode == layout.Cluster || t.Kind == Nginx {
+	if t.Mode == layout.Cluster || t.Kind == fleet.Nginx {
 		p.Workers = append(p.Workers, table.Children(p.PID)...)
 	}
 	var rss int64
@@ -154,7 +155,7 @@ func shares(parts []Part, groups []balancer.Group) {
 		for _, s := range g.Servers {
 			for i := range parts {
 				p := &parts[i]
-				if p.Kind != Instance || s.Addr != "127.0.0.1:"+strconv.Itoa(p.Port) {
+				if p.Kind != fleet.Instance || s.Addr != "127.0.0.1:"+strconv.Itoa(p.Port) {
 					continue
 				}
 				expected := g.Share(s.Addr)
@@ -183,11 +184,11 @@ type counts struct {
 }
 
 // scrape asks every instance that is ready, all at once. One that does not answer has nil.
-func (c *Collector) scrape(ctx context.Context, targets []Target) []*counts {
+func (c *Collector) scrape(ctx context.Context, targets []fleet.Target) []*counts {
 	out := make([]*counts, len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
-		if t.Kind != Instance || t.Process.State != supervise.Ready {
+		if t.Kind != fleet.Instance || t.Process.State != supervise.Ready {
 			continue
 		}
 		wg.Go(func() {

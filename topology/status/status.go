@@ -5,18 +5,9 @@ package status
 import (
 	"time"
 
+	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
 	"balanceo/topology/supervise"
-)
-
-// Kind is what a part of a layout is.
-type Kind string
-
-// The kinds.
-const (
-	Instance Kind = "instance"
-	Nginx    Kind = "nginx"
-	Database Kind = "database"
 )
 
 // Snapshot is a running layout at one moment.
@@ -31,12 +22,14 @@ type Snapshot struct {
 	MongoURL  string    `json:"mongo_url"`
 	Watch     string    `json:"watch,omitempty"` // what --watch did last
 	Parts     []Part    `json:"parts"`
+
+	Events []fleet.Event `json:"events"` // the latest, oldest first
 }
 
 // Part is one process or group of processes of the layout. Numbers that are not known are null.
 type Part struct {
 	Name     string          `json:"name"`
-	Kind     Kind            `json:"kind"`
+	Kind     fleet.Kind      `json:"kind"`
 	Port     int             `json:"port"`
 	Mode     layout.Mode     `json:"mode,omitempty"`
 	State    supervise.State `json:"state"`
@@ -57,14 +50,4 @@ type Part struct {
 	Group    string   `json:"group,omitempty"` // the upstream group of nginx.conf that it serves in
 	Share    *float64 `json:"share"`           // of its group's requests since the start, 0..1
 	Expected *float64 `json:"expected_share"`  // by nginx.conf, 0..1
-}
-
-// Target is a part as the supervision knows it, before it is looked at.
-type Target struct {
-	Name    string
-	Kind    Kind
-	Port    int
-	Mode    layout.Mode
-	Wanted  int // workers; 0: not CLUSTER
-	Process supervise.Status
 }

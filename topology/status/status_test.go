@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
 	"balanceo/topology/supervise"
 )
@@ -31,16 +32,16 @@ func TestText(t *testing.T) {
 		Watch: "03:04:05 waits",
 		Parts: []Part{
 			{
-				Name: "site1", Kind: Instance, Port: 8080, Mode: layout.Cluster, State: supervise.Ready, PID: 10,
+				Name: "site1", Kind: fleet.Instance, Port: 8080, Mode: layout.Cluster, State: supervise.Ready, PID: 10,
 				Workers: []int{11, 12, 13, 14, 15, 16}, Restarts: 1, Ended: ptr(3), Uptime: 75, CPU: ptr(1.5), RSS: ptr(int64(93_400_000)),
 				Connections: ptr(12), Rate: ptr(133.333), Group: "node_app", Share: ptr(0.6667), Expected: ptr(2.0 / 3),
 			},
 			{
-				Name: "site2", Kind: Instance, Port: 8081, Mode: layout.Fork, State: supervise.Failed, Workers: []int{},
+				Name: "site2", Kind: fleet.Instance, Port: 8081, Mode: layout.Fork, State: supervise.Failed, Workers: []int{},
 				Restarts: 5, Reason: "exit status 1: no", Group: "node_app", Expected: ptr(1.0 / 3),
 			},
-			{Name: "nginx", Kind: Nginx, Port: 80, State: supervise.Starting, PID: 20, Workers: []int{21}, Uptime: 0.2, CPU: ptr(0.0)},
-			{Name: "database", Kind: Database, Port: 31234, State: supervise.Stopped, Workers: []int{}, Reason: "not shown"},
+			{Name: "nginx", Kind: fleet.Nginx, Port: 80, State: supervise.Starting, PID: 20, Workers: []int{21}, Uptime: 0.2, CPU: ptr(0.0)},
+			{Name: "database", Kind: fleet.Database, Port: 31234, State: supervise.Stopped, Workers: []int{}, Reason: "not shown"},
 		},
 	}
 	for _, colour := range []bool{false, true} {
@@ -137,10 +138,10 @@ func TestCollect(t *testing.T) {
 		{Addr: fmt.Sprintf("127.0.0.1:%d", portA), Weight: 2}, {Addr: fmt.Sprintf("127.0.0.1:%d", portB), Weight: 1},
 	}}
 	self := supervise.Status{State: supervise.Ready, PID: os.Getpid(), Started: time.Now().Add(-time.Minute)}
-	targets := []Target{
-		{Name: "a", Kind: Instance, Port: portA, Mode: layout.Fork, Process: self},
-		{Name: "b", Kind: Instance, Port: portB, Mode: layout.Fork, Process: self},
-		{Name: "gone", Kind: Instance, Port: 1, Mode: layout.Cluster, Wanted: 3, Process: supervise.Status{State: supervise.Failed, Reason: "why"}},
+	targets := []fleet.Target{
+		{Name: "a", Kind: fleet.Instance, Port: portA, Mode: layout.Fork, Process: self},
+		{Name: "b", Kind: fleet.Instance, Port: portB, Mode: layout.Fork, Process: self},
+		{Name: "gone", Kind: fleet.Instance, Port: 1, Mode: layout.Cluster, Wanted: 3, Process: supervise.Status{State: supervise.Failed, Reason: "why"}},
 	}
 	c := NewCollector(func() []balancer.Group { return []balancer.Group{group} })
 	if _, err := c.Collect(t.Context(), targets); err != nil {

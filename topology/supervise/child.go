@@ -205,7 +205,7 @@ const leftoverGrace = time.Second
 // endGroup ends the processes that outlive their leader and waits for their end.
 func (c *child) endGroup() {
 	pgid := c.cmd.Process.Pid
-	if !groupAlive(pgid) {
+	if len(groupMembers(pgid)) == 0 {
 		return
 	}
 	_ = syscall.Kill(-pgid, syscall.SIGTERM)
@@ -217,18 +217,6 @@ func (c *child) endGroup() {
 	if !waitGroup(pgid, 5*time.Second) {
 		c.note("could not end %s", describeGroup(pgid))
 	}
-}
-
-// waitGroup polls until the group has ended; there is no event for that.
-func waitGroup(pgid int, limit time.Duration) bool {
-	deadline := time.Now().Add(limit)
-	for pause := time.Millisecond; groupAlive(pgid); pause = min(2*pause, 20*time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-		time.Sleep(pause)
-	}
-	return true
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }

@@ -1,0 +1,26 @@
+package fleet
+
+import (
+	"balanceo/topology/layout"
+	"balanceo/topology/supervise"
+)
+
+// Kind is what a part of a layout is.
+type Kind string
+
+// The kinds.
+const (
+	Instance Kind = "instance"
+	Nginx    Kind = "nginx"
+	Database Kind = "database"
+)
+
+// Target is a part as the supervision knows it, before anybody looks at its processes.
+type Target struct {
+	Name    string
+	Kind    Kind
+	Port    int
+	Mode    layout.Mode
+	Wanted  int // workers; 0: not CLUSTER
+	Process supervise.Status
+}
