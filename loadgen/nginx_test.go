@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"balanceo/results/run"
+	"balanceo/topology/balancer"
 	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
 )
@@ -123,7 +124,7 @@ func shares(r *run.Record, ports ...int) map[string][]int64 {
 // TestForeignServers has the project's nginx.conf in front of six servers that are not the project's.
 func TestForeignServers(t *testing.T) {
 	port := freePort(t)
-	move := nginx.Move{Listen: map[int]int{layout.HTTPPort: port}, Servers: map[int]int{}}
+	move := balancer.Move{Listen: map[int]int{layout.HTTPPort: port}, Servers: map[int]int{}}
 	var servers []*foreign
 	var ports []int
 	for i := range 6 {
@@ -132,7 +133,7 @@ func TestForeignServers(t *testing.T) {
 		move.Servers[layout.BasePort+i] = ports[i]
 	}
 	conf := filepath.Join(t.TempDir(), "nginx.conf")
-	if err := nginx.Write("../nginx.conf", conf, move); err != nil {
+	if _, err := (nginx.Nginx{}).Write(&balancer.Site{Source: "../nginx.conf", Move: move}, conf); err != nil {
 		t.Fatal(err)
 	}
 	startNginx(t, conf, port)

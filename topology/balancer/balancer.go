@@ -1,5 +1,6 @@
 // Package balancer is what a balancer is to the rest: the groups over which it shares load, with method,
-// weights and expected shares, as its configuration says them. Each balancer is a package below it.
+// weights and what is promised of them, and how it is configured, started, reloaded and asked. Each balancer is
+// a package below it.
 package balancer
 
 import (
@@ -9,7 +10,7 @@ import (
 	"strings"
 )
 
-// Method is how an upstream group picks a server.
+// Method is how a group picks a server, in the words of its balancer.
 type Method string
 
 // The methods that nginx.conf can name.
@@ -24,30 +25,44 @@ const (
 
 // Config is what the configuration of a balancer says about sharing load.
 type Config struct {
-	File      string  // as given to whoever read it
-	Listen    []int   // ports, ascending
-	Workers   int     // worker_processes; auto: the number of cores
-	AccessLog string  // path of the JSON access log, resolved against the prefix; empty: none
-	Groups    []Group // sorted by name
+	Balancer  string   `json:"balancer"` // "nginx", "haproxy" …
+	Version   string   `json:"version,omitempty"`
+	File      string   `json:"file"`                 // as given to whoever read it
+	Listen    []int    `json:"listen"`               // ports, ascending
+	Workers   int      `json:"workers"`              // processes or threads that balance
+	Auto      bool     `json:"auto,omitempty"`       // Workers is as many as the balancer's machine has cores, taken for this one's
+	AccessLog string   `json:"access_log,omitempty"` // path of the JSON access log; empty: none
+	Groups    []Group  `json:"groups"`               // sorted by name
+	Warnings  []string `json:"warnings,omitempty"`   // what could not be read and may matter
 }
 
-// Group is one upstream block.
+// Group is a set of servers that share requests: an upstream block of nginx, a backend of HAProxy.
 type Group struct {
-	Name      string
-	Method    Method
-	Zone      bool // worker processes share the state of the balancing
-	Keepalive int  // idle connections kept to the servers per worker process
-	Servers   []Server
+	Name      string   `json:"name"`
+	Method    Method   `json:"method"`
+	Args      []string `json:"args,omitempty"`      // of the method: "two", a hash's key
+	Zone      bool     `json:"zone,omitempty"`      // worker processes share the state of the balancing
+	Keepalive int      `json:"keepalive,omitempty"` // idle connections kept to the servers per worker process
+	Servers   []Server `json:"servers"`
 }
 
-// Server is one server line of an upstream block.
+// Server is one member of a group.
 type Server struct {
-	Addr        string // host:port
-	Weight      int
-	MaxFails    int
-	FailTimeout float64 // seconds
-	Backup      bool
-	Down        bool
+	Addr        string  `json:"addr"` // host:port
+	Weight      int     `json:"weight"`
+	MaxFails    int     `json:"max_fails"`
+	FailTimeout float64 `json:"fail_timeout"`        // seconds
+	MaxConns    int     `json:"max_conns,omitempty"` // 0: no limit
+	Backup      bool    `json:"backup,omitempty"`
+	Down        bool    `json:"down,omitempty"`
+}
+
+// Group returns the group of that name, nil if there is none.
+func (c *Config) Group(name string) *Group {
+	if i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Name == name }); i >= 0 {
+		return &c.Groups[i]
+	}
+	return nil
 }
 
 // Share is the part of the group's requests, 0..1, that the server at addr is due while every server is up:

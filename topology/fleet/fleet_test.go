@@ -12,36 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"balanceo/topology/balancer"
-	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/ports"
 )
-
-func TestMoves(t *testing.T) {
-	from := &layout.Layout{HTTPPort: 80, Instances: []layout.Instance{{Name: "a", Port: 8080}, {Name: "b", Port: 8085}}}
-	to := &layout.Layout{HTTPPort: 9000, Instances: []layout.Instance{{Name: "a", Port: 7000}, {Name: "b", Port: 7005}}}
-	got, err := moves(&balancer.Config{Listen: []int{80, 443}}, from, to)
-	want := nginx.Move{Listen: map[int]int{80: 9000, 443: 9363}, Servers: map[int]int{8080: 7000, 8085: 7005}}
-	if d := cmp.Diff(want, got); d != "" || err != nil {
-		t.Errorf("moves: %v, -want +got\n%s", err, d)
-	}
-	for _, tt := range []struct {
-		listen []int
-		want   string
-	}{
-		{[]int{443}, "nothing listens on port 80"},
-		{nil, "nothing listens on port 80"},
-		{[]int{80, 60000}, "port 60000 would move to 68920"},
-	} {
-		if _, err := moves(&balancer.Config{File: "n.conf", Listen: tt.listen}, from, to); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("moves of %v: got %v, want an error with %q", tt.listen, err, tt.want)
-		}
-	}
-}
 
 // The port is held while it is open, is given up when it is closed, and can be opened again.
 func TestSocket(t *testing.T) {

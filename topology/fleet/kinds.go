@@ -112,14 +112,11 @@ func (f *Fleet) prepareNginx(ctx context.Context, file string) (*balancer.Config
 	if err != nil {
 		return nil, err
 	}
-	move, err := moves(conf, f.cfg.From, f.cfg.Layout)
-	if err != nil {
+	site := balancer.Site{Source: f.cfg.NginxConf, Dir: f.nginxDir()}
+	if site.Move, err = balancer.Moves(conf, f.cfg.From, f.cfg.Layout); err != nil {
 		return nil, err
 	}
-	if err := nginx.Write(f.cfg.NginxConf, file, move); err != nil {
-		return nil, err
-	}
-	if conf, err = nginx.Read(file, f.nginxDir()); err != nil {
+	if conf, err = (nginx.Nginx{}).Write(&site, file); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // of looking up names
@@ -142,28 +139,6 @@ func (f *Fleet) testNginx(ctx context.Context, file string) error {
 		}
 	}
 	return fmt.Errorf("nginx refuses %s: %w: %s", f.cfg.NginxConf, err, bytes.TrimSpace(out))
-}
-
-// moves says which ports of the configuration change when a layout moves. nginx's other ports keep their
-// distance from the one that the layout names.
-func moves(conf *balancer.Config, from, to *layout.Layout) (nginx.Move, error) {
-	m := nginx.Move{Listen: map[int]int{}, Servers: map[int]int{}}
-	for i := range from.Instances {
-		m.Servers[from.Instances[i].Port] = to.Instances[i].Port
-	}
-	known := false
-	for _, port := range conf.Listen {
-		known = known || port == from.HTTPPort
-		moved := port + to.HTTPPort - from.HTTPPort
-		if moved < 1 || moved > 65535 {
-			return m, fmt.Errorf("%s: port %d would move to %d, which is no port", conf.File, port, moved)
-		}
-		m.Listen[port] = moved
-	}
-	if !known {
-		return m, fmt.Errorf("%s: nothing listens on port %d, which the layout gives as http_port", conf.File, from.HTTPPort)
-	}
-	return m, nil
 }
 
 func (f *Fleet) newNginx() (*part, error) {

@@ -1,5 +1,3 @@
-// Package nginx owns what is to be known about nginx and its configuration: how it shares load, and what a copy
-// of it needs to run with other ports in a folder of its own.
 package nginx
 
 import (
@@ -8,7 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"runtime"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,89 +15,73 @@ import (
 	"balanceo/topology/balancer"
 )
 
-// Read reads how a configuration of nginx shares load, included files too. Relative paths of log files
-// are read against prefix, nginx's -p; an empty prefix is the folder of the file. Only the upstream blocks
-// of http count: a proxy_pass to an address of its own shares nothing.
+// Name is what nginx is called here.
+const Name = "nginx"
+
+// Read reads how a configuration of nginx shares load, included files too. File may be the output of nginx -T,
+// and "-" is standard input. Relative paths of log files are read against prefix, nginx's -p; an empty prefix
+// is the folder of the file. Only the upstream blocks of http count: a proxy_pass to an address of its own
+// shares nothing. What is missing or unknown is a warning, as it may say nothing about shares.
 func Read(file, prefix string) (*balancer.Config, error) {
-	directives, err := parse(file)
+	src, err := load(file)
 	if err != nil {
 		return nil, err
 	}
+	directives, err := src.parse()
+	if err != nil {
+		return nil, err
+	}
+	return read(src, directives, prefix)
+}
+
+func read(src *sources, directives crossplane.Directives, prefix string) (*balancer.Config, error) {
 	if prefix == "" {
-		prefix = filepath.Dir(file)
+		prefix = filepath.Dir(src.main)
 	}
 	r := &reader{
-		conf:    &balancer.Config{File: file, Workers: 1},
+		conf:    &balancer.Config{Balancer: Name, File: src.main, Workers: 1},
 		prefix:  prefix,
 		formats: map[string]bool{},
-		listen:  map[int]bool{},
 	}
 	for _, d := range directives {
+		var err error
 		switch d.Directive {
 		case "worker_processes":
-			if err := r.workers(d); err != nil {
-				return nil, err
-			}
+			err = r.workers(d)
 		case "http":
-			if err := r.http(d.Block); err != nil {
-				return nil, err
-			}
+			err = r.http(d.Block)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	for port := range r.listen {
-		r.conf.Listen = append(r.conf.Listen, port)
+	for _, path := range src.missing {
+		r.conf.Warnings = append(r.conf.Warnings, fmt.Sprintf("the included file %s is not to be had, so what it says is not known", path))
 	}
-	sort.Ints(r.conf.Listen)
-	groups := r.conf.Groups
-	sort.Slice(groups, func(i, j int) bool { return groups[i].Name < groups[j].Name })
+	slices.Sort(r.conf.Listen)
+	r.conf.Listen = slices.Compact(r.conf.Listen)
+	slices.SortFunc(r.conf.Groups, func(a, b balancer.Group) int { return strings.Compare(a.Name, b.Name) })
 	return r.conf, nil
-}
-
-// parse returns the directives of the file with those of included files in their places.
-func parse(file string) (crossplane.Directives, error) {
-	payload, err := crossplane.Parse(file, &crossplane.ParseOptions{
-		CombineConfigs:            true,
-		StopParsingOnError:        true,
-		ParseComments:             true,
-		SkipDirectiveContextCheck: true, // modules that are not known here
-		SkipDirectiveArgsCheck:    true,
-	})
-	if err != nil {
-		var at *crossplane.ParseError
-		if errors.As(err, &at) && at.File != nil && at.Line != nil {
-			return nil, fmt.Errorf("%s:%d: %s", *at.File, *at.Line, at.What)
-		}
-		return nil, fmt.Errorf("nginx configuration: %w", err)
-	}
-	if len(payload.Config) == 0 {
-		return nil, nil
-	}
-	return payload.Config[0].Parsed, nil
-}
-
-// at places an error in the file.
-func at(d *crossplane.Directive, format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s", d.File, d.Line, fmt.Sprintf(format, args...))
 }
 
 type reader struct {
 	conf    *balancer.Config
 	prefix  string
 	formats map[string]bool // names of log formats that write JSON
-	listen  map[int]bool
+}
+
+func (r *reader) warn(d *crossplane.Directive, format string, args ...any) {
+	r.conf.Warnings = append(r.conf.Warnings, at(d, format, args...).Error())
 }
 
 func (r *reader) workers(d *crossplane.Directive) error {
-	if len(d.Args) != 1 {
-		return at(d, "worker_processes takes a number or auto")
-	}
-	if d.Args[0] == "auto" {
-		r.conf.Workers = runtime.NumCPU()
+	if slices.Equal(d.Args, []string{"auto"}) {
+		r.conf.Workers, r.conf.Auto = runtime.NumCPU(), true
 		return nil
 	}
-	n, err := strconv.Atoi(d.Args[0])
+	n, err := strconv.Atoi(strings.Join(d.Args, " "))
 	if err != nil || n < 1 {
-		return at(d, "worker_processes %q: a number or auto", d.Args[0])
+		return at(d, "worker_processes %q: a number or auto", strings.Join(d.Args, " "))
 	}
 	r.conf.Workers = n
 	return nil
@@ -115,23 +97,21 @@ func (r *reader) http(block crossplane.Directives) error {
 	for _, d := range block {
 		switch d.Directive {
 		case "upstream":
-			g, err := readGroup(d)
-			if err != nil {
+			if err := r.group(d); err != nil {
 				return err
 			}
-			r.conf.Groups = append(r.conf.Groups, g)
 		case "server":
 			listens := false
 			for _, s := range d.Block {
 				if s.Directive == "listen" && len(s.Args) > 0 {
 					listens = true
 					if port := listenPort(s.Args[0]); port != 0 {
-						r.listen[port] = true
+						r.conf.Listen = append(r.conf.Listen, port)
 					}
 				}
 			}
 			if !listens {
-				r.listen[80] = true // nginx's default
+				r.conf.Listen = append(r.conf.Listen, 80) // nginx's default
 			}
 		}
 	}
@@ -169,56 +149,61 @@ func listenPort(arg string) int {
 	if strings.HasPrefix(arg, "unix:") {
 		return 0
 	}
-	if port, err := strconv.Atoi(arg); err == nil {
-		return port
-	}
+	text := arg
 	if _, p, err := net.SplitHostPort(arg); err == nil {
-		if port, err := strconv.Atoi(p); err == nil {
-			return port
-		}
+		text = p
+	}
+	if port, err := strconv.Atoi(text); err == nil {
+		return port
 	}
 	return 80 // an address alone
 }
 
-func readGroup(d *crossplane.Directive) (balancer.Group, error) {
+// methods are the lines of an upstream that name its method; without one of them it is round robin.
+var methods = map[string]balancer.Method{
+	"random": balancer.Random, "hash": balancer.Hash, "least_conn": balancer.LeastConn,
+	"least_time": balancer.LeastTime, "ip_hash": balancer.IPHash,
+}
+
+func (r *reader) group(d *crossplane.Directive) error {
 	if len(d.Args) != 1 {
-		return balancer.Group{}, at(d, "upstream takes one name")
+		return at(d, "upstream takes one name")
 	}
 	g := balancer.Group{Name: d.Args[0], Method: balancer.RoundRobin}
 	for _, l := range d.Block {
 		switch l.Directive {
 		case "server":
-			s, err := readServer(l)
+			s, err := r.server(l)
 			if err != nil {
-				return g, err
+				return err
 			}
 			g.Servers = append(g.Servers, s)
 		case "zone":
 			g.Zone = true
 		case "keepalive":
-			if len(l.Args) == 1 {
-				n, err := strconv.Atoi(l.Args[0])
-				if err != nil || n < 0 {
-					return g, at(l, "keepalive %q: a number", l.Args[0])
-				}
-				g.Keepalive = n
+			n, err := strconv.Atoi(strings.Join(l.Args, " "))
+			if err != nil || n < 0 {
+				return at(l, "keepalive %q: a number", strings.Join(l.Args, " "))
 			}
-		case "random":
-			g.Method = balancer.Random
-		case "hash":
-			g.Method = balancer.Hash
-		case "least_conn":
-			g.Method = balancer.LeastConn
-		case "least_time":
-			g.Method = balancer.LeastTime
-		case "ip_hash":
-			g.Method = balancer.IPHash
+			g.Keepalive = n
+		case "#", "keepalive_requests", "keepalive_time", "keepalive_timeout", "resolver", "resolver_timeout", "state":
+		default:
+			method, known := methods[l.Directive]
+			if !known { // a module that is not nginx's own, Lua
+				method = balancer.Method(l.Directive)
+				r.warn(l, "upstream %s: what %s does to the shares is not known", g.Name, l.Directive)
+			}
+			g.Method, g.Args = method, nil
+			if known && len(l.Args) > 0 {
+				g.Args = l.Args
+			}
 		}
 	}
-	return g, nil
+	r.conf.Groups = append(r.conf.Groups, g)
+	return nil
 }
 
-func readServer(d *crossplane.Directive) (balancer.Server, error) {
+func (r *reader) server(d *crossplane.Directive) (balancer.Server, error) {
 	if len(d.Args) == 0 {
 		return balancer.Server{}, at(d, "server needs an address")
 	}
@@ -235,12 +220,17 @@ func readServer(d *crossplane.Directive) (balancer.Server, error) {
 			}
 		case "max_fails":
 			s.MaxFails, err = strconv.Atoi(value)
+		case "max_conns":
+			s.MaxConns, err = strconv.Atoi(value)
 		case "fail_timeout":
 			s.FailTimeout, err = seconds(value)
 		case "backup":
 			s.Backup = true
 		case "down":
 			s.Down = true
+		case "resolve", "service", "route", "#":
+		default:
+			r.warn(d, "server %s: what %q does to the shares is not known", d.Args[0], arg)
 		}
 		if err != nil {
 			return s, at(d, "server %s: %q: %v", d.Args[0], arg, err)
@@ -260,45 +250,32 @@ func serverAddr(arg string) string {
 	return net.JoinHostPort(strings.Trim(arg, "[]"), "80")
 }
 
-// seconds reads a time of nginx: parts of a number and a unit (ms s m h d w M y), largest first, with or
-// without spaces between them; a bare number is in seconds.
+// units of nginx's times, in seconds; of two that fit, the longer comes first.
+var units = []struct {
+	suffix string
+	value  float64
+}{{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"M", 30 * 86400}, {"y", 365 * 86400}, {"", 1}}
+
+// seconds reads a time of nginx: parts of a number and a unit, largest first, with or without spaces between
+// them; a bare number is in seconds.
 func seconds(text string) (float64, error) {
-	units := []struct {
-		suffix string
-		value  float64
-	}{
-		{"ms", 1e-3},
-		{"s", 1},
-		{"m", 60},
-		{"h", 3600},
-		{"d", 86400},
-		{"w", 7 * 86400},
-		{"M", 30 * 86400},
-		{"y", 365 * 86400},
-	}
 	rest, total := strings.ReplaceAll(text, " ", ""), 0.0
-	if rest == "" {
-		return 0, fmt.Errorf("%q is no time", text)
-	}
-next:
-	for rest != "" {
+	for more := true; more; more = rest != "" {
 		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
 		n, err := strconv.ParseUint(rest[:digits], 10, 32)
 		if err != nil {
 			return 0, fmt.Errorf("%q is no time", text)
 		}
 		rest = rest[digits:]
-		if rest == "" {
-			return total + float64(n), nil
-		}
 		for _, u := range units {
-			if after, ok := strings.CutPrefix(rest, u.suffix); ok {
-				total += float64(n) * u.value
-				rest = after
-				continue next
+			if after, ok := strings.CutPrefix(rest, u.suffix); ok && (u.suffix != "" || rest == "") {
+				total, rest = total+float64(n)*u.value, after
+				break
 			}
 		}
-		return 0, fmt.Errorf("%q is no time", text)
+		if digits == 0 || rest != "" && (rest[0] < '0' || rest[0] > '9') {
+			return 0, fmt.Errorf("%q is no time", text)
+		}
 	}
 	return total, nil
 }

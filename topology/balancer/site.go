@@ -1,0 +1,72 @@
+package balancer
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+
+	"balanceo/topology/layout"
+)
+
+// Balancer is one program that shares load. Its methods keep no state: what differs from one running balancer
+// to the next stands in the Site.
+type Balancer interface {
+	// Name is what people call it: "nginx".
+	Name() string
+	// Programs are names or paths under which its binary may be found.
+	Programs() []string
+	// Write translates the site's source into file and returns what that says about sharing load. What it
+	// can't translate is an error that names the line of the source.
+	Write(s *Site, file string) (*Config, error)
+	// Check lets the program itself check the file.
+	Check(ctx context.Context, s *Site, file string) error
+	// Command starts the program with the site's file, in the foreground. TERM ends it.
+	Command(s *Site) *exec.Cmd
+	// Reload lets the running process with that pid, which it keeps, read the site's file anew. No request is lost.
+	Reload(ctx context.Context, s *Site, pid int) error
+}
+
+// Site is where one running balancer has its place and what it is to do.
+type Site struct {
+	Program string            // path of the binary
+	Source  string            // nginx.conf as it was written: the one place that says how load is shared
+	Dir     string            // absolute; the folder of this balancer alone, for all that it writes
+	File    string            // absolute; what the program reads, inside Dir
+	Move    Move              // the ports of Source that are others here
+	Changes map[string]Change // by group, what is not as in Source
+	Down    map[int]bool      // ports of servers on this machine that are to get nothing for now
+}
+
+// Move says which ports are others than the source's.
+type Move struct {
+	Listen  map[int]int // where the balancer listens
+	Servers map[int]int // of the servers on this machine
+}
+
+// Change is what has been changed in a group while it runs.
+type Change struct {
+	Method  string // in the words of the balancer; empty: the source's
+	Weights []int  // in the order of the source's server lines; nil: the source's
+}
+
+// Moves says which ports change when a layout moves. Ports on which conf listens beside the layout's keep their
+// distance from it.
+func Moves(conf *Config, from, to *layout.Layout) (Move, error) {
+	m := Move{Listen: map[int]int{}, Servers: map[int]int{}}
+	for i := range from.Instances {
+		m.Servers[from.Instances[i].Port] = to.Instances[i].Port
+	}
+	known := false
+	for _, port := range conf.Listen {
+		known = known || port == from.HTTPPort
+		moved := port + to.HTTPPort - from.HTTPPort
+		if moved < 1 || moved > 65535 {
+			return m, fmt.Errorf("%s: port %d would move to %d, which is no port", conf.File, port, moved)
+		}
+		m.Listen[port] = moved
+	}
+	if !known {
+		return m, fmt.Errorf("%s: nothing listens on port %d, which the layout gives as http_port", conf.File, from.HTTPPort)
+	}
+	return m, nil
+}
