@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"balanceo/results/compare"
+	"balanceo/results/console"
 	"balanceo/results/units"
 	"balanceo/topology/cli"
 )
@@ -64,13 +65,16 @@ func writeTable(w io.Writer, t *compare.Table) error {
 		pairs += fmt.Sprintf(", %d interleaved pairs", t.Pairs)
 	}
 	fmt.Fprintf(w, "%s%s against %s  (%s)\n\n", by, t.Other.Name, t.Base.Name, pairs)
-	g := newGrid("", ">"+t.Base.Name, ">"+t.Other.Name, ">CHANGE", "95 % INTERVAL", ">P", ">N", "")
+	g := &console.Table{Gap: 2, Columns: []console.Column{
+		console.Left("", 0), console.Right(t.Base.Name, 0), console.Right(t.Other.Name, 0), console.Right("CHANGE", 0),
+		console.Left("95 % INTERVAL", 2), console.Right("P", 3), console.Right("N", 4), console.Left("", 1),
+	}}
 	for i := range t.Rows {
 		row := &t.Rows[i]
-		g.row(row.Metric.Name, units.Format(row.BaseMedian, row.Metric.Unit), units.Format(row.OtherMedian, row.Metric.Unit),
+		g.Add(row.Metric.Name, units.Format(row.BaseMedian, row.Metric.Unit), units.Format(row.OtherMedian, row.Metric.Unit),
 			row.Change(), row.Range(), row.PText(), row.N(), row.Remark())
 	}
-	if err := g.write(w); err != nil {
+	if err := g.Write(w); err != nil {
 		return err
 	}
 	notes := []string{"medians of runs; change and interval of the paired differences"}

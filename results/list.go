@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"balanceo/results/console"
+	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/results/units"
 )
@@ -98,18 +100,21 @@ func (l *listCommand) Execute([]string) error {
 		fmt.Fprintf(l.c.stderr, "none of %d runs in %q passes the filter\n", all, l.c.Dir)
 		return nil
 	}
-	t := newGrid("ID", "STARTED", "LAYOUT", "SCENARIO", ">RATE", ">P50", ">P99", ">ERRORS", "VERDICT", "LABEL")
+	t := &console.Table{Gap: 2, Columns: []console.Column{
+		console.Left("ID", 0), console.Left("STARTED", 9), console.Left("LAYOUT", 4), console.Left("SCENARIO", 7), console.Right("RATE", 3),
+		console.Right("P50", 8), console.Right("P99", 1), console.Right("ERRORS", 2), console.Left("VERDICT", 0), console.Left("LABEL", 6),
+	}}
 	for _, r := range runs {
 		e := newEntry(r)
 		rate := units.Format(r.ActualRate, units.PerSecond)
 		if r.Search != nil {
 			rate = "max " + units.Format(r.Search.MaxRate, units.PerSecond)
 		}
-		t.row(r.ID, r.Started.Local().Format("2006-01-02 15:04:05"), r.Layout, r.Scenario, rate,
-			units.Format(r.Latency.P50, units.Seconds), units.Format(r.Latency.P99, units.Seconds),
-			units.Percent(max(0, 1-r.SuccessRatio)), string(e.Verdict)+marks(r), r.Label)
+		t.Add(r.ID, r.Started.Local().Format("2006-01-02 15:04:05"), console.Clean(r.Layout), r.Scenario, rate,
+			report.Percentile(r.Latency.P50, 0.5, r.Responses), report.Percentile(r.Latency.P99, 0.99, r.Responses),
+			units.Percent(max(0, 1-r.SuccessRatio)), string(e.Verdict)+marks(r), console.Clean(r.Label))
 	}
-	return t.write(l.c.stdout)
+	return t.Write(l.c.stdout)
 }
 
 // marks tells what a run can't be used for.

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"balanceo/results/console"
 	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/topology/cli"
 )
 
 type showCommand struct {
-	JSON bool `long:"json" description:"print the record"`
-	Args struct {
+	JSON    bool `long:"json" description:"print the record"`
+	Verbose bool `short:"v" long:"verbose" description:"tell how the processes behind each port shared its requests, too"`
+	Args    struct {
 		Run string `positional-arg-name:"RUN" description:"an id, an unambiguous beginning of one, or latest (default)"`
 	} `positional-args:"yes"`
 
@@ -35,5 +37,5 @@ func (s *showCommand) Execute(rest []string) error {
 	if s.JSON {
 		return printJSON(s.c.stdout, r)
 	}
-	return report.Text(s.c.stdout, r, report.Options{Colour: s.c.colour})
+	return report.Text(s.c.stdout, r, report.Options{Colour: s.c.colour, Width: console.Width(s.c.stdout, console.DefaultWidth), Verbose: s.Verbose})
 }

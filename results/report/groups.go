@@ -6,133 +6,105 @@ import (
 	"slices"
 	"strings"
 
+	"balanceo/results/console"
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
-// Bars are as wide as the line leaves room for, within these columns.
-const (
-	minBar = 8
-	maxBar = 22
-)
-
-// groups writes a table for each group. A note that all of them have is written once, below.
+// groups writes a table for each group, and each note once, however many groups have it.
 func (p *page) groups(groups []run.Group) {
-	var shared []string
-	if len(groups) > 1 {
-		for _, note := range groups[0].Notes {
-			lacks := func(g run.Group) bool { return !slices.Contains(g.Notes, note) }
-			if !slices.ContainsFunc(groups, lacks) {
-				shared = append(shared, note)
+	var told []string
+	for i := range groups {
+		p.group(&groups[i])
+		for _, note := range groups[i].Notes {
+			if !slices.Contains(told, note) {
+				told = append(told, note)
+				p.wrapped("  note: ", console.Dim, note)
 			}
 		}
 	}
-	for i := range groups {
-		p.group(&groups[i], shared)
-	}
-	if len(shared) > 0 {
-		p.line("")
-	}
-	for _, note := range shared {
-		p.wrapped("note: ", dim, note)
-	}
 }
 
-// group writes the table of a group's upstreams, and its notes but for those that are shared.
-func (p *page) group(g *run.Group, shared []string) {
-	p.line("")
+// group writes the table of a group's upstreams.
+func (p *page) group(g *run.Group) {
 	word, colour := verdictWord(g.Verdict)
-	what := join(", ", or(g.Method, "method unknown"), integer(g.Requests)+" "+plural(float64(g.Requests), "request", "requests"))
+	method := g.Method
+	if method == "" {
+		method = "method unknown"
+	}
+	what := method + ", " + units.Count(g.Requests, "request")
 	if g.Verdict != run.Info {
 		what += ", " + margin(g)
 	}
-	p.line(p.paint.as(bold, clean(g.Name)) + "  " + what + "  " + p.paint.as(colour, word))
+	p.line("")
+	name := console.Cut(console.Clean(g.Name), p.Width/2)
+	what = console.Cut(console.Clean(what), max(p.Width-console.Columns(name+word)-4, 0))
+	p.line(p.paint.Paint(console.Bold, name) + "  " + what + "  " + p.paint.Paint(colour, word))
 	p.upstreams(g)
-	if g.Verdict == run.Fail || g.Verdict == run.Info {
+	if g.Verdict == run.Info { // those of a failure are at the top
 		for _, reason := range g.Reasons {
 			p.wrapped("  why: ", colour, reason)
 		}
 	}
-	for _, note := range g.Notes {
-		if !slices.Contains(shared, note) {
-			p.wrapped("  note: ", dim, note)
-		}
-	}
 }
 
-func verdictWord(v run.Verdict) (string, style) {
+func verdictWord(v run.Verdict) (string, console.Style) {
 	switch v {
 	case run.Pass:
-		return "pass", green
+		return "pass", console.Green
 	case run.Fail:
-		return "fail", red
+		return "fail", console.Red
 	}
-	return "info", dim
+	return "info", console.Dim
 }
 
 func (p *page) upstreams(g *run.Group) {
-	t := &table{indent: 2, head: []cell{
-		{text: "upstream"},
-		{text: "instance"},
-		{text: "mode"},
-		right("weight"), right("due %"), right("got %"),
-		{text: barHead},
-		right("requests"), right("off by"), right("p50"), right("p90"), right("p99"),
-	}}
 	var most float64
-	var named, moded, known bool
+	known := false
 	for _, u := range g.Upstreams {
 		most = max(most, u.Share, u.ExpectedShare)
-		named = named || u.Instance != ""
-		moded = moded || u.Mode != ""
 		known = known || u.Weight > 0
 	}
+	t := &console.Table{Indent: 2, Columns: []console.Column{
+		console.Left("upstream", 0), console.Left("instance", 4), console.Left("mode", 7), console.Right("weight", 6),
+		console.Right("expected", 2), console.Right("got", 0),
+		{Drop: 5, Draw: func(row, width int) string {
+			u := g.Upstreams[row]
+			return bar(width, u.Share, u.ExpectedShare, most, known)
+		}},
+		console.Right("requests", 0), console.Right("difference", 1),
+		console.Right("p50", 3), console.Right("p90", 8), console.Right("p99", 3),
+	}}
 	for _, u := range g.Upstreams {
-		row := []cell{
-			{text: clean(u.Addr)},
-			{text: or(cut(clean(u.Instance), 12), absent)},
-			{text: or(clean(u.Mode), absent)},
-			right(absent), right(absent), right(decimals(100*u.Share, 1)),
-			{text: barHead},
-			right(integer(u.Requests)), right(absent),
-			right(latency(u.Latency.P50, u.Requests)), right(latency(u.Latency.P90, u.Requests)), right(latency(u.Latency.P99, u.Requests)),
-		}
+		weight, expected, difference := "", "", ""
 		if known {
-			row[3].text = integer(int64(u.Weight))
-			row[4].text = decimals(100*u.ExpectedShare, 1)
-			row[8].text = signed(float64(u.Requests) - u.ExpectedShare*float64(g.Requests))
+			weight, expected = units.Number(float64(u.Weight)), units.Percent(u.ExpectedShare)
+			difference = units.Difference(float64(u.Requests) - u.ExpectedShare*float64(g.Requests))
 		}
-		t.rows = append(t.rows, row)
+		t.Add(append([]string{
+			console.Clean(u.Addr), console.Cut(console.Clean(u.Instance), 12), console.Clean(u.Mode), weight, expected,
+			units.Percent(u.Share), "", units.Number(float64(u.Requests)), difference,
+		}, latencies(u.Latency, u.Requests, "p50", "p90", "p99")...)...)
 	}
-	hide := map[int]bool{1: !named, 2: !moded, 3: !known, 4: !known, 8: !known}
-	t.hide(func(i int) bool { return hide[i] })
-	t.shrink(Width - minBar)
-	room := min(max(Width-t.width(), minBar), maxBar)
-	t.fill(func(row int) string {
-		if row < 0 {
-			return strings.Repeat(" ", room)
-		}
-		u := g.Upstreams[row]
-		return bar(room, u.Share, u.ExpectedShare, most, known)
-	})
-	lines := t.lines()
-	p.line(p.paint.as(dim, lines[0]))
+	t.Fit(p.Width)
+	lines := t.Lines()
+	p.line(p.paint.Paint(console.Dim, lines[0]))
 	for i, line := range lines[1:] {
 		p.line(line)
 		p.details(&g.Upstreams[i])
 	}
 }
 
-// details writes below an upstream's row what only some have: workers, failed attempts, failed answers.
+// details writes below an upstream's row what only some have: failed attempts, failed answers, and with -v workers.
 func (p *page) details(u *run.Upstream) {
-	if text := workers(u.Workers, u.Mode); text != "" {
-		p.wrapped("    ", dim, text)
+	if text := workers(u.Workers, u.Mode); text != "" && p.Verbose {
+		p.wrapped("    ", console.Dim, text)
 	}
 	if n := u.RetriedAway; n > 0 {
-		p.wrapped("    ", red, fmt.Sprintf("%s more %s failed here and %s retried on another server",
-			integer(n), plural(float64(n), "attempt", "attempts"), plural(float64(n), "was", "were")))
+		p.wrapped("    ", console.Red, units.Count(n, "attempt")+" more failed here and went to another server")
 	}
 	if u.Requests > 0 && u.SuccessRatio < 1 {
-		p.wrapped("    ", red, fmt.Sprintf("%s %% of its answers were successful", percent(u.SuccessRatio)))
+		p.wrapped("    ", console.Red, units.Percent(u.SuccessRatio)+" of its answers were successful")
 	}
 }
 
@@ -169,7 +141,7 @@ func workers(ws []run.Worker, mode string) string {
 		sum += w.Requests
 		least, most = min(least, w.Requests), max(most, w.Requests)
 	}
-	share := func(n int64) string { return decimals(100*float64(n)/float64(max(sum, 1)), 0) }
+	share := func(n int64) string { return fmt.Sprintf("%.0f", 100*float64(n)/float64(max(sum, 1))) }
 	if len(ws) > maxWorkersShown {
 		return fmt.Sprintf("%d workers: %s to %s %% each", len(ws), share(least), share(most))
 	}

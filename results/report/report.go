@@ -1,169 +1,237 @@
-// Package report tells one run for people at a terminal: who got what share and whether that is what
-// nginx.conf promises, how fast the answers were, what failed, and what the figures are worth.
+// Package report tells one run for people at a terminal: whether anything failed, how fast the answers were, who got
+// what share and whether that is what was promised, and what the figures are worth.
 //
-// The report is a pure function of the record, so loadgen prints the same at the end of a run that results
-// prints a year later. It fits 100 columns. What would make the other figures worthless comes first.
+// The report is a pure function of the record, so loadgen prints the same at the end of a run that results prints a
+// year later. What a reader wants to know comes first: the verdict and its reason, failures, latency, shares.
 package report
 
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
+	"balanceo/results/console"
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
-// Width is how many columns a report has at most.
-const Width = 100
+// proseWidth is the widest line of a sentence: longer ones are hard to read.
+const proseWidth = 100
 
 // Options say how a report looks.
 type Options struct {
-	Colour bool // ANSI colours; the text is the same without
+	Colour  bool // ANSI colours; the text is the same without
+	Width   int  // columns that it may use; default console.DefaultWidth
+	Verbose bool // the shares of the processes behind each port, too
 }
 
 // Text writes the report of r to w.
 func Text(w io.Writer, r *run.Record, opt Options) error {
-	p := &page{paint: painter(opt.Colour)}
+	if opt.Width <= 0 {
+		opt.Width = console.DefaultWidth
+	}
+	p := &page{Options: opt, paint: console.Painter(opt.Colour)}
 	p.header(r)
 	p.warnings(r)
+	p.answers(r)
 	p.groups(r.Groups)
 	p.session(r.Session)
 	p.webSocket(r.WS)
 	p.search(r.Search)
 	p.routes(r)
-	p.outcome(r)
-	p.asserts(r.Asserts)
-	p.verdict(r)
+	p.origin(r)
 	_, err := io.WriteString(w, p.b.String())
 	return err
 }
 
 // page is a report being written.
 type page struct {
+	Options
 	b     strings.Builder
-	paint painter
+	paint console.Painter
 }
 
 func (p *page) line(text string) { p.b.WriteString(strings.TrimRight(text, " ") + "\n") }
 
 // wrapped writes text under a hanging label, broken between words.
-func (p *page) wrapped(label string, colour style, text string) {
-	indent := columns(label)
-	for i, part := range wrap(text, Width-indent) {
+func (p *page) wrapped(label string, colour console.Style, text string) {
+	indent := console.Columns(label)
+	for i, part := range console.Wrap(text, max(min(p.Width, proseWidth)-indent, console.MinDrawn)) {
 		if i == 0 {
-			p.line(p.paint.as(colour, label) + part)
+			p.line(p.paint.Paint(colour, label) + part)
 		} else {
 			p.line(strings.Repeat(" ", indent) + part)
 		}
 	}
 }
 
-// between writes left and right at the two ends of a line.
-func (p *page) between(left, right string, colour style) {
-	right = cut(right, Width/2)
-	left = cut(left, Width-columns(right)-1)
-	gap := Width - columns(left) - columns(right)
-	p.line(p.paint.as(bold, left) + strings.Repeat(" ", gap) + p.paint.as(colour, right))
+// fact writes a named fact.
+func (p *page) fact(name string, colour console.Style, text string) {
+	p.wrapped(fmt.Sprintf("%-12s", name), colour, text)
 }
 
+// table writes t under a title.
+func (p *page) table(title string, t *console.Table) {
+	p.line("")
+	p.line(p.paint.Paint(console.Bold, console.Cut(title, p.Width)))
+	t.Fit(p.Width)
+	for i, line := range t.Lines() {
+		if i == 0 {
+			line = p.paint.Paint(console.Dim, line)
+		}
+		p.line(line)
+	}
+}
+
+// header writes what was run, and what came of it.
 func (p *page) header(r *run.Record) {
-	title := join(" · ", or(r.Layout, "no layout of ours"), r.Scenario, r.Label, r.Target)
-	p.between(title, clean(r.ID), dim)
-	what := "requests"
-	if r.WS != nil {
-		what = "products"
+	layout := r.Layout
+	if layout == "" {
+		layout = "no layout of ours"
 	}
-	asked := "as many " + what + " as it could send"
-	if r.RequestedRate > 0 {
-		asked = number(r.RequestedRate) + " " + what + "/s asked"
-	}
-	if r.Pace != "" && r.Pace != "constant" {
-		asked += " (" + r.Pace + ")"
-	}
-	word, colour := overall(r).word()
-	text := fmt.Sprintf("%s, %s/s sent · %s measured", asked, number(r.ActualRate), span(r.Duration))
-	if r.Warmup > 0 {
-		text += " after " + span(r.Warmup) + " of warm-up"
-	}
-	left := cut(text, Width-columns(word)-1)
-	p.line(left + strings.Repeat(" ", Width-columns(left)-columns(word)) + p.paint.as(colour, word))
+	id := console.Cut(console.Clean(r.ID), p.Width/2)
+	title := console.Cut(join(layout, r.Scenario, r.Label, r.Target), p.Width-console.Columns(id)-1)
+	gap := p.Width - console.Columns(title) - console.Columns(id)
+	p.line(p.paint.Paint(console.Bold, title) + strings.Repeat(" ", gap) + p.paint.Paint(console.Dim, id))
+	j := overall(r)
+	word, colour := j.word()
+	p.wrapped(word+"  ", colour, because(r, j))
 }
 
 // warnings writes what the reader must know before any figure.
 func (p *page) warnings(r *run.Record) {
 	var warnings []string
-	if !r.Valid() {
-		warnings = append(warnings, fmt.Sprintf("The generator fell behind: it sent %s %% of the rate. The figures speak of it, not of the servers.",
-			percent(r.Generator.SendRatio)))
-	}
 	if r.Partial {
-		warnings = append(warnings, fmt.Sprintf("Partial: the run ended after %s, before its time.", span(r.Duration)))
+		warnings = append(warnings, fmt.Sprintf("Partial: the run ended after %s s, before its time.", units.Number(r.Duration)))
 	}
-	if r.Requests == 0 {
-		warnings = append(warnings, "No request was sent in the measured part.")
-	}
-	warnings = append(warnings, r.Warnings...)
-	for _, text := range warnings {
-		p.wrapped("warning: ", yellow, text)
+	for _, text := range append(warnings, r.Warnings...) {
+		p.wrapped("warning: ", console.Yellow, text)
 	}
 }
 
-// outcome writes status codes, errors, the reconciliation and what the run cost.
-func (p *page) outcome(r *run.Record) {
+// answers writes what failed, how slow the answers were and what was asked.
+func (p *page) answers(r *run.Record) {
 	p.line("")
-	p.wrapped("status      ", dim, counts(r.Status, "no answer at all"))
-	if len(r.Errors) == 0 {
-		p.wrapped("errors      ", dim, "none")
-	} else {
-		parts := make([]string, len(r.Errors))
-		for i, e := range r.Errors {
-			parts[i] = e.Class + " × " + integer(e.Count)
-		}
-		p.wrapped("errors      ", red, strings.Join(parts, " · "))
+	status := counts(r.Status)
+	if status == "" {
+		status = "no answer at all"
 	}
+	switch {
+	case r.Requests == 0:
+		p.fact("failed", console.Dim, status)
+	case r.SuccessRatio < 1 || len(r.Errors) > 0:
+		p.fact("failed", console.Red, join(units.Percent(1-r.SuccessRatio)+" of "+units.Count(r.Requests, noun(r)), failures(r), status))
+	default:
+		p.fact("failed", console.Dim, join("none of "+units.Count(r.Requests, noun(r)), status))
+	}
+	p.latency("latency", r.Latency, r.Responses)
+	asked := "as many " + noun(r) + "s as it could send"
+	if r.RequestedRate > 0 {
+		asked = units.Number(r.RequestedRate) + " " + noun(r) + "s/s asked"
+	}
+	if r.Pace != "" && r.Pace != "constant" {
+		asked += " (" + r.Pace + ")"
+	}
+	measured := units.Number(r.Duration) + " s measured"
+	if r.Warmup > 0 {
+		measured += " after " + units.Number(r.Warmup) + " s of warm-up"
+	}
+	p.fact("load", console.Dim, join(asked, units.Number(r.ActualRate)+"/s sent", measured))
 	p.reconciliation(&r.Reconciliation)
-	p.cost(r)
-	if env := environment(r.Env); env != "" {
-		p.wrapped("environment ", dim, env)
+	for _, a := range r.Asserts {
+		mark, colour := "holds", console.Green
+		if !a.Passed {
+			mark, colour = "fails", console.Red
+		}
+		p.fact("assert", colour, mark+"  "+a.Expr+"  ("+measuredAs(a)+")")
 	}
 }
 
-func environment(e run.Env) string {
-	cpu := e.CPU
-	if e.Cores > 0 {
-		cpu = strings.TrimSpace(fmt.Sprintf("%d × %s", e.Cores, or(e.CPU, "core")))
+// noun is what the load consists of.
+func noun(r *run.Record) string {
+	if r.WS != nil {
+		return "product"
 	}
-	label := func(name, value string) string {
-		if value == "" {
-			return ""
+	return "request"
+}
+
+// failures names the classes of errors.
+func failures(r *run.Record) string {
+	var parts []string
+	for _, e := range r.Errors {
+		parts = append(parts, e.Class+" × "+units.Number(float64(e.Count)))
+	}
+	return join(parts...)
+}
+
+// latency writes the percentiles of n requests, those that so many tell.
+func (p *page) latency(name string, l run.Latency, n int64) {
+	var parts []string
+	for _, q := range quantiles(l) {
+		if text := q.text(n); text != "" && q.name != "p95" {
+			parts = append(parts, q.name+" "+text)
 		}
-		return name + value
 	}
-	commit := e.Commit
-	if len(commit) > 12 {
-		commit = commit[:12]
+	if len(parts) > 0 {
+		p.fact(name, console.Dim, join(parts...))
 	}
-	return join(" · ", e.OS, cpu, e.Go, label("nginx ", strings.TrimPrefix(e.Nginx, "nginx/")),
-		label("commit ", commit), label("database ", e.Database))
+}
+
+// quantile is one of a latency distribution; at is 0 for the mean and the like, which need only one request.
+type quantile struct {
+	name  string
+	at    float64
+	value float64
+}
+
+func quantiles(l run.Latency) []quantile {
+	return []quantile{
+		{"p50", 0.5, l.P50}, {"p90", 0.9, l.P90}, {"p95", 0.95, l.P95}, {"p99", 0.99, l.P99}, {"p99.9", 0.999, l.P999}, {"max", 0, l.Max},
+	}
+}
+
+// text is the value, empty where n requests don't tell it.
+func (q quantile) text(n int64) string { return Percentile(q.value, q.at, n) }
+
+// Percentile is the value of the q-quantile of n requests, empty where they are not enough to tell it.
+func Percentile(value, q float64, n int64) string {
+	if n <= 0 || !run.Supports(q, n) {
+		return ""
+	}
+	return units.Format(value, units.Seconds)
+}
+
+// latencies are the cells of l's percentiles, of those that are named.
+func latencies(l run.Latency, n int64, names ...string) []string {
+	var out []string
+	for _, q := range quantiles(l) {
+		if slices.Contains(names, q.name) {
+			out = append(out, strings.ReplaceAll(q.text(n), " ", ""))
+		}
+	}
+	return out
 }
 
 func (p *page) reconciliation(c *run.Reconciliation) {
-	if c.Client == 0 && c.Nginx == nil && c.Servers == nil {
+	if c.Nginx == nil && c.Servers == nil {
 		return
 	}
-	text := "client " + integer(c.Client) + equals(&c.Client, c.Nginx) + "nginx " + optional(c.Nginx) +
+	text := "client " + units.Number(float64(c.Client)) + equals(&c.Client, c.Nginx) + "nginx " + optional(c.Nginx) +
 		equals(c.Nginx, c.Servers) + "servers " + optional(c.Servers)
-	if len(c.Attributed) > 0 {
-		text += " · " + counts(c.Attributed, "")
-	}
-	colour := dim
+	colour := console.Dim
 	if c.Unexplained != 0 {
-		colour = red
+		colour = console.Red
 	}
-	if c.Nginx != nil || c.Servers != nil {
-		text += " · " + integer(c.Unexplained) + " unexplained"
+	p.fact("counted", colour, join(text, counts(c.Attributed), units.Number(float64(c.Unexplained))+" unexplained"))
+}
+
+func optional(n *int64) string {
+	if n == nil {
+		return console.Absent
 	}
-	p.wrapped("counted     ", colour, text)
+	return units.Number(float64(*n))
 }
 
 // equals is the sign between two counts.
@@ -174,35 +242,59 @@ func equals(a, b *int64) string {
 	return " · "
 }
 
-func (p *page) cost(r *run.Record) {
+// origin writes what the run cost and where it took place.
+func (p *page) origin(r *run.Record) {
+	p.line("")
 	g := r.Generator
-	text := fmt.Sprintf("%s of CPU (%s a request) · %s · sent %s %% of those due · lag p99 %s",
-		duration(g.CPU), duration(per(g.CPU, r.Requests)), megabytes(g.MaxRSS), percent(g.SendRatio), duration(r.ScheduleLag.P99))
-	p.wrapped("generator   ", dim, text)
+	perRequest := g.CPU / float64(max(r.Requests, 1))
+	p.fact("generator", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · sent %s of what was due · lag p99 %s",
+		seconds(g.CPU), seconds(perRequest), units.Format(float64(g.MaxRSS), units.Bytes), units.Percent(g.SendRatio), seconds(r.ScheduleLag.P99)))
 	if s := r.Servers; s != nil {
-		p.wrapped("servers     ", dim, fmt.Sprintf("%s of CPU (%s a request) · %s · nginx %s of CPU",
-			duration(s.CPU), duration(s.CPUPerRequest), megabytes(s.RSS), duration(s.NginxCPU)))
+		p.fact("servers", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · nginx %s of CPU",
+			seconds(s.CPU), seconds(s.CPUPerRequest), units.Format(float64(s.RSS), units.Bytes), seconds(s.NginxCPU)))
 	}
-}
-
-func (p *page) asserts(asserts []run.Assert) {
-	for _, a := range asserts {
-		mark, colour := "holds", green
-		if !a.Passed {
-			mark, colour = "fails", red
+	e := r.Env
+	cpu := e.CPU
+	if e.Cores > 0 {
+		cpu = units.Count(int64(e.Cores), "core") + " " + e.CPU
+	}
+	label := func(name, value string) string {
+		if value == "" {
+			return ""
 		}
-		p.line(p.paint.as(dim, "assert      ") + p.paint.as(colour, mark) + "  " + clean(a.Expr) + "  (" + measured(a) + ")")
+		return name + " " + value
+	}
+	env := join(e.OS, strings.TrimSpace(cpu), e.Go, label("nginx", strings.TrimPrefix(e.Nginx, "nginx/")),
+		label("commit", e.Commit[:min(12, len(e.Commit))]), label("database", e.Database))
+	if env != "" {
+		p.fact("environment", console.Dim, env)
 	}
 }
 
-// measured is the value of an assertion in the unit of its metric: the record has seconds and parts of 1.
-func measured(a run.Assert) string {
+func seconds(v float64) string { return units.Format(v, units.Seconds) }
+
+// measuredAs is the value of an assertion in the unit of its metric: the record has seconds and parts of 1.
+func measuredAs(a run.Assert) string {
 	name, _, _ := strings.Cut(strings.ReplaceAll(a.Expr, ">", "<"), "<")
 	switch strings.TrimSpace(name) {
 	case "min", "mean", "p50", "p90", "p95", "p99", "p999", "max", "lag":
-		return duration(a.Value)
+		return seconds(a.Value)
 	case "errors", "success", "send_ratio", "deviation":
-		return percent(a.Value) + " %"
+		return units.Percent(a.Value)
 	}
-	return number(a.Value)
+	return units.Number(a.Value)
+}
+
+// join puts the parts that are not empty together.
+func join(parts ...string) string {
+	return console.Clean(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · "))
+}
+
+// counts is "200 × 1,000 · 302 × 500", by key.
+func counts(m map[string]int64) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, key+" × "+units.Number(float64(m[key])))
+	}
+	return join(parts...)
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"balanceo/results/console"
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
 // routes writes the table of routes, and all of them together.
@@ -12,46 +14,28 @@ func (p *page) routes(r *run.Record) {
 	if len(r.Routes) == 0 {
 		return
 	}
-	t := &table{indent: 2, head: []cell{
-		{text: "route"},
-		right("requests"), right("answers/s"), right("draws/s"),
-		right("p50"), right("p90"), right("p95"), right("p99"), right("p99.9"), right("max"),
+	t := &console.Table{Indent: 2, Columns: []console.Column{
+		console.Left("route", 0), console.Right("requests", 0), console.Right("answers/s", 1), console.Right("draws/s", 4),
+		console.Right("p50", 0), console.Right("p90", 5), console.Right("p95", 7), console.Right("p99", 2), console.Right("p99.9", 6),
+		console.Right("max", 3),
 	}}
 	row := func(name string, n int64, throughput float64, draws *float64, l run.Latency) {
-		cells := []cell{{text: clean(name)}, right(integer(n)), right(decimals(throughput, 1)), right(absent)}
+		drawn := ""
 		if draws != nil {
-			cells[3].text = scaled(*draws)
+			drawn = strings.TrimSuffix(units.Format(*draws, units.PerSecond), "/s")
 		}
-		for _, v := range []float64{l.P50, l.P90, l.P95, l.P99, l.P999, l.Max} {
-			cells = append(cells, right(latency(v, n)))
-		}
-		t.rows = append(t.rows, cells)
+		t.Add(append([]string{console.Clean(name), units.Number(float64(n)), units.Number(throughput), strings.TrimSpace(drawn)},
+			latencies(l, n, "p50", "p90", "p95", "p99", "p99.9", "max")...)...)
 	}
-	drawing := false
 	var throughput float64
 	for _, route := range r.Routes {
 		row(route.Method+" "+route.Path, route.Requests, route.Throughput, route.Draws, route.Latency)
-		drawing = drawing || route.Draws != nil
 		throughput += route.Throughput
 	}
 	if len(r.Routes) > 1 {
 		row("all", r.Requests, throughput, nil, r.Latency)
 	}
-	t.hide(func(i int) bool { return i == 3 && !drawing })
-	t.shrink(Width)
 	p.table("routes", t)
-}
-
-// table writes t under a title.
-func (p *page) table(title string, t *table) {
-	p.line("")
-	p.line(p.paint.as(bold, title))
-	for i, line := range t.lines() {
-		if i == 0 {
-			line = p.paint.as(dim, line)
-		}
-		p.line(line)
-	}
 }
 
 func (p *page) session(s *run.Session) {
@@ -59,45 +43,39 @@ func (p *page) session(s *run.Session) {
 		return
 	}
 	p.line("")
-	colour := green
+	colour := console.Green
 	if s.Breaks > 0 {
-		colour = red
+		colour = console.Red
 	}
-	p.wrapped("sessions    ", colour, fmt.Sprintf("%s %s, %s signed-in %s, %s session %s",
-		integer(int64(s.Users)), plural(float64(s.Users), "user", "users"),
-		integer(s.Requests), plural(float64(s.Requests), "request", "requests"),
-		integer(s.Breaks), plural(float64(s.Breaks), "break", "breaks")))
+	p.fact("sessions", colour, units.Count(int64(s.Users), "user")+", "+units.Count(s.Requests, "signed-in request")+", "+
+		units.Count(s.Breaks, "session break"))
 }
 
 func (p *page) webSocket(s *run.WS) {
 	if s == nil {
 		return
 	}
-	t := &table{indent: 2, head: []cell{
-		{text: "upstream"}, right("clients"), right("p50"), right("p90"), right("p95"), right("p99"), right("max"),
+	t := &console.Table{Indent: 2, Columns: []console.Column{
+		console.Left("upstream", 0), console.Right("clients", 0), console.Right("p50", 0), console.Right("p90", 0), console.Right("p95", 1),
+		console.Right("p99", 0), console.Right("max", 0),
 	}}
 	for _, u := range s.Upstreams {
-		l := u.Latency
-		n := int64(1)
-		if l == (run.Latency{}) {
+		// How many deliveries there were is not kept for each upstream: every client should have had each product.
+		n := int64(u.Clients) * s.Sent
+		if u.Latency == (run.Latency{}) {
 			n = 0
 		}
-		row := []cell{{text: clean(u.Addr)}, right(integer(int64(u.Clients)))}
-		for _, v := range []float64{l.P50, l.P90, l.P95, l.P99, l.Max} {
-			row = append(row, right(latency(v, n)))
-		}
-		t.rows = append(t.rows, row)
+		t.Add(append([]string{console.Clean(u.Addr), units.Number(float64(u.Clients))},
+			latencies(u.Latency, n, "p50", "p90", "p95", "p99", "max")...)...)
 	}
-	t.shrink(Width)
 	p.table("deliveries, from send to each websocket client", t)
-	colour := green
+	colour := console.Green
 	if s.Lost+s.Doubled+s.OutOfOrder > 0 {
-		colour = red
+		colour = console.Red
 	}
-	p.wrapped("  ", colour, fmt.Sprintf("%s %s, %s %s sent, %s delivered, %s lost, %s doubled, %s out of order",
-		integer(int64(s.Clients)), plural(float64(s.Clients), "client", "clients"),
-		integer(s.Sent), plural(float64(s.Sent), "product", "products"),
-		integer(s.Delivered), integer(s.Lost), integer(s.Doubled), integer(s.OutOfOrder)))
+	count := func(n int64) string { return units.Number(float64(n)) }
+	p.wrapped("  ", colour, fmt.Sprintf("%s, %s sent, %s delivered, %s lost, %s doubled, %s out of order",
+		units.Count(int64(s.Clients), "client"), units.Count(s.Sent, "product"), count(s.Delivered), count(s.Lost), count(s.Doubled), count(s.OutOfOrder)))
 }
 
 // search writes the curve of rate against latency and errors.
@@ -105,30 +83,25 @@ func (p *page) search(s *run.Search) {
 	if s == nil {
 		return
 	}
-	t := &table{indent: 2, head: []cell{
-		right("rate/s"), right("sent/s"), right("p50"), right("p99"), right("errors %"), {text: "held"}, {text: "why not"},
+	t := &console.Table{Indent: 2, Columns: []console.Column{
+		console.Right("rate/s", 0), console.Right("sent/s", 2), console.Right("p50", 1), console.Right("p99", 0), console.Right("errors", 0),
+		console.Left("held", 0), console.Left("why not", 0),
 	}}
-	var rows []string
 	for _, step := range s.Steps {
 		held := "yes"
 		if !step.Held {
 			held = "no"
 		}
-		t.rows = append(t.rows, []cell{
-			right(number(step.Rate)), right(decimals(step.ActualRate, 1)), right(latency(step.P50, 1)), right(latency(step.P99, 1)),
-			right(decimals(100*step.ErrorRatio, 2)),
-			{text: held},
-			{text: cut(clean(step.Reason), 44)},
-		})
+		t.Add(units.Number(step.Rate), units.Number(step.ActualRate), units.Narrow(step.P50, units.Seconds), units.Narrow(step.P99, units.Seconds),
+			units.Percent(step.ErrorRatio), held, console.Cut(console.Clean(step.Reason), max(p.Width-46, console.MinDrawn)))
 	}
-	p.table("search for the highest rate with "+clean(s.SLO), t)
+	p.table("search for the highest rate with "+console.Clean(s.SLO), t)
 	switch {
 	case s.MaxRate == 0:
-		rows = append(rows, "No rate that was tried held.")
+		p.wrapped("  ", console.Bold, "No rate that was tried held.")
 	case s.Confirmed:
-		rows = append(rows, fmt.Sprintf("%s requests/s held, and held again in a confirming run.", number(s.MaxRate)))
+		p.wrapped("  ", console.Bold, units.Number(s.MaxRate)+" requests/s held, and held again in a confirming run.")
 	default:
-		rows = append(rows, fmt.Sprintf("%s requests/s held, but not in a confirming run.", number(s.MaxRate)))
+		p.wrapped("  ", console.Bold, units.Number(s.MaxRate)+" requests/s held, but not in a confirming run.")
 	}
-	p.wrapped("  ", bold, strings.Join(rows, " "))
 }

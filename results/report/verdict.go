@@ -2,9 +2,12 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"balanceo/results/console"
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
 // judgement is what a run comes to.
@@ -17,16 +20,16 @@ const (
 	invalid // the generator did not keep up
 )
 
-func (j judgement) word() (string, style) {
+func (j judgement) word() (string, console.Style) {
 	switch j {
 	case passed:
-		return "PASS", green
+		return "PASS", console.Green
 	case failed:
-		return "FAIL", red
+		return "FAIL", console.Red
 	case invalid:
-		return "INVALID", yellow
+		return "INVALID", console.Yellow
 	}
-	return "INFO", dim
+	return "INFO", console.Dim
 }
 
 // overall is the judgement of the whole run. A broken promise is one however fast the generator was.
@@ -55,37 +58,25 @@ func overall(r *run.Record) judgement {
 	return out
 }
 
-// verdict writes the last line: what the run comes to, and why.
-func (p *page) verdict(r *run.Record) {
-	j := overall(r)
-	word, colour := j.word()
-	p.line("")
-	p.wrapped(word+"  ", colour, because(r, j))
-}
-
+// because says in a sentence or two why the run is judged so.
 func because(r *run.Record, j judgement) string {
 	switch j {
 	case failed:
 		return whyFailed(r)
 	case invalid:
-		return fmt.Sprintf("The generator sent less than %s %% of the rate; repeat the run with less of it.", percent(run.ValidSendRatio))
+		return fmt.Sprintf("The generator fell behind: it sent %s of what was due, so the figures speak of it and not of the servers. "+
+			"Repeat the run at a lower rate.", units.Percent(r.Generator.SendRatio))
 	case nothing:
 		return whyNothing(r)
 	}
 	var parts []string
-	for _, g := range r.Groups {
-		if g.Verdict == run.Pass {
-			parts = append(parts, g.Name+" "+margin(&g))
-		}
+	if slices.ContainsFunc(r.Groups, func(g run.Group) bool { return g.Verdict == run.Pass }) {
+		parts = append(parts, "The load is shared as nginx.conf says.")
 	}
-	text := "Every assertion holds."
-	if len(parts) > 0 {
-		text = "The load is shared as nginx.conf says: " + strings.Join(parts, ", ") + "."
-		if len(r.Asserts) > 0 {
-			text += " Every assertion holds."
-		}
+	if len(r.Asserts) > 0 {
+		parts = append(parts, "Every assertion holds.")
 	}
-	return text
+	return strings.Join(parts, " ")
 }
 
 func whyFailed(r *run.Record) string {
@@ -103,7 +94,7 @@ func whyFailed(r *run.Record) string {
 	parts = append(parts, broken(r)...)
 	for _, a := range r.Asserts {
 		if !a.Passed {
-			parts = append(parts, fmt.Sprintf("The assertion %s does not hold: it was %s.", a.Expr, measured(a)))
+			parts = append(parts, fmt.Sprintf("The assertion %s does not hold: it was %s.", a.Expr, measuredAs(a)))
 		}
 	}
 	return strings.Join(parts, " ")
@@ -113,43 +104,32 @@ func whyFailed(r *run.Record) string {
 func broken(r *run.Record) []string {
 	var out []string
 	if s := r.Session; s != nil && s.Breaks > 0 {
-		out = append(out, fmt.Sprintf("%s signed-in %s treated as not signed in.", integer(s.Breaks), plural(float64(s.Breaks), "request was", "requests were")))
+		out = append(out, units.Count(s.Breaks, "signed-in request")+" landed on the login page.")
 	}
 	if s := r.WS; s != nil && s.Lost+s.Doubled > 0 {
-		out = append(out, fmt.Sprintf("Deliveries that failed: %s lost, %s doubled, of %s.",
-			integer(s.Lost), integer(s.Doubled), integer(s.Sent*int64(s.Clients))))
+		out = append(out, fmt.Sprintf("Deliveries that failed: %d lost, %d doubled, of %d.", s.Lost, s.Doubled, s.Sent*int64(s.Clients)))
 	}
 	return out
 }
 
 func whyNothing(r *run.Record) string {
+	if r.Requests == 0 {
+		return "No request was sent in the measured part."
+	}
 	if len(r.Groups) == 0 {
 		return "No answer said which upstream it came from, so there is no share to check."
 	}
-	var parts []string
-	for _, g := range r.Groups {
-		if len(g.Reasons) > 0 {
-			parts = append(parts, g.Name+": "+strings.Join(g.Reasons, " "))
-		}
-	}
-	if len(parts) == 0 {
-		return "There was no promise to check."
-	}
-	return strings.Join(parts, " ")
+	return "There was no promise that could be checked."
 }
 
-// margin says how far off the worst upstream of g was, and how far it might be.
+// margin says how many requests the worst upstream of g was from its share, and how many it might be.
 func margin(g *run.Group) string {
 	if g.PValue != nil {
-		return fmt.Sprintf("G = %s (critical %s, p = %s)", decimals(g.WorstDeviation, 1), decimals(g.Bound, 1), decimals(*g.PValue, 3))
+		return fmt.Sprintf("G = %.1f (critical %.1f, p = %.3f)", g.WorstDeviation, g.Bound, *g.PValue)
 	}
-	if g.Bound == 0 {
-		return fmt.Sprintf("at most %s off", requests(g.WorstDeviation))
+	text := "difference at most " + units.Number(g.WorstDeviation)
+	if g.Bound > 0 {
+		text += fmt.Sprintf(" (bound %s)", units.Number(g.Bound))
 	}
-	return fmt.Sprintf("at most %s off (bound %s)", requests(g.WorstDeviation), number(g.Bound))
-}
-
-// requests is a part of requests as words.
-func requests(n float64) string {
-	return number(n) + " " + plural(n, "request", "requests")
+	return text
 }

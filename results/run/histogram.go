@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -45,3 +46,8 @@ func MergedHistogram(runs []*Record) (*hdrhistogram.Histogram, error) {
 	}
 	return sum, nil
 }
+
+// Supports tells whether n requests are enough to speak of the q-quantile: with a confidence of 95 % it then lies
+// below the slowest of them, which is where 1-q^n is 0.95 at least. That takes 59 requests for p95, 299 for p99 and
+// 2,995 for p99.9. Source: Hahn, Meeker, Statistical Intervals, 1991, section 5.2 (distribution-free bounds).
+func Supports(q float64, n int64) bool { return 1-math.Pow(q, float64(n)) >= 0.95 }
