@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"balanceo/loadgen/live"
+	"balanceo/results/console"
 	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/topology/cli"
@@ -104,7 +105,7 @@ func (p *plan) print(stdout, stderr *os.File, r *run.Record, path string) error 
 		}
 		return nil
 	}
-	if err := report.Text(stdout, r, report.Options{Colour: cli.Colour(stdout)}); err != nil {
+	if err := report.Text(stdout, r, report.Options{Colour: cli.Colour(stdout), Width: console.Width(stdout, console.DefaultWidth)}); err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
 	_, err := io.WriteString(stdout, "record      "+path+"\n")

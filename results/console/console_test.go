@@ -41,7 +41,7 @@ func TestTableDropsColumns(t *testing.T) {
 	}{
 		{80, "NAME   A                            B|first  1 ========================  10|second – ======================== 200"},
 		{21, "NAME   A            B|first  1 ========  10|second – ======== 200"},
-		{19, "NAME             B|first  ========  10|second ======== 200"}, // A goes, and what is drawn stays
+		{19, "NAME              B|first  ========  10|second ======== 200"}, // A goes, and what is drawn stays
 		{15, "NAME     B|first   10|second 200"},
 		{11, "NAME     B|first   10|second 200"},
 	} {
