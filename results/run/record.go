@@ -28,12 +28,18 @@ type Record struct {
 
 	Requests     int64            `json:"requests"`
 	Responses    int64            `json:"responses"`
-	SuccessRatio float64          `json:"success_ratio"` // answers with 2xx or 3xx, over requests
+	Unsent       int64            `json:"unsent,omitempty"` // due and never sent; not among the requests
+	SuccessRatio float64          `json:"success_ratio"`    // answers with 2xx or 3xx, over requests and unsent
 	Status       map[string]int64 `json:"status"`
 	Errors       []ErrorCount     `json:"errors"`
 
-	Latency     Latency `json:"latency_s"`
-	ScheduleLag Lag     `json:"schedule_lag_s"` // how late requests were sent
+	BytesReceived int64 `json:"bytes_received,omitempty"` // bodies of the answers
+	BytesSent     int64 `json:"bytes_sent,omitempty"`     // bodies of the requests
+
+	Latency     Latency   `json:"latency_s"`                   // of the answers
+	Failures    *Latency  `json:"failure_latency_s,omitempty"` // of the requests that failed
+	Slowest     []Outlier `json:"slowest,omitempty"`           // the slowest requests, slowest first
+	ScheduleLag Lag       `json:"schedule_lag_s"`              // how late requests were sent
 
 	Groups         []Group        `json:"groups"` // sorted by name
 	Routes         []Route        `json:"routes"` // sorted by path, then method
@@ -46,6 +52,7 @@ type Record struct {
 	WS       *WS      `json:"ws,omitempty"`      // only in scenario ws
 	Search   *Search  `json:"search,omitempty"`  // only with -find-max
 	Series   []Point  `json:"series,omitempty"`  // one point a second
+	Events   []Event  `json:"events,omitempty"`  // what happened meanwhile, in the order of time
 	Asserts  []Assert `json:"asserts,omitempty"`
 	Warnings []string `json:"warnings,omitempty"` // whole sentences, most important first
 	Command  []string `json:"command,omitempty"`  // the arguments that repeat this run
@@ -77,6 +84,25 @@ type Lag struct {
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
+}
+
+// Outlier is one request that took long.
+type Outlier struct {
+	T        float64 `json:"t_s"` // when it was due, from the start of the measured part
+	Latency  float64 `json:"latency_s"`
+	Method   string  `json:"method"`
+	Path     string  `json:"path"`
+	Upstream string  `json:"upstream,omitempty"` // address
+	Instance string  `json:"instance,omitempty"`
+	PID      int     `json:"pid,omitempty"`
+	Class    string  `json:"class,omitempty"` // of its failure; empty: it was answered
+}
+
+// Event is something that happened to the system during the run and changes what the figures mean.
+type Event struct {
+	T    float64 `json:"t_s"`            // from the start of the measured part
+	Addr string  `json:"addr,omitempty"` // the upstream that it happened to
+	Text string  `json:"text"`           // as "refused connections" or "answers again"
 }
 
 // Verdict says whether a group's requests were shared as nginx.conf promises.
@@ -117,7 +143,17 @@ type Upstream struct {
 	RetriedAway   int64    `json:"retried_away"` // attempts that failed here and went on to another server
 	SuccessRatio  float64  `json:"success_ratio"`
 	Latency       Latency  `json:"latency_s"`
-	Workers       []Worker `json:"workers"` // sorted by pid; empty where no X-Worker is sent
+	Workers       []Worker `json:"workers"`          // sorted by pid; empty where no X-Worker is sent
+	Series        []Second `json:"series,omitempty"` // one point a second, as of the run's series
+}
+
+// Second is what one upstream did in one second of the run, by when requests were due.
+type Second struct {
+	Requests int64   `json:"requests"`
+	Retries  int64   `json:"retries,omitempty"` // attempts that failed here and went on to another server
+	Errors   int64   `json:"errors,omitempty"`
+	P50      float64 `json:"p50_s"`
+	P99      float64 `json:"p99_s"`
 }
 
 // Worker is a process behind an upstream's port.
