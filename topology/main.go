@@ -5,12 +5,8 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
-	"maps"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/jessevdk/go-flags"
@@ -52,18 +48,9 @@ type session struct {
 func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int {
 	common := &common{}
 	parser, commands := newParser(common)
-	rest, done, err := cli.Parse(parser, cli.Completing(args), stdout)
-	switch {
-	case done || err != nil:
-		return cli.Report(stderr, "topology", err)
-	case common.Version:
-		return cli.Report(stderr, "topology", printVersion(stdout))
-	case parser.Active == nil && len(rest) > 0:
-		return cli.Report(stderr, "topology", cli.Usagef("unknown command %q; accepted are %s",
-			rest[0], strings.Join(slices.Sorted(maps.Keys(commands)), ", ")))
-	case parser.Active == nil:
-		parser.WriteHelp(stderr)
-		return cli.Usage
+	rest, err := cli.Parse(parser, args)
+	if err != nil {
+		return cli.Exit(stdout, stderr, "topology", err)
 	}
 	s := &session{args: args, stdin: stdin, stdout: stdout, stderr: stderr, common: common}
 	err = commands[parser.Active.Name].run(ctx, s, rest)
@@ -79,7 +66,6 @@ func newParser(common *common) (*flags.Parser, map[string]command) {
 	parser := flags.NewNamedParser("topology", flags.HelpFlag|flags.PassDoubleDash)
 	parser.LongDescription = "Starts instances of server behind one nginx and keeps them running.\n\n" +
 		"Shell completion, in bash and zsh: complete -C topology topology" //nolint:dupword // both are meant
-	parser.SubcommandsOptional = true
 	must(parser.AddGroup("Every command", "", common))
 	commands := map[string]command{}
 	add := func(name, short, long string, c command) {
@@ -109,10 +95,4 @@ func must[T any](_ T, err error) {
 	if err != nil {
 		panic(err)
 	}
-}
-
-// printVersion tells what was built.
-func printVersion(w io.Writer) error {
-	_, err := io.WriteString(w, "topology "+version()+"\n")
-	return err
 }

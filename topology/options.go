@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,13 +127,4 @@ func checkNames(s layout.State, given []partName) ([]string, error) {
 		out = append(out, name)
 	}
 	return out, nil
-}
-
-// version is that of the module, with the commit where Go knows it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }

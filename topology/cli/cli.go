@@ -12,12 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/jessevdk/go-flags"
 	"golang.org/x/term"
 )
 
@@ -43,6 +39,14 @@ type VerdictError struct{ Reason string }
 
 func (e *VerdictError) Error() string { return e.Reason }
 
+// Answer is what a call asks for instead of work, or is told: help or the version.
+type Answer struct {
+	Text string
+	Code int
+}
+
+func (a *Answer) Error() string { return a.Text }
+
 type hinted struct {
 	error
 	hint string
@@ -64,6 +68,20 @@ func HintOf(err error) string {
 	return ""
 }
 
+// Exit writes what a command ended with, an Answer as it is and anything else by Report, and returns the exit code.
+func Exit(stdout, stderr io.Writer, name string, err error) int {
+	var answer *Answer
+	if !errors.As(err, &answer) {
+		return Report(stderr, name, err)
+	}
+	w := stdout
+	if answer.Code != OK {
+		w = stderr
+	}
+	fmt.Fprintln(w, strings.TrimRight(answer.Text, "\n"))
+	return answer.Code
+}
+
 // Report writes err for the user, as "NAME: err" and, where there is one, "hint: …", and returns the
 // exit code that it stands for.
 func Report(w io.Writer, name string, err error) int {
@@ -83,109 +101,6 @@ func Report(w io.Writer, name string, err error) int {
 		return Verdict
 	}
 	return Failure
-}
-
-// DoubleDashes rewrites "-name" and "-name=value" to "--name…" for every long name that parser knows, in
-// whatever command: go-flags would read "-rate 200" as "-r ate". Of names that nobody knows those are rewritten
-// that do not begin with a short one, so that the error shows the whole name. Arguments after "--" stay as they
-// are, and so does the argument that an option consumes.
-func DoubleDashes(parser *flags.Parser, args []string) []string {
-	long, short := map[string]bool{"help": true, "version": true}, map[byte]bool{'h': true}
-	collect(parser.Command, long, short)
-	out := make([]string, 0, len(args))
-	for i, arg := range args {
-		if arg == "--" {
-			return append(out, args[i:]...)
-		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
-		if strings.HasPrefix(arg, "-") && len(name) > 1 && name[0] != '-' && (long[name] || isLetter(name[0]) && !short[name[0]]) {
-			arg = "-" + arg
-		}
-		out = append(out, arg)
-	}
-	return out
-}
-
-// Parse reads args for parser, -name as --name. What it asks for itself, as --help does, is written to stdout, and
-// done tells that nothing else is to be done. Every error is a UsageError.
-func Parse(parser *flags.Parser, args []string, stdout io.Writer) (rest []string, done bool, err error) {
-	rest, err = parser.ParseArgs(DoubleDashes(parser, args))
-	var known *flags.Error
-	switch {
-	case err == nil:
-		return rest, false, nil
-	case !errors.As(err, &known):
-		return nil, false, &UsageError{err}
-	case known.Type == flags.ErrHelp:
-		_, err = fmt.Fprintln(stdout, strings.TrimRight(known.Message, "\n"))
-		return nil, true, err
-	case known.Type == flags.ErrUnknownFlag:
-		return nil, false, Usagef("%s; accepted are %s", known.Message, strings.Join(accepted(parser), ", "))
-	}
-	return nil, false, &UsageError{errors.New(goType.ReplaceAllString(known.Message, ""))}
-}
-
-// goType is what go-flags says of a flag whose type reads itself; the type's own error says what is accepted.
-var goType = regexp.MustCompile(` \(expected \w+\.\w+\)`)
-
-// Completing returns the words to complete, and makes go-flags complete them, if a shell asks for that with
-// "complete -C PROGRAM PROGRAM"; otherwise args. bash and zsh then give the line so far in the environment.
-func Completing(args []string) []string {
-	line, ok := os.LookupEnv("COMP_LINE")
-	if !ok {
-		return args
-	}
-	if point, err := strconv.Atoi(os.Getenv("COMP_POINT")); err == nil && point >= 0 && point < len(line) {
-		line = line[:point]
-	}
-	words := strings.Fields(line)
-	if line == "" || len(words) == 0 || os.Setenv("GO_FLAGS_COMPLETION", "1") != nil {
-		return args
-	}
-	if strings.HasSuffix(line, " ") {
-		words = append(words, "") // a new word begins
-	}
-	return words[1:]
-}
-
-// accepted lists the flags of the active commands and of the program.
-func accepted(parser *flags.Parser) []string {
-	var out []string
-	for c := parser.Command; c != nil; c = c.Active {
-		for _, g := range append([]*flags.Group{c.Group}, c.Groups()...) {
-			for _, o := range g.Options() {
-				if o.LongName != "" && !o.Hidden && !slices.Contains(out, "--"+o.LongName) {
-					out = append(out, "--"+o.LongName)
-				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// isLetter tells names from numbers, as in "-5".
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
-
-func collect(c *flags.Command, long map[string]bool, short map[byte]bool) {
-	var groups func([]*flags.Group)
-	groups = func(gs []*flags.Group) {
-		for _, g := range gs {
-			for _, o := range g.Options() {
-				if o.LongName != "" {
-					long[o.LongName] = true
-				}
-				if o.ShortName != 0 {
-					short[byte(o.ShortName)] = true
-				}
-			}
-			groups(g.Groups())
-		}
-	}
-	groups(c.Groups())
-	for _, sub := range c.Commands() {
-		collect(sub, long, short)
-	}
 }
 
 // IsTerminal tells whether f is a terminal, so that colour and live views make sense on it.

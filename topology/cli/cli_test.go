@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jessevdk/go-flags"
@@ -18,6 +18,9 @@ type options struct {
 	Hid   bool     `long:"hidden" hidden:"yes"`
 	Odd   odd      `long:"odd"`
 	List  []string `long:"list"`
+
+	Every   time.Duration `long:"every"`
+	Version bool          `long:"version"`
 }
 
 type odd int
@@ -36,6 +39,9 @@ func newParser(t *testing.T) (*flags.Parser, *options) {
 	p.SubcommandsOptional = true
 	if _, err := p.AddCommand("sub", "", "", &struct {
 		Depth int `long:"depth"`
+		Args  struct {
+			N int
+		} `positional-args:"yes"`
 	}{}); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +62,8 @@ func TestDoubleDashes(t *testing.T) {
 		{"-", "-"},
 		{"-- -rate 1", "-- -rate 1"},
 		{"-qr", "-qr"},
+		{"-rate200", "--rate200"},
+		{"-quiz", "--quiz"},
 		{"---rate", "---rate"},
 	}
 	for _, tt := range tests {
@@ -71,21 +79,24 @@ func TestParse(t *testing.T) {
 		given string
 		rate  int
 		rest  []string
-		done  bool
-		err   string // "" for none; else the whole text
+		err   string // "" for none; else the whole text of the UsageError
 	}{
-		{"-rate 200 a b", 200, []string{"a", "b"}, false, ""},
-		{"-r 7 -- -rate 9", 7, []string{"-rate", "9"}, false, ""},
-		{"-help", 0, nil, true, ""},
-		{"--foo", 0, nil, false, "unknown flag `foo'; accepted are --help, --list, --odd, --quiet, --rate"},
-		{"sub -foo", 0, nil, false, "unknown flag `foo'; accepted are --depth, --help, --list, --odd, --quiet, --rate"},
-		{"-odd 2", 0, nil, false, "invalid argument for flag `--odd': \"2\" is even; accepted are odd numbers"},
-		{"-rate", 0, nil, false, "expected argument for flag `-r, --rate'"},
+		{"-rate 200 a b", 200, []string{"a", "b"}, ""},
+		{"-r 7 -- -rate 9", 7, []string{"-rate", "9"}, ""},
+		{"--foo", 0, nil, "unknown flag `foo'; accepted are --every, --help, --list, --odd, --quiet, --rate, --version"},
+		{"-rubbish", 0, nil, "unknown flag `rubbish'; accepted are --every, --help, --list, --odd, --quiet, --rate, --version"},
+		{"sub -foo", 0, nil, "unknown flag `foo'; accepted are --depth, --every, --help, --list, --odd, --quiet, --rate, --version"},
+		{"-odd 2", 0, nil, `--odd: "2" is even; accepted are odd numbers`},
+		{"-rate", 0, nil, "expected argument for flag `-r, --rate'"},
+		{"-rate x", 0, nil, `--rate: "x" is given; a whole number is accepted`},
+		{"-rate 99999999999999999999", 0, nil, `--rate: "99999999999999999999" is given; a whole number is accepted`},
+		{"-every 5", 0, nil, `--every: "5" is given; a time is accepted, for example 500ms or 10s`},
+		{"sub -depth -- x", 0, nil, "expected argument for flag `--depth', but got double dash `--'"},
+		{"sub x", 0, nil, `"x" is given; a whole number is accepted`},
 	}
 	for _, tt := range tests {
 		p, o := newParser(t)
-		var out bytes.Buffer
-		rest, done, err := Parse(p, strings.Fields(tt.given), &out)
+		rest, err := Parse(p, strings.Fields(tt.given))
 		if tt.err != "" {
 			var usage *UsageError
 			if !errors.As(err, &usage) || err.Error() != tt.err {
@@ -93,9 +104,36 @@ func TestParse(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || done != tt.done || !done && (o.Rate != tt.rate || !cmp.Equal(rest, tt.rest)) || done == (out.Len() == 0) {
-			t.Errorf("Parse(%q): got %v, %v, %v, rate %d, output %q", tt.given, rest, done, err, o.Rate, &out)
+		if err != nil || o.Rate != tt.rate || !cmp.Equal(rest, tt.rest) {
+			t.Errorf("Parse(%q): got %v, %v, rate %d", tt.given, rest, err, o.Rate)
 		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for given, want := range map[string]struct {
+		text string
+		code int
+	}{
+		"-help": {"Usage:", OK}, "sub -h": {"--depth", OK}, "--version": {"x ", OK}, "-version": {"x ", OK}, "": {"Usage:", Usage},
+	} {
+		p, _ := newParser(t)
+		p.SubcommandsOptional = false // as of a command that does nothing by itself
+		_, err := Parse(p, strings.Fields(given))
+		var stdout, stderr bytes.Buffer
+		code := Exit(&stdout, &stderr, "x", err)
+		said, silent := &stdout, &stderr
+		if want.code != OK {
+			said, silent = silent, said
+		}
+		if code != want.code || !strings.Contains(said.String(), want.text) || silent.Len() > 0 {
+			t.Errorf("Parse(%q): got code %d, %q, %q, want %d and %q", given, code, &stdout, &stderr, want.code, want.text)
+		}
+	}
+	p, _ := newParser(t)
+	p.SubcommandsOptional = false
+	if _, err := Parse(p, []string{"sup"}); err == nil || !strings.Contains(err.Error(), "accepted are sub") {
+		t.Errorf("Parse of an unknown command: got %v", err)
 	}
 }
 
@@ -136,7 +174,7 @@ func FuzzDoubleDashes(f *testing.F) {
 		if got := DoubleDashes(p, args); len(got) != len(args) {
 			t.Fatalf("DoubleDashes(%q): got %q", args, got)
 		}
-		_, _, _ = Parse(p, args, io.Discard)
+		_, _ = Parse(p, args)
 	})
 }
 

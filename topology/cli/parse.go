@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jessevdk/go-flags"
+)
+
+// Version is what a command says of itself: its name, the version of the module and the commit, where Go knows it.
+func Version(name string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return name + " unknown"
+	}
+	text := name + " " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += " " + s.Value[:min(7, len(s.Value))]
+		}
+	}
+	return text
+}
+
+// Parse reads args for parser, whose name is the command's, -name as --name. Every error is a UsageError, or an
+// Answer: to --help, to --version, which the parser has as a flag, and to no arguments at all. When a shell asks for
+// completion ("complete -C PROGRAM PROGRAM" in bash and zsh), it gets that, and the process ends.
+func Parse(parser *flags.Parser, args []string) (rest []string, err error) {
+	args = Completing(args)
+	if len(args) == 0 && os.Getenv("GO_FLAGS_COMPLETION") == "" {
+		var help bytes.Buffer
+		parser.WriteHelp(&help)
+		return nil, &Answer{help.String(), Usage}
+	}
+	rest, err = parser.ParseArgs(DoubleDashes(parser, args))
+	var known *flags.Error
+	wrong := errors.As(err, &known)
+	if o := parser.FindOptionByLongName("version"); o != nil && o.Value() == true &&
+		(err == nil || wrong && known.Type == flags.ErrCommandRequired) {
+		return nil, &Answer{Version(parser.Name), OK}
+	}
+	var usage *UsageError
+	switch {
+	case err == nil:
+		return rest, nil
+	case wrong && known.Type == flags.ErrHelp:
+		return nil, &Answer{known.Message, OK}
+	case wrong && known.Type == flags.ErrUnknownFlag:
+		return nil, Usagef("%s; accepted are %s", known.Message, strings.Join(accepted(parser), ", "))
+	case wrong && known.Type == flags.ErrUnknownCommand, wrong && known.Type == flags.ErrCommandRequired:
+		return nil, Usagef("%s; accepted are %s", strings.TrimSuffix(known.Message, "."), strings.Join(commandNames(parser), ", "))
+	case wrong:
+		return nil, Usagef("%s", plain(known.Message))
+	case errors.As(err, &usage):
+		return nil, err
+	}
+	var number *strconv.NumError // an argument that is no flag
+	if errors.As(err, &number) {
+		return nil, Usagef("%q is given; a whole number is accepted", number.Num)
+	}
+	return nil, err // of a command that go-flags has called
+}
+
+// badValue is how go-flags complains about a value: the flag, the type of its value, and what Go says. Types that
+// read themselves say what is accepted.
+var badValue = regexp.MustCompile(`(?s)^invalid argument for flag .(.+)' \(expected (\S+)\): (.*)$`)
+
+// given finds in what Go says the value as it was given.
+var given = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// plain says without the names of Go's functions and types what is wrong with a value.
+func plain(message string) string {
+	m := badValue.FindStringSubmatch(message)
+	if m == nil {
+		return message
+	}
+	names := strings.Split(m[1], ", ")
+	flag, kind, why := names[len(names)-1], m[2], m[3]
+	value := given.FindString(why)
+	switch {
+	case strings.HasPrefix(kind, "int"):
+		return flag + ": " + value + " is given; a whole number is accepted"
+	case strings.HasPrefix(kind, "uint"):
+		return flag + ": " + value + " is given; a whole number from 0 on is accepted"
+	case strings.HasPrefix(kind, "float"):
+		return flag + ": " + value + " is given; a number is accepted"
+	case kind == "time.Duration":
+		return flag + ": " + value + " is given; a time is accepted, for example 500ms or 10s"
+	}
+	return flag + ": " + why
+}
+
+// DoubleDashes rewrites "-name" and "-name=value" to "--name…" for every long name that parser knows, in
+// whatever command: go-flags would read "-rate 200" as "-r ate". What nobody knows is rewritten, too, where it is a
+// word and not a row of switches, so that the error shows the whole word. Arguments after "--" stay as they are.
+func DoubleDashes(parser *flags.Parser, args []string) []string {
+	long, short := map[string]bool{"help": true}, map[byte]bool{'h': true}
+	collect(parser.Command, long, short)
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && name[0] != '-' && (long[name] || isWord(name, short)) {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+// isWord tells a name from a number, from a short flag with its value (-r200) and from a row of switches, of which
+// the last may want a value. Short maps the names of short flags to whether they are switches.
+func isWord(name string, short map[byte]bool) bool {
+	if _, known := short[name[0]]; !known || !isLetter(name[0]) {
+		return isLetter(name[0])
+	}
+	for len(name) > 1 && short[name[0]] {
+		name = name[1:]
+	}
+	_, known := short[name[0]]
+	return isLetter(name[0]) && (!known || len(name) > 1 && isLetter(name[1]))
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+func collect(c *flags.Command, long map[string]bool, short map[byte]bool) {
+	var groups func([]*flags.Group)
+	groups = func(gs []*flags.Group) {
+		for _, g := range gs {
+			for _, o := range g.Options() {
+				if o.LongName != "" {
+					long[o.LongName] = true
+				}
+				if o.ShortName != 0 {
+					_, isSwitch := o.Value().(bool)
+					short[byte(o.ShortName)] = isSwitch
+				}
+			}
+			groups(g.Groups())
+		}
+	}
+	groups(c.Groups())
+	for _, sub := range c.Commands() {
+		collect(sub, long, short)
+	}
+}
+
+// Completing returns the words to complete, and makes go-flags complete them, if a shell asks for that with
+// "complete -C PROGRAM PROGRAM"; otherwise args. bash and zsh then give the line so far in the environment.
+func Completing(args []string) []string {
+	line, ok := os.LookupEnv("COMP_LINE")
+	if !ok {
+		return args
+	}
+	if point, err := strconv.Atoi(os.Getenv("COMP_POINT")); err == nil && point >= 0 && point < len(line) {
+		line = line[:point]
+	}
+	words := strings.Fields(line)
+	if line == "" || len(words) == 0 || os.Setenv("GO_FLAGS_COMPLETION", "1") != nil {
+		return args
+	}
+	if strings.HasSuffix(line, " ") {
+		words = append(words, "") // a new word begins
+	}
+	return words[1:]
+}
+
+// accepted lists the flags of the active commands and of the program.
+func accepted(parser *flags.Parser) []string {
+	var out []string
+	for c := parser.Command; c != nil; c = c.Active {
+		for _, g := range append([]*flags.Group{c.Group}, c.Groups()...) {
+			for _, o := range g.Options() {
+				if o.LongName != "" && !o.Hidden && !slices.Contains(out, "--"+o.LongName) {
+					out = append(out, "--"+o.LongName)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func commandNames(parser *flags.Parser) []string {
+	var out []string
+	for _, c := range parser.Commands() {
+		if !c.Hidden {
+			out = append(out, c.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
