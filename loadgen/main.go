@@ -10,15 +10,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
-
-	"github.com/jessevdk/go-flags"
 
 	"balanceo/topology/cli"
 )
@@ -28,16 +24,8 @@ func main() { os.Exit(loadgen(os.Args[1:], os.Stdout, os.Stderr)) }
 // loadgen is the whole command; its result is the exit code.
 func loadgen(args []string, stdout, stderr *os.File) int {
 	opts, err := parseOptions(args)
-	var help *flags.Error
-	switch {
-	case errors.As(err, &help) && help.Type == flags.ErrHelp:
-		fmt.Fprintln(stdout, help.Message)
-		return cli.OK
-	case err != nil:
-		return cli.Report(stderr, "loadgen", err)
-	case opts.Version:
-		fmt.Fprintln(stdout, "loadgen", version())
-		return cli.OK
+	if err != nil {
+		return cli.Exit(stdout, stderr, "loadgen", err)
 	}
 	p, err := opts.plan()
 	if err != nil {
@@ -71,16 +59,4 @@ func interruptible(parent context.Context, stderr io.Writer) (context.Context, f
 		cancel()
 		<-done
 	}
-}
-
-// version is the module's version and the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if commit := buildCommit(info); commit != "" {
-		return info.Main.Version + " " + commit
-	}
-	return info.Main.Version
 }

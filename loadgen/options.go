@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,61 +75,15 @@ func parseOptions(args []string) (*options, error) {
 	if _, err := parser.AddGroup("Options", "", &o); err != nil {
 		return nil, fmt.Errorf("flags: %w", err)
 	}
-	args = cli.DoubleDashes(parser, args)
-	if err := mistyped(parser, args); err != nil {
-		return nil, err
-	}
-	rest, err := parser.ParseArgs(args)
-	var flagErr *flags.Error
+	rest, err := cli.Parse(parser, args)
 	switch {
-	case errors.As(err, &flagErr) && flagErr.Type == flags.ErrHelp:
-		return nil, err
 	case err != nil:
-		return nil, &cli.UsageError{Err: err}
+		return nil, err
 	case len(rest) > 0:
 		return nil, cli.Usagef("argument %q: only flags are accepted; see loadgen --help", rest[0])
 	}
 	return &o, nil
 }
-
-// mistyped finds a long name with one dash that is not known: go-flags would take "-unknown" for -u with the
-// value "nknown" and complain about that.
-func mistyped(parser *flags.Parser, args []string) error {
-	for i, arg := range args {
-		if arg == "--" {
-			break
-		}
-		if len(arg) < 3 || arg[0] != '-' || !letter(arg[1]) || !letter(arg[2]) || takenByOption(parser, args[:i]) {
-			continue
-		}
-		switches := func(c rune) bool {
-			o := parser.FindOptionByShortName(c)
-			return o != nil && o.Field().Type.Kind() == reflect.Bool
-		}
-		if strings.TrimFunc(arg[1:], switches) != "" {
-			name, _, _ := strings.Cut(arg, "=")
-			return cli.Usagef("unknown flag %q; see loadgen --help", name)
-		}
-	}
-	return nil
-}
-
-// takenByOption tells whether the last of args is an option whose value is the next argument.
-func takenByOption(parser *flags.Parser, args []string) bool {
-	if len(args) == 0 {
-		return false
-	}
-	last := args[len(args)-1]
-	var o *flags.Option
-	if name, long := strings.CutPrefix(last, "--"); long {
-		o = parser.FindOptionByLongName(name)
-	} else if len(last) == 2 && last[0] == '-' {
-		o = parser.FindOptionByShortName(rune(last[1]))
-	}
-	return o != nil && o.Field().Type.Kind() != reflect.Bool
-}
-
-func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // plan checks the flags. Every error is a cli.UsageError, but for files that can't be read.
 func (o *options) plan() (*plan, error) {

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/jessevdk/go-flags"
 
@@ -38,19 +37,8 @@ type command struct {
 func results(args []string, stdout, stderr *os.File) int {
 	c := &command{stdout: stdout, stderr: stderr, colour: cli.Colour(stdout)}
 	parser := c.parser()
-	_, err := parser.ParseArgs(cli.DoubleDashes(parser, repeatVs(args)))
-	var flagsErr *flags.Error
-	switch {
-	case errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrHelp:
-		fmt.Fprintln(stdout, flagsErr.Message)
-		return cli.OK
-	case c.Version && (err == nil || errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrCommandRequired):
-		fmt.Fprintln(stdout, "results", version())
-		return cli.OK
-	case errors.As(err, &flagsErr):
-		err = &cli.UsageError{Err: errors.New(flagsErr.Message)}
-	}
-	return cli.Report(stderr, "results", err)
+	_, err := cli.Parse(parser, repeatVs(args))
+	return cli.Exit(stdout, stderr, "results", err)
 }
 
 func (c *command) parser() *flags.Parser {
@@ -99,18 +87,4 @@ func (c *command) resolve(runs []*run.Record, ref string) (*run.Record, error) {
 		return nil, cli.Hint(fmt.Errorf("%q: %w", c.Dir, err), "\"results list\" lists them")
 	}
 	return r, err
-}
-
-// version is the module's version and the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return info.Main.Version + " " + s.Value[:min(7, len(s.Value))]
-		}
-	}
-	return info.Main.Version
 }

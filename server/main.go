@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"balanceo/topology/cli"
@@ -32,15 +31,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return cli.Report(stderr, "server", drawInChild(n, stdout))
 	}
 	opts, err := parseOptions(args, os.LookupEnv)
-	switch {
-	case err != nil:
-		return cli.Report(stderr, "server", err)
-	case opts.help != "":
-		fmt.Fprint(stdout, opts.help)
-		return cli.OK
-	case opts.version:
-		fmt.Fprintln(stdout, "server", version())
-		return cli.OK
+	if err != nil {
+		return cli.Exit(stdout, stderr, "server", err)
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
 	return cli.Report(stderr, "server", start(opts))
@@ -109,17 +101,4 @@ func untilToldToEnd(in *supervise.Inheritance, ending ...os.Signal) (ctx context
 		close(done)
 		cancel(nil)
 	}
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return info.Main.Version + " " + s.Value
-		}
-	}
-	return info.Main.Version
 }

@@ -29,7 +29,7 @@ type commandLine struct {
 	Randoms  string `long:"randoms" value-name:"HOW" description:"draw random numbers inproc, or in a child process per request: process" default:"inproc"`
 	EnvFile  string `long:"env-file" value-name:"FILE" description:"file of NAME=value lines; the environment beats it (default: .env)"`
 	MongoURL string `long:"mongo-url" value-name:"URL" description:"MongoDB to use (default: MONGO_URL, else the embedded database in run/database)"`
-	Version  bool   `long:"version" description:"print the version"`
+	Version  bool   `long:"version" description:"print the version"` // read by cli.Parse
 
 	Puerto    string `long:"puerto" hidden:"true"`
 	Modo      string `long:"modo" hidden:"true"`
@@ -49,9 +49,7 @@ type databaseCommand struct {
 
 // options is a call that was understood.
 type options struct {
-	args        []string // as given, without what a master adds for its workers
-	help        string   // text to print instead of serving
-	version     bool
+	args        []string         // as given, without what a master adds for its workers
 	database    *databaseCommand // nil: serve the application
 	port        int
 	mode        layout.Mode
@@ -79,17 +77,12 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	parser.LongDescription = "Serves the web application.\n\n" +
 		"TERM and INT let it finish what it answers, and end. In mode CLUSTER, HUP replaces the workers one by " +
 		"one without losing a request, TTIN adds a worker and TTOU takes one away."
-	rest, err := parser.ParseArgs(cli.DoubleDashes(parser, args))
-	var flagsErr *flags.Error
+	rest, err := cli.Parse(parser, args)
 	switch {
-	case errors.As(err, &flagsErr) && flagsErr.Type == flags.ErrHelp:
-		return &options{help: flagsErr.Message + "\n"}, nil
 	case err != nil:
-		return nil, cli.Hint(&cli.UsageError{Err: err}, "server --help lists what is accepted")
+		return nil, err
 	case len(rest) > 0:
 		return nil, cli.Usagef("%q is not understood: server takes options only, and the command database", rest[0])
-	case line.Version:
-		return &options{version: true}, nil
 	}
 	o := &options{args: args, worker: line.AsWorker, host: line.Host}
 	if o.worker {

@@ -132,7 +132,7 @@ func TestAnswers(t *testing.T) {
 	}
 	p, _ := newParser(t)
 	p.SubcommandsOptional = false
-	if _, err := Parse(p, []string{"sup"}); err == nil || !strings.Contains(err.Error(), "accepted are sub") {
+	if _, err := Parse(p, []string{"sup"}); err == nil || err.Error() != `unknown command "sup"; accepted are sub` {
 		t.Errorf("Parse of an unknown command: got %v", err)
 	}
 }

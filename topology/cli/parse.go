@@ -53,8 +53,12 @@ func Parse(parser *flags.Parser, args []string) (rest []string, err error) {
 		return nil, &Answer{known.Message, OK}
 	case wrong && known.Type == flags.ErrUnknownFlag:
 		return nil, Usagef("%s; accepted are %s", known.Message, strings.Join(accepted(parser), ", "))
-	case wrong && known.Type == flags.ErrUnknownCommand, wrong && known.Type == flags.ErrCommandRequired:
-		return nil, Usagef("%s; accepted are %s", strings.TrimSuffix(known.Message, "."), strings.Join(commandNames(parser), ", "))
+	case wrong && known.Type == flags.ErrCommandRequired:
+		return nil, Usagef("no command is given; accepted are %s", strings.Join(commandNames(parser), ", "))
+	case wrong && known.Type == flags.ErrUnknownCommand:
+		_, name, _ := strings.Cut(known.Message, "`")
+		name, _, _ = strings.Cut(name, "'")
+		return nil, Usagef("unknown command %q; accepted are %s", name, strings.Join(commandNames(parser), ", "))
 	case wrong:
 		return nil, Usagef("%s", plain(known.Message))
 	case errors.As(err, &usage):
