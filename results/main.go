@@ -6,7 +6,7 @@
 //	results report -o report.html
 //
 // Each command is a file of its own here; what it does is done by a package under this folder: run (the record and
-// its store), compare (statistics), page (HTML and Markdown), export (other formats), campaign (the runs of
+// its store), compare (statistics), page (HTML and Markdown), export (other formats), merge (parts of one load), campaign (the runs of
 // "make compare").
 package main
 
@@ -61,6 +61,9 @@ func (c *command) parser() *flags.Parser {
 			"A run is one sample. ~ stands where a difference is not significant.", &compareCommand{c: c})
 	add("report", "draw runs on a page", "Write one self-contained HTML file, or Markdown.", &reportCommand{c: c})
 	add("export", "hand runs to other tools", "Write runs as CSV, HdrHistogram's percentiles, Prometheus text or Go benchmark format.", &exportCommand{c: c})
+	add("merge", "add the parts of one load",
+		"Add the records of several generators, each of which sent a part of one load (loadgen -part), to one record, which names them.",
+		&mergeCommand{c: c})
 	add("campaign", "run and compare all layouts",
 		"Measure several layouts in interleaved runs, find the capacity of each, compare them and draw the page. "+
 			"Interrupted, it goes on where it stopped when called again.", &campaignCommand{c: c})

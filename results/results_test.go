@@ -90,7 +90,19 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		for round := range 12 {
 			write(runtest.Spec{Layout: "seed", Label: []string{"one", "two", "two", "one"}[round%4]})
 		}
+	case "parts": // two of three parts of one load, and the third in a file beside them
+		for i := range 3 {
+			r := runtest.Record(runtest.Spec{Seed: uint64(i + 1), Started: at.Add(time.Duration(i) * time.Second), Label: "three"})
+			r.ID, r.Part = fmt.Sprintf("part-%d", i+1), &run.Part{Number: i + 1, Of: 3, StartAt: at}
+			r.Groups, r.Series = nil, nil
+			to := dir
+			if i == 2 {
+				to = ts.MkAbs(".")
+			}
+			_, err := run.Write(to, r)
+			ts.Check(err)
+		}
 	default:
-		ts.Fatalf("runs %q: accepted are few, slower, same", args[0])
+		ts.Fatalf("runs %q: accepted are few, slower, same, parts", args[0])
 	}
 }

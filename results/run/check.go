@@ -24,6 +24,9 @@ func (r *Record) Check() error {
 	}
 	c.require(r.Responses <= r.Requests, "%d responses to %d requests", r.Responses, r.Requests)
 	c.ratio("success_ratio", r.SuccessRatio)
+	if p := r.Part; p != nil {
+		c.require(1 <= p.Number && p.Number <= p.Of, "part %d of %d", p.Number, p.Of)
+	}
 	c.latency("latency_s", r.Latency)
 	for _, e := range r.Errors {
 		c.amount("errors of class "+e.Class, float64(e.Count))

@@ -23,6 +23,24 @@ func (l *Latency) Histogram() (*hdrhistogram.Histogram, error) {
 	return h, nil
 }
 
+// Summarize gives the figures of a histogram of microseconds. With keep the whole of it stays with them.
+func Summarize(h *hdrhistogram.Histogram, keep bool) (Latency, error) {
+	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1e6 }
+	l := Latency{
+		Min: float64(h.Min()) / 1e6, Mean: h.Mean() / 1e6, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
+		P999: at(99.9), Max: float64(h.Max()) / 1e6,
+	}
+	if !keep {
+		return l, nil
+	}
+	text, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return l, fmt.Errorf("encode latency histogram: %w", err)
+	}
+	l.HDR = string(text)
+	return l, nil
+}
+
 // MergedHistogram is the distribution of all requests of several runs. Runs without a histogram are passed
 // over; it is ErrNoHistogram if none has one.
 func MergedHistogram(runs []*Record) (*hdrhistogram.Histogram, error) {

@@ -25,6 +25,8 @@ type Record struct {
 	Duration      float64   `json:"duration_s"`     // measured part, without the warm-up
 	Warmup        float64   `json:"warmup_s"`
 	Partial       bool      `json:"partial,omitempty"` // ended before its time (Ctrl-C)
+	Part          *Part     `json:"part,omitempty"`    // only of a run that is a part of a load from several generators
+	Parts         []Part    `json:"parts,omitempty"`   // of a record that was merged from them, by number
 
 	Requests     int64            `json:"requests"`
 	Responses    int64            `json:"responses"`
@@ -58,6 +60,19 @@ type Record struct {
 	Command  []string `json:"command,omitempty"`  // the arguments that repeat this run
 }
 
+// Part says which of the hits of a schedule a generator sent: every Of-th, from the Number-th on. Its record's
+// requested rate is what it had to send itself, its groups have no verdict, for it saw a part of each rotation only, and
+// each upstream and second keeps its histogram, so that parts can be added.
+type Part struct {
+	Run     string    `json:"run,omitempty"` // id of the part's record, in a merged one
+	Number  int       `json:"number"`        // from 1
+	Of      int       `json:"of"`
+	StartAt time.Time `json:"start_at"` // when all parts were to begin
+	Started time.Time `json:"started"`  // when this one did, by its own clock
+	// ClockOffset is how far this generator's clock was before the target's, in seconds; null where that is not known.
+	ClockOffset *float64 `json:"clock_offset_s"`
+}
+
 // ErrorCount is a class of failure ("connect_refused", "timeout", "http_5xx", …) and how many requests ended in it.
 type ErrorCount struct {
 	Class string `json:"class"`
@@ -75,7 +90,8 @@ type Latency struct {
 	P999 float64 `json:"p999"`
 	Max  float64 `json:"max"`
 	// HDR is the whole histogram in HdrHistogram's compressed base64 form (V2), of microseconds. It is
-	// kept for the whole run and for each route, so that percentile curves can be drawn from the record.
+	// kept for the whole run and for each route, so that percentile curves can be drawn from the record, and in a
+	// part for each upstream, too.
 	HDR string `json:"hdr,omitempty"`
 }
 
@@ -154,6 +170,7 @@ type Second struct {
 	Errors   int64   `json:"errors,omitempty"`
 	P50      float64 `json:"p50_s"`
 	P99      float64 `json:"p99_s"`
+	HDR      string  `json:"hdr,omitempty"` // the histogram, as in Latency; only in a part
 }
 
 // Worker is a process behind an upstream's port.
@@ -262,6 +279,7 @@ type Point struct {
 	Errors int64   `json:"errors"`
 	P50    float64 `json:"p50_s"`
 	P99    float64 `json:"p99_s"`
+	HDR    string  `json:"hdr,omitempty"` // the histogram, as in Latency; only in a part
 }
 
 // Assert is one -assert and its outcome.

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Latest is the reference that means the run that was started last, of those in which anything was answered.
+// Latest is the reference that means the run that was started last, of those in which anything was answered. Parts
+// of a merged record are passed over.
 const Latest = "latest"
 
 // ErrNoRuns is the answer to any reference where there are no runs at all.
@@ -45,7 +46,13 @@ func Resolve(runs []*Record, ref string) (*Record, error) {
 		return nil, ErrNoRuns
 	}
 	if ref == Latest {
-		runs = slices.DeleteFunc(slices.Clone(runs), func(r *Record) bool { return r.Responses == 0 })
+		merged := map[string]bool{} // parts of a record that speaks for them
+		for _, r := range runs {
+			for _, p := range r.Parts {
+				merged[p.Run] = true
+			}
+		}
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r *Record) bool { return r.Responses == 0 || merged[r.ID] })
 		if len(runs) == 0 {
 			return nil, ErrNoAnswers
 		}

@@ -80,7 +80,7 @@ func Record(spec Spec) *run.Record {
 	luck := m.vary(1)
 	median := m.Median.Seconds() * m.Slower * luck
 	hist := m.latencies(median, requests)
-	r.Latency = Summarize(hist)
+	r.Latency = summarize(hist)
 	r.Groups = m.groups(requests, median)
 	r.Routes = m.routes(requests, median)
 	r.Reconciliation = reconciliation(requests)
@@ -112,23 +112,18 @@ func (m *maker) latencies(median float64, n int64) *hdrhistogram.Histogram {
 	return h
 }
 
-// Summarize gives the figures of a histogram of microseconds, as a record holds them.
-func Summarize(h *hdrhistogram.Histogram) run.Latency {
-	l := figures(h)
-	text, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+// summarize gives the figures of a histogram, and itself.
+func summarize(h *hdrhistogram.Histogram) run.Latency {
+	l, err := run.Summarize(h, true)
 	if err != nil {
 		panic(err) // only for a cookie that the library does not know
 	}
-	l.HDR = string(text)
 	return l
 }
 
-func figures(h *hdrhistogram.Histogram) run.Latency {
-	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1e6 }
-	return run.Latency{
-		Min: float64(h.Min()) / 1e6, Mean: h.Mean() / 1e6, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
-		P999: at(99.9), Max: float64(h.Max()) / 1e6,
-	}
+func figures(l run.Latency) run.Latency {
+	l.HDR = ""
+	return l
 }
 
 func (m *maker) groups(requests int64, median float64) []run.Group {
@@ -151,7 +146,7 @@ func (m *maker) groups(requests int64, median float64) []run.Group {
 			u := run.Upstream{
 				Addr: fmt.Sprintf("127.0.0.1:%d", 8080+first+i), Instance: names[first+i], Mode: modes[first+i], Weight: w,
 				ExpectedShare: float64(w) / float64(total), Requests: n, Share: float64(n) / float64(g.Requests), SuccessRatio: 1,
-				Latency: figures(m.latencies(median, min(n, 300))),
+				Latency: figures(summarize(m.latencies(median, min(n, 300)))),
 			}
 			u.Workers = m.workers(first+i, n, modes[first+i])
 			g.Upstreams = append(g.Upstreams, u)
@@ -175,7 +170,7 @@ func (m *maker) routes(requests int64, median float64) []run.Route {
 	route := func(path string, n int64) run.Route {
 		return run.Route{
 			Method: "GET", Path: path, Requests: n, Throughput: float64(n) / m.Duration.Seconds(),
-			Latency: Summarize(m.latencies(median, n)),
+			Latency: summarize(m.latencies(median, n)),
 		}
 	}
 	randoms := route("/api/randoms", half)

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+
+	"balanceo/results/console"
+	"balanceo/results/merge"
+	"balanceo/results/report"
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+type mergeCommand struct {
+	JSON bool `long:"json" description:"print the merged record"`
+	Args struct {
+		Runs []string `positional-arg-name:"RUN" required:"1" description:"the parts: ids, unambiguous beginnings, or KEY=VALUE for all runs that have it"`
+	} `positional-args:"yes"`
+
+	c *command
+}
+
+// Execute is called by go-flags.
+func (m *mergeCommand) Execute([]string) error {
+	runs, _, err := m.c.load()
+	if err != nil {
+		return err
+	}
+	parts, err := m.c.pick(runs, m.Args.Runs)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if len(r.Parts) > 0 && len(parts) > 0 && r.Parts[0].Run == parts[0].ID {
+			return fmt.Errorf("run %q has been merged already: %q names it", parts[0].ID, r.ID)
+		}
+	}
+	sum, err := merge.Records(parts)
+	if err != nil {
+		return cli.Hint(fmt.Errorf("merge: %w", err), "\"results list\" lists the runs; each part says its number in \"results show --json RUN\"")
+	}
+	path, err := run.Write(m.c.Dir, sum)
+	if err != nil {
+		return err
+	}
+	if m.JSON {
+		return printJSON(m.c.stdout, sum)
+	}
+	if err := report.Text(m.c.stdout, sum, report.Options{Colour: m.c.colour, Width: console.Width(m.c.stdout, console.DefaultWidth)}); err != nil {
+		return err
+	}
+	fmt.Fprintln(m.c.stdout, "record     ", path)
+	return nil
+}
