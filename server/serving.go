@@ -105,7 +105,7 @@ func newServer(ln net.Listener, slot *scoreboard.Slot, application *app.App, opt
 	s.ln = &trackedListener{Listener: ln, connections: s.conns}
 	who := newIdentity(instance)
 	handler := delayed(opts.testDelay, application.Handler())
-	handler = s.closingWhenDraining(who.signed(slot.Counting(handler)))
+	handler = s.closingWhenDraining(who.signed(slot.Counting(handler, nil)))
 	s.fast = app.NewServer(handler)
 	s.fast.ConnState = changeState
 	s.fast.Logger = slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)

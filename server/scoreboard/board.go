@@ -5,10 +5,15 @@
 // all. What a worker has counted outlives it, however it ended, and the restart of the whole instance.
 //
 // The file holds a header, then slots of one page each. Slot 0 takes up what is in the slots of long dead
-// workers when all others are in use.
+// workers when all others are in use. The header also has what somebody else tells the whole instance while it
+// runs: a delay for its answers, and how many workers it is to have.
+//
+// Where the file can't be had, because the disk is full for example, each process counts for itself alone: an
+// instance serves with or without its scoreboard.
 package scoreboard
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,27 +22,34 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"balanceo/topology/lock"
 )
 
 // Layout of the file. All words have eight bytes, in the machine's order: the file never leaves it.
 const (
-	magic      = "balanceo scores\x01" // the last byte is the version
+	magic      = "balanceo scores\x02" // the last byte is the version
 	headerSize = 4096
 	slotSize   = 4096
 	slotCount  = 512
 	fileSize   = headerSize + slotCount*slotSize
 )
 
+// lockLimit is how long to wait for another process that makes the file.
+const lockLimit = 5 * time.Second
+
 // Words of a slot; the request counters follow.
 const (
 	wordPID     = iota
 	wordStarted // Unix time in nanoseconds
 	wordOpen    // connections open now
+	wordBeat    // grows as long as the process works
 	wordDraws   // numbers drawn
 	wordCounters
 )
@@ -51,48 +63,58 @@ type Board struct {
 	path   string
 	labels labels
 	file   *os.File
+	shared bool // the file is that at path
 	mem    []byte
 }
 
 // Open maps the scoreboard at path and creates it where it is missing. One that is damaged, or was made for
 // other routes, is replaced by an empty one, which the log says; processes that still use the old one go on
-// doing so. An empty path stands for a temporary file that nobody else sees.
+// doing so. An empty path stands for memory that nobody else sees, and so does a path where there can be no
+// scoreboard: the log says why, and Shared tells it.
 func Open(path string, routes []string) (*Board, error) {
 	b := &Board{path: path, labels: newLabels(routes)}
 	if n := wordCounters + b.labels.counters(); n > slotWords {
 		return nil, fmt.Errorf("scoreboard: %d routes need %d words, more than a slot has (%d)", len(routes), n, slotWords)
 	}
-	var err error
-	if path == "" {
-		b.file, err = temporary()
-		if err == nil {
-			err = b.format(b.file)
+	if path != "" {
+		var err error
+		if b.file, err = b.openShared(); err != nil {
+			slog.Error("no scoreboard: this process counts for itself alone", "path", path, "error", Cause(err, filepath.Dir(path)))
 		}
-	} else {
-		b.file, err = b.openShared()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("scoreboard: %w", err)
+	b.shared = b.file != nil
+	if !b.shared {
+		var err error
+		if b.file, err = anonymousFile(); err != nil {
+			return nil, fmt.Errorf("scoreboard: %w", err)
+		}
+		if err := b.format(b.file); err != nil {
+			return nil, errors.Join(fmt.Errorf("scoreboard: %w", err), b.file.Close())
+		}
 	}
-	b.mem, err = unix.Mmap(int(b.file.Fd()), 0, fileSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(int(b.file.Fd()), 0, fileSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("scoreboard: mapping %q: %w", b.file.Name(), err), b.file.Close())
 	}
+	b.mem = mem
+	// Not by Close: a request that outlasts the draining is counted afterwards.
+	runtime.AddCleanup(b, func(mem []byte) { _ = unix.Munmap(mem) }, mem)
 	return b, nil
 }
 
-// Close unmaps the board. No Slot of it may be used afterwards.
-func (b *Board) Close() error {
-	return errors.Join(unix.Munmap(b.mem), b.file.Close())
+// Cause adds to an error what a full disk under dir is known by, so that it is looked for there.
+func Cause(err error, dir string) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("the disk under %q is full: %w", dir, err)
+	}
+	return err
 }
 
-func temporary() (*os.File, error) {
-	f, err := os.CreateTemp("", "balanceo-scoreboard-*")
-	if err != nil {
-		return nil, err
-	}
-	return f, os.Remove(f.Name())
-}
+// Shared tells whether all processes of the instance count on this board.
+func (b *Board) Shared() bool { return b.shared }
+
+// Close gives back the slots that were taken. The memory stays as long as a Slot is in use.
+func (b *Board) Close() error { return b.file.Close() }
 
 // openShared opens the file at the path, or makes it.
 func (b *Board) openShared() (*os.File, error) {
@@ -111,21 +133,18 @@ func (b *Board) openShared() (*os.File, error) {
 	return f, nil
 }
 
-// create makes the file whole or not at all. Where several processes do so at once, the last one's stays;
+// create makes the file whole or not at all. Where several processes do so at once, the first one's stays;
 // the others open that.
 func (b *Board) create() (*os.File, error) {
 	dir := filepath.Dir(b.path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(b.path+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	held, err := lock.Wait(context.Background(), b.path+".lock", lockLimit)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close() // unlocks
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("locking %q: %w", lock.Name(), err)
-	}
+	defer func() { _ = held.Close() }()
 	// Another process may have made it while this one waited.
 	if f, err := os.OpenFile(b.path, os.O_RDWR, 0); err == nil {
 		if b.unusable(f) == "" {
@@ -137,13 +156,14 @@ func (b *Board) create() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.format(f); err == nil {
+	err = b.format(f)
+	if err == nil {
 		err = os.Rename(f.Name(), b.path)
-		if err == nil {
-			return f, nil
-		}
 	}
-	return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return f, nil
 }
 
 // header identifies the format, and by a hash the labels that the counters stand for.
@@ -153,8 +173,10 @@ func (b *Board) header() []byte {
 	return binary.NativeEndian.AppendUint64([]byte(magic), h.Sum64())
 }
 
+// format makes f an empty scoreboard. All of its space is reserved: a page that the disk has no room for when
+// it is touched first would end the process.
 func (b *Board) format(f *os.File) error {
-	if err := f.Truncate(fileSize); err != nil {
+	if err := reserve(f, fileSize); err != nil {
 		return err
 	}
 	_, err := f.WriteAt(b.header(), 0)
@@ -179,6 +201,9 @@ func (b *Board) unusable(f *os.File) string {
 	case string(got) != string(want):
 		return "it counts other routes"
 	}
+	if err := reserve(f, fileSize); err != nil { // parts of it may be holes, in a copy for example
+		return err.Error()
+	}
 	return ""
 }
 
@@ -197,10 +222,10 @@ type Slot struct {
 
 // Join takes a slot for this process, until the process ends.
 func (b *Board) Join() (*Slot, error) {
-	if err := lockWait(b.file, headerByte); err != nil {
+	if err := takeByte(b.file, headerByte); err != nil {
 		return nil, fmt.Errorf("scoreboard: locking %q: %w", b.path, err)
 	}
-	defer unlock(b.file, headerByte)
+	defer giveByte(b.file, headerByte)
 	i, err := b.free()
 	if err != nil {
 		return nil, err
@@ -219,14 +244,14 @@ func (b *Board) free() (int, error) {
 	for i := 1; i < slotCount; i++ {
 		switch s := b.slot(i); {
 		case s.load(wordPID) == 0:
-			if lock(b.file, slotByte(i)) {
+			if tryByte(b.file, slotByte(i)) {
 				return i, nil
 			}
-		case s.load(wordStarted) < oldestStart && !locked(b.file, slotByte(i)):
+		case s.load(wordStarted) < oldestStart && !taken(b.file, slotByte(i)):
 			oldest, oldestStart = i, s.load(wordStarted)
 		}
 	}
-	if oldest == 0 || !lock(b.file, slotByte(oldest)) {
+	if oldest == 0 || !tryByte(b.file, slotByte(oldest)) {
 		return 0, fmt.Errorf("scoreboard: %q: all %d slots are in use", b.path, slotCount-1)
 	}
 	past, gone := b.slot(0), b.slot(oldest)
@@ -239,5 +264,5 @@ func (b *Board) free() (int, error) {
 // alive tells whether the process that owns slot i lives.
 func (b *Board) alive(i int, own *Slot) bool {
 	s := b.slot(i)
-	return own != nil && s == own.words || s.load(wordPID) != 0 && locked(b.file, slotByte(i))
+	return own != nil && s == own.words || s.load(wordPID) != 0 && taken(b.file, slotByte(i))
 }

@@ -19,6 +19,13 @@ import (
 const childPath = "SCOREBOARD_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(limitVar); path != "" {
+		if err := openWithoutSpace(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	path := os.Getenv(childPath)
 	if path == "" {
 		os.Exit(m.Run())
@@ -50,10 +57,16 @@ type child struct {
 	kill func()
 }
 
+// childCommand is a command of this test binary, not started.
+func childCommand(variable string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), variable, "GORACE=atexit_sleep_ms=0")
+	return cmd
+}
+
 func startChild(t *testing.T, path string) child {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childPath+"="+path, "GORACE=atexit_sleep_ms=0")
+	cmd := childCommand(childPath + "=" + path)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -293,7 +306,7 @@ func TestCountingCostsNoAllocation(t *testing.T) {
 
 func TestCountingMiddleware(t *testing.T) {
 	s := open(t, "")
-	h := s.Counting(func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusTeapot) })
+	h := s.Counting(func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(fasthttp.StatusTeapot) }, nil)
 	for _, path := range []string{"/info", RouteMetrics, RouteMetrics} {
 		var ctx fasthttp.RequestCtx
 		ctx.Request.SetRequestURI(path)

@@ -29,13 +29,18 @@ func (s *Slot) AddDraws(n int64) { atomic.AddUint64(&s.words[wordDraws], uint64(
 // AddOpen adds n, which may be negative, to the open connections.
 func (s *Slot) AddOpen(n int64) { atomic.AddUint64(&s.words[wordOpen], uint64(n)) }
 
-// Counting counts every request that next has answered, and answers /metrics itself.
-func (s *Slot) Counting(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+// Counting counts every request that next has answered, and answers /metrics itself. more, if it is not nil,
+// appends metrics that are not the scoreboard's.
+func (s *Slot) Counting(next fasthttp.RequestHandler, more func([]byte) []byte) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if string(ctx.Path()) == RouteMetrics && ctx.IsGet() {
 			ctx.SetContentType(ContentType)
 			ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
-			ctx.Response.SetBodyRaw(s.AppendMetrics(nil))
+			body := s.AppendMetrics(nil)
+			if more != nil {
+				body = more(body)
+			}
+			ctx.Response.SetBodyRaw(body)
 		} else {
 			next(ctx)
 		}
@@ -46,7 +51,9 @@ func (s *Slot) Counting(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 // worker is what one slot says.
 type worker struct {
 	pid      uint64
+	started  uint64
 	requests uint64
+	alive    bool
 }
 
 // AppendMetrics appends the counters of the whole instance in the Prometheus text format.
@@ -61,7 +68,7 @@ func (s *Slot) AppendMetrics(b []byte) []byte {
 	)
 	for i := range slotCount {
 		words := board.slot(i)
-		w := worker{pid: words.load(wordPID)}
+		w := worker{pid: words.load(wordPID), started: words.load(wordStarted)}
 		if w.pid == 0 && i > 0 {
 			continue
 		}
@@ -72,6 +79,7 @@ func (s *Slot) AppendMetrics(b []byte) []byte {
 		}
 		draws += words.load(wordDraws)
 		if i > 0 && board.alive(i, s) {
+			w.alive = true
 			living++
 			open += words.load(wordOpen)
 			earliestStart = min(earliestStart, words.load(wordStarted))
@@ -84,9 +92,25 @@ func (s *Slot) AppendMetrics(b []byte) []byte {
 	b = board.labels.appendRequests(b, totals)
 	b = appendHead(b, "balanceo_worker_requests_total", "counter",
 		"Requests answered, by worker process, dead ones included; pid 0 stands for those that ended long ago.")
-	for _, w := range merged(workers) {
+	workers = merged(workers)
+	for _, w := range workers {
 		b = fmt.Appendf(b, "balanceo_worker_requests_total{pid=\"%d\"} %d\n", w.pid, w.requests)
 	}
+	b = appendHead(b, "balanceo_worker_start_time_seconds", "gauge",
+		"Start of each worker process in Unix time; of several that had one pid, of the last.")
+	for _, w := range workers {
+		if w.pid != 0 {
+			b = append(fmt.Appendf(b, "balanceo_worker_start_time_seconds{pid=\"%d\"} ", w.pid), unixSeconds(w.started)...)
+		}
+	}
+	b = appendHead(b, "balanceo_worker_up", "gauge", "Whether the worker process is alive.")
+	for _, w := range workers {
+		if w.pid != 0 {
+			b = fmt.Appendf(b, "balanceo_worker_up{pid=\"%d\"} %d\n", w.pid, number(w.alive))
+		}
+	}
+	b = appendHead(b, "balanceo_scoreboard_shared", "gauge", "Whether all workers are counted, or only the one that answers.")
+	b = fmt.Appendf(b, "balanceo_scoreboard_shared %d\n", number(board.shared))
 	b = appendHead(b, "balanceo_draws_total", "counter", "Random numbers drawn.")
 	b = fmt.Appendf(b, "balanceo_draws_total %d\n", draws)
 	b = appendHead(b, "balanceo_open_connections", "gauge", "Connections open now.")
@@ -94,9 +118,17 @@ func (s *Slot) AppendMetrics(b []byte) []byte {
 	b = appendHead(b, "balanceo_workers", "gauge", "Worker processes alive now.")
 	b = fmt.Appendf(b, "balanceo_workers %d\n", living)
 	b = appendHead(b, "balanceo_process_start_time_seconds", "gauge", "Start of the oldest worker alive, in Unix time.")
-	b = append(b, "balanceo_process_start_time_seconds "...)
-	b = strconv.AppendFloat(b, float64(earliestStart)/1e9, 'f', 3, 64)
-	return append(b, '\n')
+	return append(append(b, "balanceo_process_start_time_seconds "...), unixSeconds(earliestStart)...)
+}
+
+// unixSeconds is a time in nanoseconds as Prometheus writes it, with the end of the line.
+func unixSeconds(ns uint64) string { return strconv.FormatFloat(float64(ns)/1e9, 'f', 3, 64) + "\n" }
+
+func number(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // merged puts the workers together that had the same pid, one after the other.
@@ -105,6 +137,8 @@ func merged(workers []worker) (merged []worker) {
 	for _, w := range workers {
 		if i, ok := at[w.pid]; ok {
 			merged[i].requests += w.requests
+			merged[i].started = max(merged[i].started, w.started)
+			merged[i].alive = merged[i].alive || w.alive
 			continue
 		}
 		at[w.pid] = len(merged)

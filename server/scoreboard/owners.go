@@ -18,12 +18,13 @@ func byteLock(kind int16, at int64) *unix.Flock_t {
 	return &unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1}
 }
 
-// lock takes the byte, if nobody else has it.
-func lock(f *os.File, at int64) bool {
+// tryByte takes the byte, if nobody else has it.
+func tryByte(f *os.File, at int64) bool {
 	return unix.FcntlFlock(f.Fd(), cmdSetLock, byteLock(unix.F_WRLCK, at)) == nil
 }
 
-func lockWait(f *os.File, at int64) error {
+// takeByte waits for the byte and takes it.
+func takeByte(f *os.File, at int64) error {
 	for {
 		err := unix.FcntlFlock(f.Fd(), cmdSetLockWait, byteLock(unix.F_WRLCK, at))
 		if !errors.Is(err, unix.EINTR) {
@@ -32,12 +33,22 @@ func lockWait(f *os.File, at int64) error {
 	}
 }
 
-func unlock(f *os.File, at int64) {
+func giveByte(f *os.File, at int64) {
 	_ = unix.FcntlFlock(f.Fd(), cmdSetLock, byteLock(unix.F_UNLCK, at))
 }
 
-// locked tells whether somebody else has the byte.
-func locked(f *os.File, at int64) bool {
+// taken tells whether somebody else has the byte.
+func taken(f *os.File, at int64) bool {
 	l := byteLock(unix.F_WRLCK, at)
 	return unix.FcntlFlock(f.Fd(), cmdGetLock, l) == nil && l.Type != unix.F_UNLCK
+}
+
+// fill writes zeros where f is shorter than size.
+func fill(f *os.File, size int64) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, size-info.Size()), info.Size())
+	return err
 }
