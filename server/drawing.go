@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os/signal"
 	"strconv"
+	"syscall"
 
 	"balanceo/server/app"
 	"balanceo/server/randoms"
@@ -34,8 +36,10 @@ func drawCall(args []string) (n int64, ok bool) {
 	return n, err == nil && n > 0
 }
 
-// drawInChild is the child: it draws n numbers and writes the counts to w.
+// drawInChild is the child: it draws n numbers and writes the counts to w. What tells its parent to end goes to the
+// whole group; the parent still waits for the counts then.
 func drawInChild(n int64, w io.Writer) error {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 	counts, err := randoms.NewDrawer(1).Draw(context.Background(), n)
 	if err != nil {
 		return err

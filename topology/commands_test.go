@@ -18,6 +18,7 @@ import (
 
 	"balanceo/topology/layout"
 	"balanceo/topology/status"
+	"balanceo/topology/supervise"
 )
 
 // A layout of the user's own, with nginx's configuration beside it, and --free-ports.
@@ -188,6 +189,47 @@ func TestForeground(t *testing.T) {
 		t.Errorf("up after Ctrl-C: %v", err)
 	}
 	l.gone(s, 0)
+}
+
+// A terminal that takes nothing any more, as after Ctrl-S, does not keep a layout from being kept: what dies is
+// started again, and the layout can be taken down.
+func TestStoppedTerminal(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = r.Close(), w.Close() }()
+	for full := make([]byte, 4096); err == nil; { // nobody reads
+		_ = w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		_, err = w.Write(full)
+	}
+	_ = w.SetWriteDeadline(time.Time{})
+	cmd := l.command("up", "--layout", "fork", "--http-port", strconv.Itoa(l.http), "--base-port", strconv.Itoa(l.base))
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if out, code := l.topology("status", "--json"); code == 0 && strings.Count(out, `"ready"`) == 8 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("not up: %s", out)
+		}
+	}
+	for range 3 {
+		before := part(t, l.status(), "site2")
+		l.must("kill", "site2")
+		l.eventually("site2 is started again", func(s *status.Snapshot) bool {
+			p := part(t, s, "site2")
+			return p.State == supervise.Ready && p.PID != before.PID
+		})
+	}
+	l.must("down")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("up after down: %v", err)
+	}
 }
 
 // A program that speaks the protocol of server and is built in a moment.

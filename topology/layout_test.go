@@ -177,6 +177,12 @@ func testNginx(t *testing.T, l *lab) {
 	if out := l.must("reload", "nginx"); !strings.Contains(out, "nginx reloaded") || expected() != 0.8 {
 		t.Errorf("reload nginx with weight 4: got %s, expected share %v, want 0.8", out, expected())
 	}
+	l.write("nginx.conf", strings.Replace(string(conf), "weight=2", "weight=5", 1))
+	if out := l.must("restart", "nginx"); !strings.Contains(out, "nginx restarted") || expected() != 5.0/6 {
+		t.Errorf("restart nginx with weight 5: got %s, expected share %v, want 5/6", out, expected())
+	}
+	l.write("nginx.conf", strings.Replace(string(conf), "weight=2", "weight=4", 1))
+	l.must("reload", "nginx")
 	l.write("nginx.conf", strings.Replace(string(conf), "keepalive 64;", "keepalive no;", 1))
 	out, code := l.topology("reload", "nginx")
 	if code != 1 || !strings.Contains(out, "keepalive") || expected() != 0.8 {

@@ -4,6 +4,7 @@ package logs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -27,10 +28,11 @@ type File struct {
 	keep int
 	now  func() time.Time
 
-	mu   sync.Mutex
-	f    *os.File
-	size int64
-	rest []byte // begun line
+	mu     sync.Mutex
+	f      *os.File // nil: to be opened
+	size   int64    // since it was moved last
+	rest   []byte   // begun line
+	closed bool
 }
 
 // Open opens the log at path to write at its end.
@@ -81,11 +83,14 @@ func (l *File) Write(text []byte) (int, error) {
 }
 
 func (l *File) line(line []byte) error {
-	if l.f == nil {
+	if l.closed {
 		return fmt.Errorf("log %q: %w", l.path, os.ErrClosed)
 	}
-	if l.size >= l.max {
-		if err := l.rotate(); err != nil {
+	if l.f != nil && l.size >= l.max {
+		l.rotate()
+	}
+	if l.f == nil {
+		if err := l.open(); err != nil {
 			return err
 		}
 	}
@@ -95,29 +100,28 @@ func (l *File) line(line []byte) error {
 	return err
 }
 
-// rotate moves the file to .1, the one that was there to .2, and so on; the oldest falls away.
-func (l *File) rotate() error {
-	if err := l.f.Close(); err != nil {
-		return fmt.Errorf("log: %w", err)
-	}
-	l.f = nil
+// rotate moves the file to .1, the one that was there to .2, and so on; the oldest falls away. Where that fails, as
+// in a folder that may not be written to, the file goes on growing, and is tried again when it has grown as much.
+func (l *File) rotate() {
 	for i := l.keep; i > 0; i-- {
 		from := l.path
 		if i > 1 {
 			from += "." + strconv.Itoa(i-1)
 		}
 		if err := os.Rename(from, l.path+"."+strconv.Itoa(i)); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("log: %w", err)
+			l.size = 0
+			return
 		}
 	}
-	return l.open()
+	_ = l.f.Close()
+	l.f = nil
 }
 
 // Close writes a begun line and closes the file.
 func (l *File) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.f == nil {
+	if l.closed {
 		return nil
 	}
 	var err error
@@ -125,9 +129,9 @@ func (l *File) Close() error {
 		err = l.line(l.rest)
 		l.rest = nil
 	}
-	if closeErr := l.f.Close(); err == nil {
-		err = closeErr
+	l.closed = true
+	if l.f != nil {
+		err = errors.Join(err, l.f.Close())
 	}
-	l.f = nil
 	return err
 }

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -77,6 +78,35 @@ func TestRotation(t *testing.T) {
 	want := []string{"a line7", "a line8", "a line9", "a line10", "a line11"}
 	if d := cmp.Diff(want, texts(got)); d != "" || err != nil {
 		t.Errorf("Last(5) over moved files: %v, -want +got\n%s", err, d)
+	}
+}
+
+// A log that can't be moved away goes on, and is moved when that is possible again.
+func TestRotationFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.log")
+	second := 0
+	l := open(t, path, 60, &second)
+	inTheWay := filepath.Join(path+".1", "full") // a folder that is not empty can't be replaced
+	if err := os.MkdirAll(inTheWay, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l.keep = 1
+	for i := range 6 {
+		if i == 4 {
+			if err := os.RemoveAll(path + ".1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := fmt.Fprintf(l, "line%d\n", i); err != nil {
+			t.Errorf("line %d: %v", i, err)
+		}
+	}
+	if moved, err := os.ReadFile(path + ".1"); err != nil || bytes.Count(moved, []byte("\n")) != 4 {
+		t.Errorf("moved file: got %q, %v, want four lines", moved, err)
+	}
+	got, err := Last(9, Source{"a", path})
+	if d := cmp.Diff([]string{"a line0", "a line1", "a line2", "a line3", "a line4", "a line5"}, texts(got)); d != "" || err != nil {
+		t.Errorf("Last: %v, -want +got\n%s", err, d)
 	}
 }
 

@@ -223,6 +223,15 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 
 func (c *child) signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
 
+// signalGroup signals everything that the child has started and that has not left its group, unless it shares the
+// supervisor's.
+func (c *child) signalGroup(sig syscall.Signal) error {
+	if c.spec.SameGroup {
+		return c.signal(sig)
+	}
+	return syscall.Kill(-c.pid(), sig)
+}
+
 func (c *child) terminate(grace time.Duration, why string) {
 	c.mu.Lock()
 	idle := c.terminated || c.reaped
@@ -239,7 +248,7 @@ func (c *child) terminate(grace time.Duration, why string) {
 	}
 	go func() {
 		defer c.ending.Done()
-		if err := c.signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := c.signalGroup(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) {
 			c.note("TERM: %v", err)
 		}
 		timer := time.NewTimer(grace)
@@ -249,14 +258,12 @@ func (c *child) terminate(grace time.Duration, why string) {
 			return
 		case <-timer.C:
 		}
-		pid := c.pid()
-		if c.spec.SameGroup {
-			c.note("pid %d ignored TERM for %v and was killed", pid, grace)
-			_ = c.signal(syscall.SIGKILL)
-			return
+		who := fmt.Sprintf("pid %d", c.pid())
+		if !c.spec.SameGroup {
+			who = describeGroup(c.pid())
 		}
-		c.note("%s ignored TERM for %v and was killed", describeGroup(pid), grace)
-		_ = syscall.Kill(-pid, syscall.SIGKILL)
+		c.note("%s ignored TERM for %v and was killed", who, grace)
+		_ = c.signalGroup(syscall.SIGKILL)
 	}()
 }
 

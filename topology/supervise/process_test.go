@@ -189,6 +189,20 @@ func TestIgnoredTermIsNamed(t *testing.T) {
 	}
 }
 
+// A leader that only waits for what it has started does not have to pass TERM on.
+func TestTermGoesToTheGroup(t *testing.T) {
+	const script = `(trap "exit 0" TERM; while :; do sleep 0.02; done) & trap "" TERM; echo ready >&$READY_FD; wait`
+	p := supervise.New(supervise.Spec{
+		Name: "leader", Grace: 20 * time.Second,
+		Command: func() (*exec.Cmd, error) { return exec.Command("sh", "-c", script), nil },
+	})
+	stop := run(t, p)
+	ready(t, p)
+	if err := stop(); err != nil || p.Status().Reason != "" {
+		t.Errorf("Run = %v, reason %q, want an end without KILL", err, p.Status().Reason)
+	}
+}
+
 func TestNotReadyInTime(t *testing.T) {
 	p := supervise.New(supervise.Spec{
 		Name: "mute", Command: command("mute"), ReadyTimeout: 50 * time.Millisecond,
