@@ -78,8 +78,8 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		write(runtest.Spec{Layout: "seed", Label: "first"})
 		write(runtest.Spec{Layout: "fork", Rate: 400, Errors: 30})
 		write(runtest.Spec{Layout: "fork", Scenario: "site", Label: "last"})
-	case "slower": // six ABBA pairs of two layouts, the second 20 % slower, and a search of each
-		for round := range 6 {
+	case "slower": // ten ABBA pairs of two layouts, the second 20 % slower, and a search of each
+		for round := range 10 {
 			specs := []runtest.Spec{{Layout: "fork"}, {Layout: "cluster", Slower: 1.2}}
 			write(specs[round%2])
 			write(specs[1-round%2])
@@ -87,7 +87,7 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		write(runtest.Spec{Layout: "fork", Capacity: 9000})
 		write(runtest.Spec{Layout: "cluster", Capacity: 8000})
 	case "same":
-		for round := range 12 {
+		for round := range 20 {
 			write(runtest.Spec{Layout: "seed", Label: []string{"one", "two", "two", "one"}[round%4]})
 		}
 	case "parts": // two of three parts of one load, and the third in a file beside them
