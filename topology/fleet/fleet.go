@@ -1,8 +1,8 @@
-// Package fleet runs one layout: the database, the instances and nginx, each kept by supervise, in a folder
+// Package fleet runs one layout: the database, the instances and the balancer, each kept by supervise, in a folder
 // of its own.
 //
 // New prepares the folder and binds every instance's port. Start starts the database, then the instances and
-// nginx side by side, and returns once everything answers. Stop ends them the other way round. In between, Do
+// the balancer side by side, and returns once everything answers. Stop ends them the other way round. In between, Do
 // carries out actions on parts, and Targets tells how they are.
 package fleet
 
@@ -19,7 +19,6 @@ import (
 	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
-	"balanceo/topology/ports"
 	"balanceo/topology/supervise"
 )
 
@@ -30,9 +29,10 @@ type Config struct {
 	From      *layout.Layout // the layout before its ports were moved
 	Dir       string         // absolute; the running layout's own folder
 	Server    string         // path of the server binary
-	Nginx     string         // path of the nginx binary
-	MongoURL  string         // empty: the embedded database is started
-	Grace     time.Duration  // between TERM and KILL (10 s)
+	Balancer  balancer.Balancer
+	Program   string        // path of the balancer's binary
+	MongoURL  string        // empty: the embedded database is started
+	Grace     time.Duration // between TERM and KILL (10 s)
 	// Event is told what happens, in order. It must not block. Nil: nobody is.
 	Event func(Event)
 }
@@ -49,7 +49,8 @@ type Fleet struct {
 	stopping chan struct{} // closed when Stop begins: actions that go on end early
 
 	mu     sync.Mutex       // guards what follows
-	conf   *balancer.Config // as moved
+	site   balancer.Site    // of the balancer
+	conf   *balancer.Config // what its configuration says
 	server string           // path of the server binary, for the next start of an instance
 }
 
@@ -71,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Fleet, error) {
 }
 
 func (f *Fleet) prepare(ctx context.Context) (err error) {
-	for _, dir := range []string{"", "logs", "scoreboard", "nginx", "database"} {
+	for _, dir := range []string{"", "logs", "scoreboard", "database"} {
 		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, dir), 0o755); err != nil {
 			return fmt.Errorf("folder of the layout: %w", err)
 		}
@@ -79,18 +80,7 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 	if f.record, err = logs.Open(f.logPath("topology")); err != nil {
 		return err
 	}
-	if err := f.endLeftover(ctx); err != nil {
-		return err
-	}
-	if f.conf, err = f.prepareNginx(ctx, f.nginxConf()); err != nil {
-		return err
-	}
-	for _, port := range f.conf.Listen {
-		if err := ports.Check("", port); err != nil {
-			return fmt.Errorf("nginx: %w", err)
-		}
-	}
-	if err := f.testNginx(ctx, f.nginxConf()); err != nil {
+	if err := f.prepareBalancer(ctx); err != nil {
 		return err
 	}
 	if f.cfg.MongoURL == "" {
@@ -110,11 +100,11 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	nginx, err := f.newNginx()
+	front, err := f.newBalancer()
 	if err != nil {
 		return err
 	}
-	f.tiers[len(f.tiers)-1] = append(instances, nginx)
+	f.tiers[len(f.tiers)-1] = append(instances, front)
 	return nil
 }
 
@@ -131,7 +121,7 @@ func (f *Fleet) Close() {
 	}
 }
 
-// parts lists all parts: the instances in their order, nginx, the database.
+// parts lists all parts: the instances in their order, the balancer, the database.
 func (f *Fleet) parts() []*part {
 	var out []*part
 	for i := len(f.tiers) - 1; i >= 0; i-- {
@@ -158,12 +148,13 @@ func (f *Fleet) State() layout.State {
 	}
 	return layout.State{
 		Dir: f.cfg.Dir, PID: os.Getpid(), Layout: f.cfg.Layout.Name, HTTPPort: f.cfg.Layout.HTTPPort,
-		NginxConf: f.conf.File, NginxDir: f.nginxDir(), Database: database, MongoURL: f.mongoURL,
+		Balancer: f.cfg.Balancer.Name(), Shares: filepath.Join(f.site.Dir, shares),
+		NginxConf: f.conf.File, NginxDir: f.site.Dir, Database: database, MongoURL: f.mongoURL,
 		Instances: f.cfg.Layout.Instances,
 	}
 }
 
-// Groups are the upstream groups of the nginx configuration that is in use.
+// Groups are the groups of the balancer, as its configuration in use says.
 func (f *Fleet) Groups() []balancer.Group {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -203,7 +194,7 @@ func (f *Fleet) Targets() []Target {
 // follow each other.
 const StartTimeout = 20 * time.Second
 
-// Start starts everything. It fails, with nothing left to stop but by Stop, when the database, nginx or every
+// Start starts everything. It fails, with nothing left to stop but by Stop, when the database, the balancer or every
 // instance does not come up. An instance that does not, while others do, is reported in broken: the layout
 // runs without it.
 func (f *Fleet) Start(ctx context.Context) (broken []error, err error) {
@@ -260,7 +251,7 @@ type PartError struct {
 func (e *PartError) Error() string { return e.Err.Error() }
 func (e *PartError) Unwrap() error { return e.Err }
 
-// Stop ends everything, nginx and the instances first, the database last, and waits for their ends. It says
+// Stop ends everything, the balancer and the instances first, the database last, and waits for their ends. It says
 // which processes had to be killed. The fleet can't be started again.
 func (f *Fleet) Stop() error {
 	close(f.stopping)
@@ -279,7 +270,7 @@ func (f *Fleet) Stop() error {
 	return errors.Join(errs...)
 }
 
-// changed follows the states of a part: a port on which nothing will answer soon is given up, so that nginx
+// changed follows the states of a part: a port on which nothing will answer soon is given up, so that the balancer
 // is refused at once and asks another server.
 func (f *Fleet) changed(p *part, e supervise.Event) {
 	switch e.To {

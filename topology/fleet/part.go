@@ -11,7 +11,7 @@ import (
 	"balanceo/topology/supervise"
 )
 
-// part is one thing that is kept: an instance, nginx or the database.
+// part is one thing that is kept: an instance, the balancer or the database.
 type part struct {
 	name     string
 	kind     Kind
@@ -113,7 +113,7 @@ func (p *part) setWanted(n int) {
 }
 
 // awaitReady returns when the part is ready, or with the reason why it will not be. An instance has as many
-// tries as it gets from supervise; nginx and the database have one, for a layout is nothing without them.
+// tries as it gets from supervise; the balancer and the database have one, for a layout is nothing without them.
 func (p *part) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
