@@ -77,6 +77,9 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	parser.LongDescription = "Serves the web application.\n\n" +
 		"TERM and INT let it finish what it answers, and end. In mode CLUSTER, HUP replaces the workers one by " +
 		"one without losing a request, TTIN adds a worker and TTOU takes one away."
+	if _, handed := env("LISTEN_FDS"); handed && len(args) == 0 { // by a supervisor; people get the help
+		args = []string{"--"}
+	}
 	rest, err := cli.Parse(parser, args)
 	switch {
 	case err != nil:
