@@ -90,6 +90,12 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		for round := range 20 {
 			write(runtest.Spec{Layout: "seed", Label: []string{"one", "two", "two", "one"}[round%4]})
 		}
+	case "sizes": // three searches of each of five sizes, which the label tells, by a law with a peak at 15
+		for _, n := range []float64{1, 2, 4, 8, 16} {
+			for range 3 {
+				write(runtest.Spec{Label: fmt.Sprint(n), Capacity: 2000 * n / (1 + 0.1*(n-1) + 0.004*n*(n-1)), Noise: 0.02})
+			}
+		}
 	case "parts": // two of three parts of one load, and the third in a file beside them
 		for i := range 3 {
 			r := runtest.Record(runtest.Spec{Seed: uint64(i + 1), Started: at.Add(time.Duration(i) * time.Second), Label: "three"})
@@ -103,6 +109,6 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		}
 	default:
-		ts.Fatalf("runs %q: accepted are few, slower, same, parts", args[0])
+		ts.Fatalf("runs %q: accepted are few, slower, same, sizes, parts", args[0])
 	}
 }
