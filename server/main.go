@@ -27,9 +27,6 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	if n, ok := drawCall(args); ok { // before anything that costs time: it is called once a request
-		return cli.Report(stderr, "server", drawInChild(n, stdout))
-	}
 	opts, err := parseOptions(args, os.LookupEnv)
 	if err != nil {
 		return cli.Exit(stdout, stderr, "server", err)

@@ -55,7 +55,7 @@ type options struct {
 	mode        layout.Mode
 	workers     int
 	host        string
-	randoms     drawMode
+	randoms     string
 	mongoURL    string
 	worker      bool // of a master
 	testDelay   time.Duration
@@ -129,10 +129,10 @@ func (o *options) readFlags(line *commandLine) (err error) {
 	default:
 		return cli.Usagef("%s: %q is given, %s or %s is accepted", flag, mode, layout.Fork, layout.Cluster)
 	}
-	switch o.randoms = drawMode(strings.ToLower(line.Randoms)); o.randoms {
-	case drawHere, drawInChildren:
+	switch o.randoms = strings.ToLower(line.Randoms); o.randoms {
+	case randomsInproc, randomsProcess:
 	default:
-		return cli.Usagef("--randoms: %q is given, %s or %s is accepted", line.Randoms, drawHere, drawInChildren)
+		return cli.Usagef("--randoms: %q is given, %s or %s is accepted", line.Randoms, randomsInproc, randomsProcess)
 	}
 	o.testDelay, err = duration("--test-delay", line.TestDelay)
 	return err

@@ -29,7 +29,7 @@ func TestParseOptions(t *testing.T) {
 	}{
 		{"defaults", nil, nil, func(o *options) bool {
 			return o.port == 8080 && o.mode == layout.Fork && o.workers == runtime.NumCPU() && o.host == "127.0.0.1" &&
-				o.randoms == drawHere && !o.worker && o.testDelay == 0
+				o.randoms == randomsInproc && !o.worker && o.testDelay == 0
 		}},
 		{"short flags", []string{"-p", "9000", "-m", "CLUSTER", "-w", "3"}, nil, func(o *options) bool {
 			return o.port == 9000 && o.mode == layout.Cluster && o.workers == 3
@@ -60,7 +60,7 @@ func TestParseOptions(t *testing.T) {
 			return o.database != nil && o.database.Dir == "d" && o.database.idleExit == 2*time.Second
 		}},
 		{"process, and a delay", []string{"--randoms", "PROCESS", "--test-delay", "200us"}, nil, func(o *options) bool {
-			return o.randoms == drawInChildren && o.testDelay == 200*time.Microsecond
+			return o.randoms == randomsProcess && o.testDelay == 200*time.Microsecond
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

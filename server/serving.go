@@ -40,7 +40,7 @@ func serve(ctx context.Context, in *supervise.Inheritance, opts *options) (err e
 	if err != nil {
 		return err
 	}
-	draw, err := drawer(opts.randoms, runtime.GOMAXPROCS(0), slot)
+	draw, err := drawing(opts.randoms, runtime.GOMAXPROCS(0), slot)
 	if err != nil {
 		return err
 	}
