@@ -291,7 +291,7 @@ func (l *lab) gone(s *status.Snapshot, limit time.Duration) {
 			}
 		}
 		for _, p := range s.Parts {
-			host := fleet.Host
+			host := fleet.Loopback
 			if p.Kind == fleet.Balancer {
 				host = ""
 			}

@@ -146,7 +146,7 @@ func (p *plan) freePorts(f *upFlags) error {
 			if base == 0 || in.Port < base {
 				base = in.Port
 			}
-			if err := ports.Check(fleet.Host, in.Port); err != nil && inTheWay == nil {
+			if err := ports.Check(fleet.Loopback, in.Port); err != nil && inTheWay == nil {
 				inTheWay = err
 			}
 		}
@@ -155,7 +155,7 @@ func (p *plan) freePorts(f *upFlags) error {
 			for _, in := range p.Layout.Instances {
 				offsets = append(offsets, in.Port-base)
 			}
-			free, err := ports.FreeBlock(fleet.Host, offsets)
+			free, err := ports.FreeBlock(fleet.Loopback, offsets)
 			if err != nil {
 				return err
 			}

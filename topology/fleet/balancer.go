@@ -123,8 +123,15 @@ func (f *Fleet) renewBalancer(ctx context.Context, site balancer.Site) (changed 
 	return !bytes.Equal(old, text), nil
 }
 
-// reloadBalancer lets the balancer read its configuration, written anew; unless always, only if that has changed.
-func (f *Fleet) reloadBalancer(ctx context.Context, p *part, site balancer.Site, always bool) (changed bool, err error) {
+// rebalance changes what the balancer is to do, if change is not nil, and lets it read its configuration, written
+// anew; unless always, only if that has changed.
+func (f *Fleet) rebalance(ctx context.Context, always bool, change func(*balancer.Site)) (changed bool, err error) {
+	f.balancing.Lock()
+	defer f.balancing.Unlock()
+	p, site := f.balancerPart(), f.siteNow()
+	if change != nil {
+		change(&site)
+	}
 	changed, err = f.renewBalancer(ctx, site)
 	if err != nil || !changed && !always {
 		return false, err
@@ -142,27 +149,16 @@ func (f *Fleet) reloadBalancer(ctx context.Context, p *part, site balancer.Site,
 
 // changeGroup gives a group another method or other weights; what c leaves out stays as it is.
 func (f *Fleet) changeGroup(ctx context.Context, group string, c balancer.Change) error {
-	site := f.siteNow()
-	now := site.Changes[group]
-	if c.Method != "" {
-		now.Method = c.Method
-	}
-	if c.Weights != nil {
-		now.Weights = c.Weights
-	}
-	site.Changes[group] = now
-	_, err := f.reloadBalancer(ctx, f.balancerPart(), site, false)
-	return err
-}
-
-// leaveOut takes an instance out of the balance, or back in.
-func (f *Fleet) leaveOut(ctx context.Context, port int, out bool) error {
-	site := f.siteNow()
-	delete(site.Down, port)
-	if out {
-		site.Down[port] = true
-	}
-	_, err := f.reloadBalancer(ctx, f.balancerPart(), site, false)
+	_, err := f.rebalance(ctx, false, func(site *balancer.Site) {
+		now := site.Changes[group]
+		if c.Method != "" {
+			now.Method = c.Method
+		}
+		if c.Weights != nil {
+			now.Weights = c.Weights
+		}
+		site.Changes[group] = now
+	})
 	return err
 }
 
@@ -187,7 +183,7 @@ func (f *Fleet) balancerPart() *part {
 // accepts tells whether something accepts connections on the port.
 func accepts(ctx context.Context, port int) error {
 	d := net.Dialer{Timeout: time.Second}
-	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(Host, strconv.Itoa(port)))
+	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(Loopback, strconv.Itoa(port)))
 	if err != nil {
 		return err
 	}

@@ -20,11 +20,11 @@ import (
 
 // The port is held while it is open, is given up when it is closed, and can be opened again.
 func TestSocket(t *testing.T) {
-	port, err := ports.FreeBlock(Host, []int{0})
+	port, err := ports.FreeBlock(Loopback, []int{0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &socket{host: Host, port: port}
+	s := &socket{host: Loopback, port: port}
 	for range 2 {
 		files, err := s.files()
 		if err != nil || len(files) != 1 {
@@ -35,12 +35,12 @@ func TestSocket(t *testing.T) {
 			t.Errorf("files again: got %v, %v, want the same", again, err)
 		}
 		var taken *ports.TakenError
-		if err := ports.Check(Host, port); !errors.As(err, &taken) {
+		if err := ports.Check(Loopback, port); !errors.As(err, &taken) {
 			t.Errorf("Check while it is open: got %v", err)
 		}
 		s.close()
 		s.close()
-		if err := ports.Check(Host, port); err != nil {
+		if err := ports.Check(Loopback, port); err != nil {
 			t.Errorf("Check after close: %v", err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestEndLeftover(t *testing.T) {
 
 // A fleet that can't be made gives back what it had taken already.
 func TestNewGivesBack(t *testing.T) {
-	base, err := ports.FreeBlock(Host, []int{0, 1, 2})
+	base, err := ports.FreeBlock(Loopback, []int{0, 1, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestNewGivesBack(t *testing.T) {
 	if !errors.As(err, &taken) || taken.Port != base+1 || !strings.Contains(err.Error(), "instance b: ") {
 		t.Errorf("New: got %v, want port %d of b taken", err, base+1)
 	}
-	if err := ports.Check(Host, base); err != nil {
+	if err := ports.Check(Loopback, base); err != nil {
 		t.Errorf("the port of a after New failed: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -14,8 +15,8 @@ import (
 	"balanceo/topology/supervise"
 )
 
-// Host is where instances and the database listen: nobody but nginx on the same machine asks them.
-const Host = "127.0.0.1"
+// Loopback is where instances and the database listen: nobody but nginx on the same machine asks them.
+const Loopback = "127.0.0.1"
 
 // newInstance makes an instance and takes its port. The part is returned with the error once it holds
 // something that is to be given back.
@@ -26,7 +27,7 @@ func (f *Fleet) newInstance(in layout.Instance) (*part, error) {
 	}
 	p := &part{
 		name: in.Name, kind: Instance, port: in.Port, instance: in, log: log,
-		socket:  &socket{host: Host, port: in.Port},
+		socket:  &socket{host: Loopback, port: in.Port},
 		workers: in.Workers,
 		logPath: f.logPath(in.Name),
 	}
@@ -37,6 +38,8 @@ func (f *Fleet) newInstance(in layout.Instance) (*part, error) {
 		Name:       in.Name,
 		Command:    func() (*exec.Cmd, error) { return f.instanceCommand(p), nil },
 		Listen:     p.socket.files,
+		Alive:      func(ctx context.Context) error { return f.alive(ctx, p) },
+		Liveness:   supervise.Liveness(f.cfg.Layout.Probe),
 		Grace:      f.cfg.Grace,
 		KeepFailed: true,
 		OnEvent:    func(e supervise.Event) { f.changed(p, e) },
@@ -46,7 +49,7 @@ func (f *Fleet) newInstance(in layout.Instance) (*part, error) {
 
 func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 	in := p.instance
-	args := []string{"--host", Host, "--port", strconv.Itoa(in.Port), "--mode", string(in.Mode)}
+	args := []string{"--host", Loopback, "--port", strconv.Itoa(in.Port), "--mode", string(in.Mode)}
 	if n := p.wanted(); in.Mode == layout.Cluster && n > 0 {
 		args = append(args, "--workers", strconv.Itoa(n))
 	}
@@ -68,7 +71,7 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 
 // addDatabase makes the embedded database, as the first tier.
 func (f *Fleet) addDatabase() error {
-	port, err := ports.FreeAside(Host)
+	port, err := ports.FreeAside(Loopback)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
@@ -76,7 +79,7 @@ func (f *Fleet) addDatabase() error {
 	if err != nil {
 		return err
 	}
-	addr := net.JoinHostPort(Host, strconv.Itoa(port))
+	addr := net.JoinHostPort(Loopback, strconv.Itoa(port))
 	p := &part{name: layout.DatabaseName, kind: Database, port: port, log: log, logPath: f.logPath(layout.DatabaseName)}
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,

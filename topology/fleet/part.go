@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
@@ -21,6 +22,8 @@ type part struct {
 	log      *logs.File
 	logPath  string
 	socket   *socket // of an instance; nil otherwise
+
+	answered atomic.Int64 // when an instance was last seen to answer, in Unix nanoseconds
 
 	mu      sync.Mutex
 	workers int                // wanted, in mode CLUSTER; 0: as many as server makes by itself

@@ -43,7 +43,7 @@ func (f *Fleet) reloadPart(ctx context.Context, p *part, always bool) (string, e
 	case !p.kept():
 		return "", fmt.Errorf("%s was taken down; restart it", p.name)
 	case p.kind == Balancer:
-		changed, err := f.reloadBalancer(ctx, p, f.siteNow(), always)
+		changed, err := f.rebalance(ctx, always, nil)
 		if err != nil || !changed {
 			return "", err
 		}
@@ -81,7 +81,10 @@ func (f *Fleet) restart(ctx context.Context, a Action, progress Progress) error 
 
 func (f *Fleet) restartPart(ctx context.Context, p *part) error {
 	if p.kind == Balancer { // as by hand: it reads what stands in nginx.conf now, and does not end for one that is broken
-		if _, err := f.renewBalancer(ctx, f.siteNow()); err != nil {
+		f.balancing.Lock()
+		_, err := f.renewBalancer(ctx, f.siteNow())
+		f.balancing.Unlock()
+		if err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@
 // their answers are told apart, and which layouts run right now.
 package layout
 
+import "time"
+
 // Response headers by which a client tells who answered.
 const (
 	HeaderInstance      = "X-Instance"       // the instance's name in the layout, or its port
@@ -45,7 +47,16 @@ type Layout struct {
 	Balancer  string     `yaml:"balancer,omitempty" json:"balancer,omitempty"`     // one of Balancers; empty: the first
 	NginxConf string     `yaml:"nginx_conf,omitempty" json:"nginx_conf,omitempty"` // path; empty: ./nginx.conf
 	HTTPPort  int        `yaml:"http_port,omitempty" json:"http_port"`
+	Probe     Probe      `yaml:"probe,omitempty" json:"probe"`
 	Instances []Instance `yaml:"instances" json:"instances"`
+}
+
+// Probe says how the instances are watched for signs of life while they run.
+type Probe struct {
+	Interval     time.Duration `yaml:"interval,omitempty" json:"interval"`           // between two questions; 0: 500 ms
+	Timeout      time.Duration `yaml:"timeout,omitempty" json:"timeout"`             // of one; 0: 1 s
+	Misses       int           `yaml:"misses,omitempty" json:"misses"`               // so many in a row make it unresponsive; 0: 2
+	ReplaceAfter time.Duration `yaml:"replace_after,omitempty" json:"replace_after"` // of silence; 0: 10 s
 }
 
 // EmbeddedDatabase and ExternalDatabase are the values of State.Database.

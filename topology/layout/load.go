@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -96,7 +98,7 @@ func located(name string, err error) error {
 	pos := at.GetToken().Position
 	msg := at.GetMessage()
 	if key, ok := strings.CutPrefix(msg, "unknown field "); ok {
-		msg = "unknown key " + key + "; known are name, balancer, nginx_conf, http_port and instances, " +
+		msg = "unknown key " + key + "; known are name, balancer, nginx_conf, http_port, probe and instances, " +
 			"and in an instance name, port, mode, workers, threads, env and args"
 	}
 	var mismatch *yaml.TypeError
@@ -177,6 +179,10 @@ func (l *Layout) check() *problem {
 	if !slices.Contains(Balancers, l.Balancer) {
 		return problemf("$.balancer", "balancer %q: %s", l.Balancer, strings.Join(Balancers, ", "))
 	}
+	l.Probe = l.Probe.withDefaults()
+	if p := l.Probe; p.Interval < 0 || p.Timeout < 0 || p.ReplaceAfter < 0 || p.Misses < 0 {
+		return problemf("$.probe", "probe: no value is below 0 (0: the default)")
+	}
 	if len(l.Instances) == 0 {
 		return problemf("$", "a layout needs at least one instance, under the key instances")
 	}
@@ -200,6 +206,13 @@ func (l *Layout) check() *problem {
 		ports[in.Port] = in.Name
 	}
 	return nil
+}
+
+func (p Probe) withDefaults() Probe {
+	return Probe{
+		Interval: cmp.Or(p.Interval, 500*time.Millisecond), Timeout: cmp.Or(p.Timeout, time.Second),
+		Misses: cmp.Or(p.Misses, 2), ReplaceAfter: cmp.Or(p.ReplaceAfter, 10*time.Second),
+	}
 }
 
 func (in *Instance) check(at string) *problem {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -55,6 +56,7 @@ func TestLoadFile(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"three.yaml": `
 nginx_conf: three.conf
 http_port: 9000
+probe: {interval: 200ms, misses: 3}
 instances:
   - {name: a, port: 9001, mode: cluster, workers: 3}
   - name: b
@@ -66,6 +68,7 @@ instances:
 	got, err := Load(filepath.Join(dir, "three.yaml"))
 	want := &Layout{
 		Name: "three", Balancer: "nginx", NginxConf: filepath.Join(dir, "three.conf"), HTTPPort: 9000,
+		Probe: Probe{Interval: 200 * time.Millisecond, Timeout: time.Second, Misses: 3, ReplaceAfter: 10 * time.Second},
 		Instances: []Instance{
 			{Name: "a", Port: 9001, Mode: Cluster, Workers: 3},
 			{
