@@ -14,7 +14,6 @@ import (
 	"github.com/joho/godotenv"
 
 	"balanceo/server/app"
-	"balanceo/server/cluster"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
 )
@@ -118,7 +117,7 @@ func (o *options) readFlags(line *commandLine) (err error) {
 	if o.port, err = number(flag, port, 8080, 0, 65535); err != nil {
 		return err
 	}
-	if o.workers, err = number("--workers", line.Workers, min(runtime.NumCPU(), cluster.MaxWorkers), 1, cluster.MaxWorkers); err != nil {
+	if o.workers, err = number("--workers", line.Workers, min(runtime.NumCPU(), layout.MaxWorkers), 1, layout.MaxWorkers); err != nil {
 		return err
 	}
 	mode, flag := either(line.Mode, "--mode", line.Modo, "--modo")

@@ -157,7 +157,7 @@ const (
 var Balancers = []string{"nginx"}
 
 // MaxWorkers bounds the workers of one instance.
-const MaxWorkers = 1024
+const MaxWorkers = 256
 
 var instanceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
 
