@@ -7,10 +7,13 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/procs"
 )
 
 // Nginx implements balancer.Balancer.
@@ -46,12 +49,35 @@ func (Nginx) Check(ctx context.Context, s *balancer.Site, file string) error {
 	return fmt.Errorf("nginx refuses %s: %w: %s", s.Source, err, bytes.TrimSpace(out))
 }
 
-// Reload implements balancer.Balancer: old worker processes finish what they have begun.
-func (Nginx) Reload(_ context.Context, _ *balancer.Site, pid int) error {
+// Reload implements balancer.Balancer: the master starts new worker processes, and the old ones finish what they
+// have begun. It is done when these say that they are shutting down.
+func (Nginx) Reload(ctx context.Context, _ *balancer.Site, pid int) error {
+	table, err := procs.Read()
+	if err != nil {
+		return err
+	}
+	old := table.Children(pid)
 	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 		return fmt.Errorf("nginx, pid %d: %w", pid, err)
 	}
-	return nil
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("nginx, pid %d, has not read its configuration within 10s; its error.log tells", pid))
+	defer cancel()
+	for {
+		if len(old) == 0 || !slices.ContainsFunc(old, func(pid int) bool { return serves(ctx, pid) }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// serves tells whether a worker process still takes connections.
+func serves(ctx context.Context, pid int) bool {
+	command, err := procs.Command(ctx, pid)
+	return err == nil && strings.Contains(command, "worker process") && !strings.Contains(command, "shutting down")
 }
 
 // Ask implements balancer.Balancer. nginx without Plus has nobody to ask.
