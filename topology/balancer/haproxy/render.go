@@ -21,18 +21,18 @@ var conf = template.Must(template.New("haproxy.cfg").Funcs(template.FuncMap{
 global
     stats socket {{.Socket}} mode 600 level admin expose-fd listeners
     log stdout format raw local0
-    maxconn 10000
 
 defaults
     mode http
     log global
-    log-format '{"time":"%tr","msec":%[date(0,ms)]e-3,"remote_addr":"%ci","method":"%[var(txn.method),json(utf8s)]","uri":"%[var(txn.uri),json(utf8s)]","status":%ST,"bytes":%B,"request_time":%[date(0,ms),sub(txn.begun)]e-3,"upstream_group":"%b","upstream_addr":"%si:%sp","upstream_status":"%ST","upstream_connect_time":"%Tc","upstream_header_time":"%[var(txn.header)]","upstream_response_time":"%Tr","retries":"%rc","user_agent":"%[var(txn.agent),json(utf8s)]","request_id":"%[var(txn.id),json(utf8s)]"}'
+    log-format '{"time":"%tr","msec":%[date(0,ms)]e-3,"remote_addr":"%ci","method":"%[var(txn.method),json(utf8s)]","uri":"%[var(txn.uri),json(utf8s)]","status":%ST,"bytes":%B,"request_time":%[date(0,ms),sub(sess.begun)]e-3,"upstream_group":"%b","upstream_addr":"%si:%sp","upstream_status":"%ST","upstream_connect_time":"%Tc","upstream_header_time":"%[var(txn.header)]","upstream_response_time":"%Tr","retries":"%rc","user_agent":"%[var(txn.agent),json(utf8s)]","request_id":"%[var(txn.id),json(utf8s)]"}'
     timeout connect {{ms .Connect}}
     timeout server {{ms .Read}}
     timeout client 60s
     timeout tunnel {{ms .Read}}
     timeout http-request 60s
     timeout http-keep-alive 75s
+    option dontlognull
     # A server that can't be reached, or that closes a connection without an answer, is left for the next one.
     retries 3
     option redispatch 1
@@ -42,7 +42,8 @@ frontend http
 {{- range .Binds}}
     bind {{.}}
 {{- end}}
-    http-request set-var(txn.begun) date(0,ms)
+    tcp-request connection set-var(sess.begun) date(0,ms)
+    http-request set-var(sess.begun) date(0,ms)
     http-request set-var(txn.method) method
     http-request set-var(txn.uri) url
     http-request set-var(txn.agent) req.hdr(User-Agent)
@@ -59,11 +60,12 @@ frontend http
     http-request set-var(txn.route) int({{$i}}) if { path -m {{if .Exact}}str{{else}}beg{{end}} {{.Path}} } !{ var(txn.route) -m found }
 {{- if .Status}}
     http-request return status {{.Status}} if { var(txn.route) -m int {{$i}} }
-{{- else}}
-    use_backend {{.Group}} if { var(txn.route) -m int {{$i}} }
 {{- end}}
 {{- end}}
     http-request return status 404 unless { var(txn.route) -m found }
+{{- range $i, $r := .Routes}}{{if .Group}}
+    use_backend {{.Group}} if { var(txn.route) -m int {{$i}} }
+{{- end}}{{end}}
 {{range $g := .Groups}}
 backend {{.Name}}
     balance {{.Method}}
@@ -73,7 +75,7 @@ backend {{.Name}}
 {{- range $i, $r := $.Routes}}{{if and .Read (eq .Group $g.Name)}}
     http-request set-timeout server {{ms .Read}} if { var(txn.route) -m int {{$i}} }
 {{- end}}{{end}}
-    http-response set-var(txn.header) date(0,ms),sub(txn.begun)
+    http-response set-var(txn.header) date(0,ms),sub(sess.begun)
     http-after-response set-header X-Upstream %si:%sp
     http-after-response set-header X-Upstream-Group {{.Name}}
 {{- range $.Answer}}

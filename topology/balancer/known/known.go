@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/haproxy"
 	"balanceo/topology/balancer/nginx"
 )
 
 // Balancers returns all of them, the default first.
 func Balancers() []balancer.Balancer {
-	return []balancer.Balancer{nginx.Nginx{}}
+	return []balancer.Balancer{nginx.Nginx{}, haproxy.HAProxy{}}
 }
 
 // Names are what people call them.
