@@ -23,11 +23,16 @@ func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (
 	step := *p
 	step.step, step.quiet, step.duration, step.warmup = true, true, min(stepDuration, p.duration), min(stepWarmup, p.warmup)
 	probe := func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
-		plan := &step
+		plan := step
 		if confirm {
-			plan = p
+			plan = *p
 		}
-		r, err := plan.once(ctx, run.NewID(time.Now()), rate, promise, stderr)
+		plan.rate = rate
+		schedule, err := plan.schedule()
+		if err != nil {
+			return nil, err
+		}
+		r, err := plan.once(ctx, schedule, promise, nil, stderr)
 		if err != nil {
 			return nil, err
 		}

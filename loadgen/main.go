@@ -3,9 +3,9 @@
 //
 //	loadgen -rate 200 -target :80
 //
-// It works in steps: flags are read into a plan (options.go), the plan is carried out by package attack
-// (measure.go), every hit is counted by package tally, and what was counted becomes a run record, which is
-// explained (explain.go), stored, and printed by package report.
+// It works in steps: flags are read (options.go) and checked (plan.go), the requests are made (load.go) and sent by
+// package attack, every hit is counted by package tally, and what was counted becomes a run record (measure.go), which
+// is explained, judged (verdict.go), stored, and printed by package report (run.go).
 package main
 
 import (
@@ -23,18 +23,22 @@ func main() { os.Exit(loadgen(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // loadgen is the whole command; its result is the exit code.
 func loadgen(args []string, stdout, stderr *os.File) int {
-	opts, err := parseOptions(args)
+	opts, set, err := parseOptions(args)
 	if err != nil {
 		return cli.Exit(stdout, stderr, "loadgen", err)
 	}
-	p, err := opts.plan()
+	p, err := opts.plan(set)
+	if err != nil {
+		return cli.Report(stderr, "loadgen", err)
+	}
+	schedule, err := p.schedule()
 	if err != nil {
 		return cli.Report(stderr, "loadgen", err)
 	}
 	p.command = append([]string{"loadgen"}, args...)
 	ctx, stop := interruptible(context.Background(), stderr)
 	defer stop()
-	return cli.Report(stderr, "loadgen", p.run(ctx, stdout, stderr))
+	return cli.Report(stderr, "loadgen", p.run(ctx, schedule, stdout, stderr))
 }
 
 // interruptible returns a context that ends at the first Ctrl-C or TERM. The second one ends the process at

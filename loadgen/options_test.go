@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"testing"
 	"time"
 
@@ -13,11 +11,11 @@ import (
 
 func planOf(t *testing.T, args ...string) (*plan, error) {
 	t.Helper()
-	o, err := parseOptions(args)
+	o, set, err := parseOptions(args)
 	if err != nil {
 		return nil, err
 	}
-	return o.plan()
+	return o.plan(set)
 }
 
 func TestPlanDefaults(t *testing.T) {
@@ -25,16 +23,16 @@ func TestPlanDefaults(t *testing.T) {
 	if err := os.Unsetenv("BALANCEO_TARGET"); err != nil {
 		t.Fatal(err)
 	}
-	p, err := planOf(t)
+	p, err := planOf(t, "-quiet")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.rate != 200 || p.target.Addr != "127.0.0.1:80" || p.duration != 15*time.Second || p.warmup != 2*time.Second ||
-		p.scenario.Name != "mix" || p.paceText != "constant" || p.out != "results/runs" || p.timeout != 30*time.Second {
+		p.scenarioName != "mix" || p.paceText != "constant" || p.out != "results/runs" || p.timeout != 30*time.Second {
 		t.Errorf("loadgen without flags: %+v", p)
 	}
 	t.Setenv("BALANCEO_TARGET", ":8123")
-	if p, err = planOf(t); err != nil || p.target.Addr != "127.0.0.1:8123" {
+	if p, err = planOf(t, "-quiet"); err != nil || p.target.Addr != "127.0.0.1:8123" {
 		t.Errorf("loadgen with BALANCEO_TARGET=:8123: %+v, %v", p, err)
 	}
 	if p, err = planOf(t, "-target", ":8124"); err != nil || p.target.Addr != "127.0.0.1:8124" {
@@ -68,44 +66,30 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-func TestWorkersAndCores(t *testing.T) {
-	t.Setenv("GOMAXPROCS", "")
-	t.Setenv("GOGC", "")
-	all := runtime.GOMAXPROCS(0)
+func TestWorkers(t *testing.T) {
 	for _, test := range []struct {
 		args    []string
 		workers int
-		cores   int
 	}{
-		{[]string{"-rate", "1"}, 64, 1},
-		{[]string{"-rate", "200"}, 100, 1},
-		{[]string{"-rate", "5000"}, 512, 1},
-		{[]string{"-rate", "50000"}, 512, all},
-		{[]string{"-rate", "0"}, 64, all},
-		{[]string{"-pace", "ramp:1:50000"}, 512, all},
-		{[]string{"-pace", "step:10:400"}, 200, 1},
-		{[]string{"-rate", "5000", "-workers", "3"}, 3, 1},
+		{[]string{"-rate", "1"}, 64},
+		{[]string{"-rate", "200"}, 100},
+		{[]string{"-rate", "5000"}, 512},
+		{[]string{"-rate", "0"}, 64},
+		{[]string{"-pace", "ramp:1:50000"}, 512},
+		{[]string{"-pace", "step:10:400"}, 200},
+		{[]string{"-rate", "5000", "-workers", "3"}, 3},
+		{[]string{"-rate", "0", "-workers", "15"}, 15},
 	} {
 		p, err := planOf(t, test.args...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := p.schedule(p.rate)
+		s, err := p.schedule()
 		if err != nil {
 			t.Fatal(err)
 		}
-		cores, undo := tune(s)
-		if now := runtime.GOMAXPROCS(0); now != cores {
-			t.Errorf("loadgen %q runs on %d cores and says %d", test.args, now, cores)
+		if got := p.workersFor(s); got != test.workers {
+			t.Errorf("loadgen %q: %d workers, want %d", test.args, got, test.workers)
 		}
-		undo()
-		if got := p.workersFor(s); got != test.workers || cores != test.cores {
-			t.Errorf("loadgen %q: %d workers on %d cores, want %d on %d", test.args, got, cores, test.workers, test.cores)
-		}
-	}
-	gc := debug.SetGCPercent(100)
-	debug.SetGCPercent(gc)
-	if now := runtime.GOMAXPROCS(0); now != all || gc != 100 {
-		t.Errorf("after all: GOMAXPROCS %d, GC %d%%, want %d and 100%%", now, gc, all)
 	}
 }

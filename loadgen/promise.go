@@ -107,12 +107,13 @@ func (p *promise) database() string {
 type watcher struct {
 	*promise
 	plan  *plan
+	uris  []string         // by the index of the request
 	watch *reconcile.Watch // nil: only what the client saw is to be explained
 }
 
 // watch begins to look at the servers' side, just before the attack.
-func (p *promise) watch(ctx context.Context, plan *plan, agent string) *watcher {
-	w := &watcher{promise: p, plan: plan}
+func (p *promise) watch(ctx context.Context, plan *plan, uris []string, agent string) *watcher {
+	w := &watcher{promise: p, plan: plan, uris: uris}
 	if !plan.step {
 		w.watch = reconcile.Begin(ctx, reconcile.Config{
 			Agent: agent, Warmup: plan.warmup, Nginx: p.nginx, State: p.state,
@@ -125,7 +126,7 @@ func (p *promise) watch(ctx context.Context, plan *plan, agent string) *watcher 
 func (w *watcher) explain(ctx context.Context, m *measurement) {
 	r := m.record
 	in := distribution.Input{
-		Nginx: w.nginx, Evidence: m.tally.Evidence(), Warmup: w.plan.warmup.Seconds(), URIs: w.plan.uris(),
+		Nginx: w.nginx, Evidence: m.tally.Evidence(), Warmup: w.plan.warmup.Seconds(), URIs: w.uris,
 	}
 	if w.state != nil {
 		in.Instances = w.state.Instances
@@ -155,13 +156,4 @@ func nearby(path string) string {
 		}
 	}
 	return path
-}
-
-// uris are the paths with their queries, by the index of the request.
-func (p *plan) uris() []string {
-	out := make([]string, len(p.scenario.Requests))
-	for i, r := range p.scenario.Requests {
-		out[i] = r.Path
-	}
-	return out
 }

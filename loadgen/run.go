@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
 
 	"balanceo/loadgen/live"
+	"balanceo/loadgen/pace"
+	"balanceo/loadgen/scenario"
 	"balanceo/results/console"
 	"balanceo/results/report"
 	"balanceo/results/run"
@@ -21,8 +22,12 @@ import (
 
 // run carries the plan out: attack, explain, judge, store, print. Its error says how the run ended for the
 // caller of the command.
-func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
+func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *os.File) error {
 	promise, err := p.findPromise(ctx)
+	if err != nil {
+		return err
+	}
+	w, err := p.watchers()
 	if err != nil {
 		return err
 	}
@@ -30,9 +35,9 @@ func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
 	if p.search != nil {
 		r, err = p.findMax(ctx, promise, stderr)
 	} else {
-		r, err = p.once(ctx, run.NewID(time.Now()), p.rate, promise, stderr)
+		r, err = p.once(ctx, schedule, promise, w, stderr)
 	}
-	if err != nil {
+	if err = errors.Join(err, w.close()); err != nil {
 		return err
 	}
 	r.Env = environment(context.WithoutCancel(ctx), promise.database())
@@ -47,14 +52,21 @@ func (p *plan) run(ctx context.Context, stdout, stderr *os.File) error {
 	return p.verdict(r)
 }
 
-// once measures at one rate and explains what was measured.
-func (p *plan) once(ctx context.Context, id string, rate float64, promise *promise, stderr *os.File) (*run.Record, error) {
-	if err := p.prepare(ctx, id); err != nil {
+// once measures by that schedule and explains what was measured.
+func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promise, others *watchers, stderr *os.File) (*run.Record, error) {
+	id := run.NewID(time.Now())
+	l, err := p.load(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	w := promise.watch(ctx, p, agent(id))
+	w := promise.watch(ctx, p, l.uris(), agent(id))
 	view := p.view(promise, stderr)
-	m, err := p.act(ctx, id, rate, view)
+	var m *measurement
+	if l.Name == scenario.WebSocket && p.acting() {
+		m, err = p.measureSockets(ctx, id, l, schedule, view)
+	} else {
+		m, err = p.measure(ctx, id, l, schedule, view, others)
+	}
 	view.Stop()
 	if err != nil {
 		return nil, err
@@ -110,44 +122,4 @@ func (p *plan) print(stdout, stderr *os.File, r *run.Record, path string) error 
 	}
 	_, err := io.WriteString(stdout, "record      "+path+"\n")
 	return err
-}
-
-// verdict is how the run ended: an error for the caller of the command, or nil.
-func (p *plan) verdict(r *run.Record) error {
-	if p.acting == "" && r.Responses == 0 {
-		return cli.Hint(noAnswer(r), "is the layout up? `topology status` tells, `make topology` starts it")
-	}
-	if r.Search != nil && r.Partial {
-		return fmt.Errorf("-find-max %s was interrupted before a rate was confirmed", r.Search.SLO)
-	}
-	var reasons []string
-	for _, g := range r.Groups {
-		if g.Verdict == run.Fail {
-			reasons = append(reasons, "group "+g.Name+" is not shared as nginx.conf promises")
-		}
-	}
-	for _, a := range r.Asserts {
-		if !a.Passed {
-			reasons = append(reasons, "-assert "+a.Expr+" does not hold")
-		}
-	}
-	reasons = append(reasons, actingReasons(r)...)
-	if r.Search != nil && !r.Search.Confirmed {
-		reasons = append(reasons, "-find-max "+r.Search.SLO+" found no rate that holds")
-	}
-	if len(reasons) > 0 {
-		return &cli.VerdictError{Reason: strings.Join(reasons, "; ")}
-	}
-	return nil
-}
-
-func noAnswer(r *run.Record) error {
-	if len(r.Errors) == 0 {
-		return errors.New("no request was sent in the measured part")
-	}
-	classes := make([]string, len(r.Errors))
-	for i, e := range r.Errors {
-		classes[i] = fmt.Sprintf("%s × %d", e.Class, e.Count)
-	}
-	return fmt.Errorf("target %q: no request was answered: %s", r.Target, strings.Join(classes, ", "))
 }

@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +27,7 @@ type count struct{ hits, failed int }
 
 func (c *count) Add(h *tally.Hit) {
 	c.hits++
-	if h.Err != "" {
+	if h.Err != tally.NoError {
 		c.failed++
 	}
 }
@@ -41,13 +41,24 @@ func localTarget(t testing.TB, addr string) Target {
 	return target
 }
 
-func get(path string) []Request { return []Request{{Method: "GET", Path: path}} }
-
-func config(target Target, schedule pace.Schedule, sinks ...Sink) Config {
+// config is an attack whose hits all go to one sink.
+func config(target Target, schedule pace.Schedule, sink Sink) Config {
+	var mu sync.Mutex
 	return Config{
-		Target: target, Requests: get("/"), At: func(uint64) int { return 0 }, Schedule: schedule,
-		Workers: 64, Timeout: 5 * time.Second, UserAgent: "loadgen/test", Sinks: sinks, Drain: time.Second,
+		Target: target, Requests: []Request{Get("/")}, At: func(uint64) int { return 0 }, Schedule: schedule, Workers: 64,
+		Timeout: 5 * time.Second, UserAgent: "loadgen/test", Sink: func() Sink { return locked{&mu, sink} }, Drain: time.Second,
 	}
+}
+
+type locked struct {
+	mu *sync.Mutex
+	Sink
+}
+
+func (l locked) Add(h *tally.Hit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Sink.Add(h)
 }
 
 // bare is the address of a fasthttp server in this process that does next to nothing.
@@ -91,7 +102,7 @@ func TestHeadersAndSchedule(t *testing.T) {
 		t.Fatalf("%d hits, want 140", len(hits))
 	}
 	for _, h := range hits {
-		if h.Status != 200 || h.Err != "" || h.Group != "node_app" || h.Tried != "127.0.0.1:8080, 127.0.0.1:8081" ||
+		if h.Status != 200 || h.Err != tally.NoError || h.Group != "node_app" || h.Tried != "127.0.0.1:8080, 127.0.0.1:8081" ||
 			h.Worker != "42" || h.Name != "site1" || h.BytesIn != 5 {
 			t.Fatalf("hit %+v", h)
 		}
@@ -113,20 +124,13 @@ func TestHeadersAndSchedule(t *testing.T) {
 // BenchmarkAttack is a whole attack without a pace, each of a second.
 func BenchmarkAttack(b *testing.B) {
 	addr := bare(b, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") })
-	var hits int
+	var hits count
 	for range b.N {
-		sinks := make([]Sink, runtime.GOMAXPROCS(0))
-		for i := range sinks {
-			sinks[i] = &count{}
-		}
-		if _, err := Run(b.Context(), config(localTarget(b, addr), pace.Unpaced(0, time.Second), sinks...)); err != nil {
+		if _, err := Run(b.Context(), config(localTarget(b, addr), pace.Unpaced(0, time.Second), &hits)); err != nil {
 			b.Fatal(err)
 		}
-		for _, s := range sinks {
-			hits += s.(*count).hits
-		}
 	}
-	b.ReportMetric(float64(hits)/float64(b.N), "hits/s")
+	b.ReportMetric(float64(hits.hits)/float64(b.N), "hits/s")
 }
 
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

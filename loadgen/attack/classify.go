@@ -1,34 +1,17 @@
 package attack
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
-)
 
-// Classes of failure. A class is what went wrong, not with whom, so that there is a handful of them however
-// many requests fail. Those that begin with connect, dns or tls, and NoPorts, never reached a server.
-const (
-	ConnectRefused     = "connect_refused"     // nothing listens
-	ConnectTimeout     = "connect_timeout"     // no connection within the time of a request
-	ConnectUnreachable = "connect_unreachable" // no way to the network or the host
-	ConnectFailed      = "connect_failed"      // any other failure to connect
-	NoPorts            = "no_ports"            // this machine's ephemeral ports to the target are used up
-	NoFiles            = "no_files"            // this process may not open more connections
-	DNS                = "dns"                 // the host's name can't be resolved
-	TLS                = "tls"                 // handshake or certificate
-	Timeout            = "timeout"             // no whole answer within the time of a request
-	Reset              = "reset"               // the connection was broken off
-	EOF                = "eof"                 // the connection was closed before the answer was complete
-	BadResponse        = "bad_response"        // the answer is not HTTP/1.1
-	HTTP4xx            = "http_4xx"            // answered with a status from 400 to 499
-	HTTP5xx            = "http_5xx"            // answered with a status from 500 on
-	Interrupted        = "interrupted"         // under way when the attack was ended from outside
-	Other              = "other"
+	"balanceo/loadgen/tally"
 )
 
 // phase tells in which part of a request an error occurred. Errors of these types carry the cause.
@@ -42,11 +25,8 @@ func (e dialError) Unwrap() error      { return e.error }
 func (e handshakeError) Unwrap() error { return e.error }
 func (e responseError) Unwrap() error  { return e.error }
 
-// Class sorts a failure by its type, never by its text; empty for nil.
-func Class(err error) string {
-	if err == nil {
-		return ""
-	}
+// classify sorts a failure by its type, never by its text.
+func classify(err error) tally.Class {
 	var (
 		dns       *net.DNSError
 		dial      dialError
@@ -57,42 +37,46 @@ func Class(err error) string {
 		op        *net.OpError
 	)
 	switch {
+	case err == nil:
+		return tally.NoError
+	case errors.Is(err, context.Canceled): // by nobody but us
+		return tally.Interrupted
 	case errors.As(err, &dns):
-		return DNS
+		return tally.DNS
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return NoPorts
+		return tally.NoPorts
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return NoFiles
+		return tally.NoFiles
 	case errors.As(err, &dial):
 		return dialClass(err)
 	case errors.As(err, &handshake) && isTimeout(err):
-		return ConnectTimeout
+		return tally.ConnectTimeout
 	case errors.As(err, &handshake), errors.As(err, &cert), errors.As(err, &record):
-		return TLS
+		return tally.TLS
 	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls reports an alert of the other side
-		return TLS
+		return tally.TLS
 	case isTimeout(err):
-		return Timeout
+		return tally.Timeout
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
-		return Reset
+		return tally.Reset
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return EOF
+		return tally.EOF
 	case errors.As(err, &response):
-		return BadResponse
+		return tally.BadResponse
 	}
-	return Other
+	return tally.Other
 }
 
-func dialClass(err error) string {
+func dialClass(err error) tally.Class {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return ConnectRefused
+		return tally.ConnectRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return ConnectUnreachable
+		return tally.ConnectUnreachable
 	case isTimeout(err):
-		return ConnectTimeout
+		return tally.ConnectTimeout
 	}
-	return ConnectFailed
+	return tally.ConnectFailed
 }
 
 func isTimeout(err error) bool {
@@ -101,22 +85,25 @@ func isTimeout(err error) bool {
 		(errors.As(err, &n) && n.Timeout())
 }
 
-// statusClass is the class of an answer's status; empty where it is none of a failure.
-func statusClass(status int) string {
-	switch {
-	case status >= 500:
-		return HTTP5xx
-	case status >= 400:
-		return HTTP4xx
-	}
-	return ""
+// Expect is what an answer has to be to succeed.
+type Expect struct {
+	Status []int  // accepted statuses; none: those below 400
+	Body   string // text that the body contains; empty: any body
 }
 
-// Reached tells whether a request whose failure has that class may have reached a server.
-func Reached(class string) bool {
-	switch class {
-	case ConnectRefused, ConnectTimeout, ConnectUnreachable, ConnectFailed, NoPorts, NoFiles, DNS, TLS:
-		return false
+// class judges an answer; body is only looked at where Body is set.
+func (e *Expect) class(status int, body []byte) tally.Class {
+	switch {
+	case len(e.Status) > 0 && !slices.Contains(e.Status, status):
+		return tally.WrongStatus
+	case len(e.Status) > 0:
+	case status >= 500:
+		return tally.HTTP5xx
+	case status >= 400:
+		return tally.HTTP4xx
 	}
-	return true
+	if e.Body != "" && !bytes.Contains(body, []byte(e.Body)) {
+		return tally.WrongBody
+	}
+	return tally.NoError
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"balanceo/loadgen/pace"
+	"balanceo/loadgen/tally"
 )
 
 // listen serves each connection with handle until the test is over.
@@ -76,9 +77,9 @@ func refused(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// errorsOf counts the classes of the hits; "" stands for success.
-func errorsOf(hits list) map[string]int {
-	out := map[string]int{}
+// errorsOf counts the classes of the hits.
+func errorsOf(hits list) map[tally.Class]int {
+	out := map[tally.Class]int{}
 	for _, h := range hits {
 		out[h.Err]++
 	}
@@ -108,50 +109,50 @@ func TestFailures(t *testing.T) {
 	for _, test := range []struct {
 		name, target string
 		insecure     bool
-		want         string
+		want         tally.Class
 	}{
-		{"refused", refused(t), false, ConnectRefused},
-		{"no such host", "http://no-such-host.invalid", false, DNS},
-		{"silent", listen(t, silent), false, Timeout},
-		{"silent at the handshake", "https://" + listen(t, silent), false, ConnectTimeout},
+		{"refused", refused(t), false, tally.ConnectRefused},
+		{"no such host", "http://no-such-host.invalid", false, tally.DNS},
+		{"silent", listen(t, silent), false, tally.Timeout},
+		{"silent at the handshake", "https://" + listen(t, silent), false, tally.ConnectTimeout},
 		{"slow body", listen(t, func(c net.Conn) {
 			if request(c) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
 				silent(c)
 			}
-		}), false, Timeout},
-		{"reset", listen(t, reset), false, Reset},
-		{"closed", listen(t, write("")), false, EOF},
-		{"closed in the header", listen(t, write("HTTP/1.1 200 OK\r\nContent-")), false, EOF},
-		{"closed in the body", listen(t, write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), false, EOF},
-		{"closed in a chunk", listen(t, write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf")), false, EOF},
-		{"not in chunks", listen(t, write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), false, BadResponse},
+		}), false, tally.Timeout},
+		{"reset", listen(t, reset), false, tally.Reset},
+		{"closed", listen(t, write("")), false, tally.EOF},
+		{"closed in the header", listen(t, write("HTTP/1.1 200 OK\r\nContent-")), false, tally.EOF},
+		{"closed in the body", listen(t, write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), false, tally.EOF},
+		{"closed in a chunk", listen(t, write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf")), false, tally.EOF},
+		{"not in chunks", listen(t, write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")), false, tally.BadResponse},
 		{"chunks and a trailer", listen(t, func(c net.Conn) {
 			for request(c) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\nDigest: x\r\n\r\n")
 			}
-		}), false, ""},
-		{"no HTTP", listen(t, write("220 mail.example.com ESMTP\r\n\r\n")), false, BadResponse},
-		{"unknown authority", secure.URL, false, TLS},
-		{"no TLS", strings.Replace(plain.URL, "http:", "https:", 1), true, TLS},
-		{"404", plain.URL, false, HTTP4xx},
-		{"404 behind TLS", secure.URL, true, HTTP4xx},
-		{"until closed", listen(t, write("HTTP/1.1 200 OK\r\n\r\nall of it")), false, ""},
-		{"interim answer", listen(t, write("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")), false, ""},
+		}), false, tally.NoError},
+		{"no HTTP", listen(t, write("220 mail.example.com ESMTP\r\n\r\n")), false, tally.BadResponse},
+		{"unknown authority", secure.URL, false, tally.TLS},
+		{"no tally.TLS", strings.Replace(plain.URL, "http:", "https:", 1), true, tally.TLS},
+		{"404", plain.URL, false, tally.HTTP4xx},
+		{"404 behind tally.TLS", secure.URL, true, tally.HTTP4xx},
+		{"until closed", listen(t, write("HTTP/1.1 200 OK\r\n\r\nall of it")), false, tally.NoError},
+		{"interim answer", listen(t, write("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")), false, tally.NoError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var hits list
 			cfg := config(localTarget(t, test.target), pace.NewSchedule(pace.Constant(50), 0, 200*time.Millisecond), &hits)
-			cfg.Timeout, cfg.Insecure = 20*time.Second, test.insecure
-			if test.want == Timeout || test.want == ConnectTimeout {
+			cfg.Timeout, cfg.Client.TLS = 20*time.Second, &tls.Config{InsecureSkipVerify: test.insecure}
+			if test.want == tally.Timeout || test.want == tally.ConnectTimeout {
 				cfg.Timeout = 300 * time.Millisecond
 			}
 			began := time.Now()
 			if _, err := Run(context.Background(), cfg); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(map[string]int{test.want: 10}, errorsOf(hits)); diff != "" {
+			if diff := cmp.Diff(map[tally.Class]int{test.want: 10}, errorsOf(hits)); diff != "" {
 				t.Errorf("classes of failure (-want +got):\n%s", diff)
 			}
 			if took := time.Since(began); took > 15*time.Second {
@@ -174,12 +175,12 @@ func TestTenthFails(t *testing.T) {
 		pace.NewSchedule(pace.Constant(500), 0, time.Second), &hits)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int{"": 450, HTTP5xx: 50}, errorsOf(hits)); diff != "" {
+	if diff := cmp.Diff(map[tally.Class]int{tally.NoError: 450, tally.HTTP5xx: 50}, errorsOf(hits)); diff != "" {
 		t.Errorf("classes of failure (-want +got):\n%s", diff)
 	}
 }
 
-// TestClosedWhileKept has a server that closes each connection after its second answer without saying so.
+// TestClosedWhileKept has a server that closes each connection with the third request on it, unanswered.
 func TestClosedWhileKept(t *testing.T) {
 	addr := listen(t, func(c net.Conn) {
 		for range 2 {
@@ -188,16 +189,17 @@ func TestClosedWhileKept(t *testing.T) {
 			}
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		}
+		request(c)
 	})
 	for _, test := range []struct {
 		method string
-		want   map[string]int
+		want   map[tally.Class]int
 		resent int64
 	}{
 		// One worker: every third request meets a closed connection. A GET is sent again and is then the
 		// first of two on the new one; a POST must not be.
-		{"GET", map[string]int{"": 30}, 14},
-		{"POST", map[string]int{"": 20, EOF: 10}, 0},
+		{"GET", map[tally.Class]int{tally.NoError: 30}, 14},
+		{"POST", map[tally.Class]int{tally.NoError: 20, tally.EOF: 10}, 0},
 	} {
 		var hits list
 		cfg := config(localTarget(t, addr), pace.NewSchedule(pace.Constant(60), 0, 500*time.Millisecond), &hits)
@@ -208,9 +210,9 @@ func TestClosedWhileKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := errorsOf(hits)
-		if got[Reset] > 0 { // the answer to a write on a closed connection may come first
-			got[EOF] += got[Reset]
-			delete(got, Reset)
+		if got[tally.Reset] > 0 { // the answer to a write on a closed connection may come first
+			got[tally.EOF] += got[tally.Reset]
+			delete(got, tally.Reset)
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" || out.Resent != test.resent {
 			t.Errorf("%s: %d resent, want %d; classes of failure (-want +got):\n%s", test.method, out.Resent, test.resent, diff)
@@ -230,7 +232,7 @@ func TestInterrupted(t *testing.T) {
 	if err != nil || !out.Partial || out.Measured < 400*time.Millisecond || out.Measured > time.Since(began) {
 		t.Errorf("Run: %+v, %v", out, err)
 	}
-	if got := errorsOf(hits); got[Interrupted] != len(hits) || len(hits) < 5 {
+	if got := errorsOf(hits); got[tally.Interrupted] != len(hits) || len(hits) < 5 {
 		t.Errorf("classes of failure: %v", got)
 	}
 	if took := time.Since(began); took > 10*time.Second {
@@ -252,36 +254,36 @@ func TestStopsWhileWaiting(t *testing.T) {
 	}
 }
 
-func TestClass(t *testing.T) {
+func TestClassify(t *testing.T) {
 	dial := func(err error) error { return dialError{&net.OpError{Op: "dial", Net: "tcp", Err: err}} }
 	read := func(err error) error { return &net.OpError{Op: "read", Net: "tcp", Err: err} }
 	for _, test := range []struct {
 		err  error
-		want string
+		want tally.Class
 	}{
-		{nil, ""},
-		{dial(syscall.ECONNREFUSED), ConnectRefused},
-		{dial(syscall.EHOSTUNREACH), ConnectUnreachable},
-		{dial(syscall.ENETUNREACH), ConnectUnreachable},
-		{dial(syscall.EADDRNOTAVAIL), NoPorts},
-		{dial(syscall.EMFILE), NoFiles},
-		{dial(syscall.ETIMEDOUT), ConnectTimeout},
-		{dial(context.DeadlineExceeded), ConnectTimeout},
-		{dial(syscall.EACCES), ConnectFailed},
-		{dial(&net.DNSError{Err: "no such host", Name: "x"}), DNS},
-		{read(syscall.ECONNRESET), Reset},
-		{read(syscall.EPIPE), Reset},
-		{read(syscall.ETIMEDOUT), Timeout},
-		{responseError{fmt.Errorf("header: %w", io.ErrUnexpectedEOF)}, EOF},
-		{responseError{errors.New("no status")}, BadResponse},
-		{handshakeError{tls.RecordHeaderError{}}, TLS},
-		{handshakeError{context.DeadlineExceeded}, ConnectTimeout},
-		{handshakeError{io.EOF}, TLS},
-		{&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, TLS},
-		{errors.New("timeout"), Other},
+		{nil, tally.NoError},
+		{dial(syscall.ECONNREFUSED), tally.ConnectRefused},
+		{dial(syscall.EHOSTUNREACH), tally.ConnectUnreachable},
+		{dial(syscall.ENETUNREACH), tally.ConnectUnreachable},
+		{dial(syscall.EADDRNOTAVAIL), tally.NoPorts},
+		{dial(syscall.EMFILE), tally.NoFiles},
+		{dial(syscall.ETIMEDOUT), tally.ConnectTimeout},
+		{dial(context.DeadlineExceeded), tally.ConnectTimeout},
+		{dial(syscall.EACCES), tally.ConnectFailed},
+		{dial(&net.DNSError{Err: "no such host", Name: "x"}), tally.DNS},
+		{read(syscall.ECONNRESET), tally.Reset},
+		{read(syscall.EPIPE), tally.Reset},
+		{read(syscall.ETIMEDOUT), tally.Timeout},
+		{responseError{fmt.Errorf("header: %w", io.ErrUnexpectedEOF)}, tally.EOF},
+		{responseError{errors.New("no status")}, tally.BadResponse},
+		{handshakeError{tls.RecordHeaderError{}}, tally.TLS},
+		{handshakeError{context.DeadlineExceeded}, tally.ConnectTimeout},
+		{handshakeError{io.EOF}, tally.TLS},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, tally.TLS},
+		{errors.New("timeout"), tally.Other},
 	} {
-		if got := Class(test.err); got != test.want {
-			t.Errorf("Class(%v) = %q, want %q", test.err, got, test.want)
+		if got := classify(test.err); got != test.want {
+			t.Errorf("classify(%v) = %v, want %v", test.err, got, test.want)
 		}
 	}
 }
@@ -302,7 +304,7 @@ func TestParseTarget(t *testing.T) {
 		{":0", Target{}},
 		{"ftp://example.com", Target{}},
 		{"http://a:b@example.com", Target{}},
-		{"http://example.com?x=1", Target{}},
+		{"http://example.com?x=1", Target{Addr: "example.com:80", Host: "example.com", Query: "?x=1"}},
 		{"http://exa mple.com", Target{}},
 	} {
 		got, err := ParseTarget(test.text)
@@ -324,7 +326,7 @@ func FuzzParseTarget(f *testing.F) {
 		if _, _, err := net.SplitHostPort(target.Addr); err != nil || target.Port() == 0 {
 			t.Errorf("ParseTarget(%q) = %+v", text, target)
 		}
-		if _, err := (Request{Method: "GET", Path: "/"}).encode(target, "test"); err != nil {
+		if _, err := (&Config{Target: target}).encode(Get("/")); err != nil {
 			t.Errorf("ParseTarget(%q): request can't be encoded: %v", text, err)
 		}
 	})

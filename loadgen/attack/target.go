@@ -15,6 +15,7 @@ type Target struct {
 	Addr   string // host:port to connect to
 	Host   string // the Host header
 	TLS    bool
+	Query  string // with its question mark; part of the scenario "url" only
 	Prefix string // put before each path; empty or begins with a slash and does not end with one
 }
 
@@ -32,7 +33,7 @@ func ParseTarget(text string) (Target, error) {
 		return Target{}, errTarget
 	}
 	defaultPort, known := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	if !known || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(u.Host, ":") {
+	if !known || u.Hostname() == "" || u.User != nil || u.Fragment != "" || strings.HasSuffix(u.Host, ":") {
 		return Target{}, errTarget
 	}
 	if _, err := netip.ParseAddr(u.Hostname()); err != nil && strings.ContainsAny(u.Hostname(), "[]:%") {
@@ -50,6 +51,9 @@ func ParseTarget(text string) (Target, error) {
 		Host:   u.Host,
 		TLS:    u.Scheme == "https",
 		Prefix: strings.TrimSuffix(u.EscapedPath(), "/"),
+	}
+	if u.RawQuery != "" {
+		t.Query = "?" + u.RawQuery
 	}
 	return t, nil
 }

@@ -35,9 +35,9 @@ func BenchmarkPacing(b *testing.B) {
 	for range b.N {
 		var sent times200
 		_, err := attack.Run(context.Background(), attack.Config{
-			Target: target, Requests: []attack.Request{{Method: "GET", Path: "/"}}, At: func(uint64) int { return 0 },
+			Target: target, Requests: []attack.Request{attack.Get("/")}, At: func(uint64) int { return 0 },
 			Schedule: pace.NewSchedule(pace.Constant(rate), 0, d), Workers: connections, Timeout: time.Second,
-			UserAgent: "bench", Sinks: []attack.Sink{&sent},
+			UserAgent: "bench", Sink: func() attack.Sink { return &sent },
 		})
 		if err != nil {
 			b.Fatal(err)

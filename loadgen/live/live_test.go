@@ -15,7 +15,7 @@ import (
 	"balanceo/loadgen/tally"
 )
 
-func hit(done, latency time.Duration, addr, failure string) *tally.Hit {
+func hit(done, latency time.Duration, addr string, failure tally.Class) *tally.Hit {
 	return &tally.Hit{Due: done - latency, Sent: done - latency, Done: done, Group: "app", Tried: addr, Err: failure}
 }
 
@@ -45,7 +45,7 @@ func TestMeterForgets(t *testing.T) {
 	m := v.Meter()
 	for i := range 10 { // ten seconds with 100 hits each
 		for range 100 {
-			m.Add(hit(time.Duration(i)*time.Second+time.Millisecond, time.Millisecond, "a:1", ""))
+			m.Add(hit(time.Duration(i)*time.Second+time.Millisecond, time.Millisecond, "a:1", tally.NoError))
 		}
 	}
 	s, total, span := v.read(10 * time.Second)
@@ -54,7 +54,7 @@ func TestMeterForgets(t *testing.T) {
 	}
 	// Whatever a server puts into its header, the meter does not grow.
 	for i := range 10000 {
-		m.Add(hit(10*time.Second, time.Millisecond, strconv.Itoa(i), ""))
+		m.Add(hit(10*time.Second, time.Millisecond, strconv.Itoa(i), tally.NoError))
 	}
 	if n := len(m.slot(10).upstream); n > maxPlaces {
 		t.Errorf("%d upstreams are remembered, want at most %d", n, maxPlaces)
@@ -77,9 +77,9 @@ func TestLines(t *testing.T) {
 		time.Sleep(time.Millisecond) // so that no hit meets a tick
 		for i := range 2200 {
 			time.Sleep(5 * time.Millisecond)
-			failure := ""
+			failure := tally.NoError
 			if i%100 == 0 {
-				failure = "http_5xx"
+				failure = tally.HTTP5xx
 			}
 			m.Add(hit(time.Duration(i)*5*time.Millisecond+6*time.Millisecond, 3*time.Millisecond, "a:1", failure))
 		}
@@ -103,7 +103,7 @@ func TestTerminal(t *testing.T) {
 			if i%4 == 0 {
 				addr = "127.0.0.1:1, 127.0.0.1:2"
 			}
-			m.Add(hit(time.Duration(i)*time.Millisecond, 3*time.Millisecond, addr, ""))
+			m.Add(hit(time.Duration(i)*time.Millisecond, 3*time.Millisecond, addr, tally.NoError))
 		}
 		time.Sleep(3*time.Second + 10*time.Millisecond)
 		synctest.Wait()
@@ -131,7 +131,7 @@ func TestNarrowTerminal(t *testing.T) {
 		opt := options()
 		opt.Terminal, opt.Colour, opt.Width = true, true, 40
 		v := Start(&out, opt)
-		v.Meter().Add(hit(time.Millisecond, time.Millisecond, "127.0.0.1:1", "timeout"))
+		v.Meter().Add(hit(time.Millisecond, time.Millisecond, "127.0.0.1:1", tally.Timeout))
 		time.Sleep(600 * time.Millisecond)
 		v.Stop()
 		for line := range strings.SplitSeq(out.String(), "\n") {

@@ -47,7 +47,7 @@ func (m *Meter) Add(h *tally.Hit) {
 	m.total++
 	s := m.slot(int64(h.Done / time.Second))
 	s.hits++
-	if h.Err != "" {
+	if h.Err != tally.NoError {
 		s.failed++
 	}
 	s.latency.add(h.Done - h.Due)

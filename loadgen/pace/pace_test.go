@@ -234,12 +234,26 @@ func TestSchedule(t *testing.T) {
 	if got := s.Peak(); got != 400 {
 		t.Errorf("ramp:0:400 has its peak at %v", got)
 	}
-	// Above gridRate hits are due in whole milliseconds.
-	s = NewSchedule(Constant(5000), 0, time.Second)
-	for n, want := range []time.Duration{0, 0, 0, 0, 0, ms, ms, ms, ms, ms, 2 * ms} {
-		if got := s.Due(uint64(n)); got != want {
-			t.Errorf("5000/s: Due(%d) = %v, want %v", n, got, want)
+	// Parts add up to the whole, and each is due when it is in the whole.
+	whole := NewSchedule(Ramp{0, 400, 10 * time.Second}, time.Second, 10*time.Second)
+	seen := map[uint64]bool{}
+	var hits, measured uint64
+	for i := range uint64(4) {
+		p := whole.Part(i, 4)
+		hits, measured = hits+p.Hits(), measured+p.Measured()
+		for n := range p.Hits() {
+			if p.Due(n) != whole.Due(p.Number(n)) {
+				t.Fatalf("part %d: Due(%d) = %v, in the whole %v", i, n, p.Due(n), whole.Due(p.Number(n)))
+			}
+			seen[p.Number(n)] = true
 		}
+	}
+	if hits != whole.Hits() || measured != whole.Measured() || uint64(len(seen)) != hits {
+		t.Errorf("four parts have %d hits, %d of them different, %d measured; the whole %d and %d", hits, len(seen), measured, whole.Hits(), whole.Measured())
+	}
+	s = NewSchedule(Constant(200), time.Second, time.Minute).First(100)
+	if s.Measured() != 100 || s.Hits() != 300 || s.Duration != 500*time.Millisecond || s.Rate() != 200 {
+		t.Errorf("the first 100 of 200/s: %d measured of %d in %v", s.Measured(), s.Hits(), s.Duration)
 	}
 	if s := Unpaced(time.Second, time.Second); s.Paced() || s.Measured() != 0 || s.Hits() == 0 || s.DueBy(time.Hour) != 0 {
 		t.Errorf("unpaced: %+v", s)

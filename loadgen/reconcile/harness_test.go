@@ -215,17 +215,13 @@ func (s trigger) Add(h *tally.Hit) {
 // attack carries the load out and explains it as loadgen does.
 func (l load) attack(t *testing.T) (*run.Record, Outcome) {
 	t.Helper()
-	requests := make([]scenario.Request, len(l.paths))
+	requests := make([]attack.Request, len(l.paths))
 	for i, p := range l.paths {
-		requests[i] = scenario.Request{Method: "GET", Path: p, Weight: 1}
+		requests[i] = attack.Get(p)
 	}
 	s, err := scenario.New("test", requests)
 	if err != nil {
 		t.Fatal(err)
-	}
-	sent := make([]attack.Request, len(requests))
-	for i, r := range requests {
-		sent[i] = attack.Request{Method: r.Method, Path: r.Path}
 	}
 	ctx := context.Background()
 	agent := "loadgen/" + run.NewID(time.Now())
@@ -238,8 +234,8 @@ func (l load) attack(t *testing.T) (*run.Record, Outcome) {
 	}}
 	watch := Begin(ctx, Config{Agent: agent, Warmup: l.warmup, Nginx: l.nginx})
 	outcome, err := attack.Run(ctx, attack.Config{
-		Target: l.target, Requests: sent, At: s.At, Schedule: pace.NewSchedule(pace.Constant(l.rate), l.warmup, l.duration),
-		Workers: 32, Timeout: max(l.timeout, 100*time.Millisecond), UserAgent: agent, Sinks: []attack.Sink{sink}, Drain: time.Second,
+		Target: l.target, Requests: requests, At: s.At, Schedule: pace.NewSchedule(pace.Constant(l.rate), l.warmup, l.duration),
+		Workers: 32, Timeout: max(l.timeout, 100*time.Millisecond), UserAgent: agent, Sink: func() attack.Sink { return sink }, Drain: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"balanceo/loadgen/attack"
 )
 
 // file is a user's own scenario:
@@ -60,7 +62,7 @@ func Parse(name string, data []byte) (*Scenario, error) {
 	if len(f.Requests) == 0 {
 		return nil, errors.New("it has no requests")
 	}
-	requests := make([]Request, len(f.Requests))
+	requests := make([]attack.Request, len(f.Requests))
 	for i, r := range f.Requests {
 		var err error
 		if requests[i], err = r.request(); err != nil {
@@ -95,8 +97,9 @@ type keyError struct {
 
 func (e *keyError) Error() string { return e.key + ": " + e.err.Error() }
 
-func (r fileRequest) request() (Request, error) {
-	out := Request{Method: strings.ToUpper(r.Method), Path: r.Path, Body: []byte(r.Body), Weight: 1}
+func (r fileRequest) request() (attack.Request, error) {
+	out := attack.Get(r.Path)
+	out.Method, out.Body = strings.ToUpper(r.Method), []byte(r.Body)
 	if out.Method == "" {
 		out.Method = "GET"
 	}
@@ -123,9 +126,11 @@ func (r fileRequest) request() (Request, error) {
 		if name == "" || strings.ContainsAny(name, " :\r\n\t") || strings.ContainsAny(value, "\r\n") {
 			return out, &keyError{"headers", fmt.Errorf("%q can't be sent", name)}
 		}
-		out.Header = append(out.Header, Header{name, value})
+		if out.Header == nil {
+			out.Header = http.Header{}
+		}
+		out.Header[name] = []string{value}
 	}
-	slices.SortFunc(out.Header, func(a, b Header) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"balanceo/loadgen/attack"
 	"balanceo/loadgen/tally"
 	"balanceo/topology/cli"
 )
@@ -28,37 +29,21 @@ const (
 	WebSocket = "ws"
 )
 
+// URL is the scenario whose only request is the target's URL itself.
+const URL = "url"
+
 // Names are the built-in scenarios, as -scenario takes them.
-func Names() []string { return []string{Mix, Site, Randoms, Session, WebSocket} }
-
-// Request is one kind of request of a scenario.
-type Request struct {
-	Method string
-	Path   string // with the query
-	Header []Header
-	Body   []byte
-	Weight int
-	Draws  int64 // random numbers that the server draws for it
-}
-
-// Header is one header of a request.
-type Header struct{ Name, Value string }
-
-// Label is the request's name in the record: the query does not tell routes apart.
-func (r Request) Label() tally.Route {
-	path, _, _ := strings.Cut(r.Path, "?")
-	return tally.Route{Method: r.Method, Path: path}
-}
+func Names() []string { return []string{Mix, Site, Randoms, Session, WebSocket, URL} }
 
 // Scenario is a load. It is not changed once made, so any goroutine may read it.
 type Scenario struct {
 	Name     string
-	Requests []Request
+	Requests []attack.Request
 	sequence []int // indices into Requests; repeats itself
 }
 
 // New makes a scenario of requests; those of weight 0 are never sent.
-func New(name string, requests []Request) (*Scenario, error) {
+func New(name string, requests []attack.Request) (*Scenario, error) {
 	s := &Scenario{Name: name, Requests: requests}
 	weights := make([]int, len(requests))
 	for i, r := range requests {
@@ -96,16 +81,16 @@ func Builtin(name string, cant int) (*Scenario, error) {
 		return nil, cli.Usagef("-scenario %q: accepted are %s, or the path of a YAML file",
 			name, strings.Join(Names(), ", "))
 	}
-	var requests []Request
+	var requests []attack.Request
 	site := sitePaths()
 	if name != Site {
-		requests = append(requests, Request{
-			Method: "GET", Path: fmt.Sprintf("%s?cant=%d", randomsPath, cant), Weight: len(site), Draws: int64(cant),
-		})
+		draw := attack.Get(fmt.Sprintf("%s?cant=%d", randomsPath, cant))
+		draw.Weight, draw.Draws = len(site), int64(cant)
+		requests = append(requests, draw)
 	}
 	if name != Randoms {
 		for _, path := range site {
-			requests = append(requests, Request{Method: "GET", Path: path, Weight: 1})
+			requests = append(requests, attack.Get(path))
 		}
 	}
 	return New(name, requests)

@@ -13,7 +13,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"balanceo/loadgen/attack"
 	"balanceo/loadgen/tally"
 )
 
@@ -32,7 +34,7 @@ func TestMix(t *testing.T) {
 		t.Fatal(err)
 	}
 	const randoms = 0
-	if r := s.Requests[randoms]; r.Path != "/api/randoms?cant=1000" || r.Draws != 1000 || r.Label() != (tally.Route{Method: "GET", Path: "/api/randoms"}) {
+	if r := s.Requests[randoms]; r.URL != "/api/randoms?cant=1000" || r.Draws != 1000 || r.Label() != (tally.Route{Method: "GET", Path: "/api/randoms"}) {
 		t.Fatalf("first request of mix is %+v, want /api/randoms", r)
 	}
 	// 200 a second for 15 s after a warm-up of 2 s.
@@ -55,7 +57,7 @@ func TestMix(t *testing.T) {
 	}
 	for page := 1; page < len(s.Requests); page++ {
 		if a, b := pages[[2]int{page, 0}], pages[[2]int{page, 1}]; a != 2*b {
-			t.Errorf("%s reaches the servers of node_app %d and %d times, want 2:1", s.Requests[page].Path, a, b)
+			t.Errorf("%s reaches the servers of node_app %d and %d times, want 2:1", s.Requests[page].URL, a, b)
 		}
 	}
 }
@@ -69,7 +71,7 @@ func TestBuiltin(t *testing.T) {
 		{Mix, 6, ""},
 		{Site, 5, ""},
 		{Randoms, 1, ""},
-		{"nonsense", 0, `-scenario "nonsense": accepted are mix, site, randoms, session, ws, or the path of a YAML file`},
+		{"nonsense", 0, `-scenario "nonsense": accepted are mix, site, randoms, session, ws, url, or the path of a YAML file`},
 	} {
 		s, err := Builtin(c.name, 7)
 		if c.err != "" {
@@ -131,10 +133,12 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Request{
-		{Method: "GET", Path: "/info?x=1", Body: []byte{}, Weight: 3},
-		{Method: "POST", Path: "/login", Header: []Header{{"Accept", "*/*"}, {"Content-Type", "text/plain"}}, Body: []byte("hello"), Weight: 1},
-		{Method: "GET", Path: "/api/randoms?cant=500", Body: []byte{}, Draws: 500},
+	want := []attack.Request{
+		{Target: vegeta.Target{Method: "GET", URL: "/info?x=1", Body: []byte{}}, Weight: 3},
+		{Target: vegeta.Target{
+			Method: "POST", URL: "/login", Header: http.Header{"Accept": {"*/*"}, "Content-Type": {"text/plain"}}, Body: []byte("hello"),
+		}, Weight: 1},
+		{Target: vegeta.Target{Method: "GET", URL: "/api/randoms?cant=500", Body: []byte{}}, Draws: 500},
 	}
 	if diff := cmp.Diff(want, s.Requests); diff != "" || s.Name != "shop" {
 		t.Errorf("Load: name %q, requests (-want +got)\n%s", s.Name, diff)
@@ -220,7 +224,7 @@ func TestSignUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, n := range counts(s, 0, 100) {
-		if n != 10 || s.Requests[i].Header[0] != (Header{"Cookie", cookies[i]}) || s.Requests[i].Path != "/" {
+		if n != 10 || s.Requests[i].Header.Get("Cookie") != cookies[i] || s.Requests[i].URL != "/" {
 			t.Errorf("user %d sends %+v %d times of 100, want GET / with its cookie 10 times", i, s.Requests[i], n)
 		}
 	}

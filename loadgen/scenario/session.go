@@ -12,14 +12,16 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"balanceo/loadgen/attack"
 )
 
 // Accounts says where and how users are signed up.
 type Accounts struct {
 	URL       string // of the target, without a path
 	UserAgent string
-	Insecure  bool   // don't check the server's certificate
-	Prefix    string // begins the users' e-mail addresses; nobody may have used it before
+	TLS       *tls.Config // nil: the system's authorities
+	Prefix    string      // begins the users' e-mail addresses; nobody may have used it before
 }
 
 // signUpsAtOnce bounds the users who are signed up at the same time: each costs the server a bcrypt.
@@ -29,7 +31,7 @@ const signUpsAtOnce = 4
 func (a Accounts) SignUp(ctx context.Context, users int) ([]string, error) {
 	client := &http.Client{
 		Timeout:       30 * time.Second,
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: a.Insecure}, MaxIdleConnsPerHost: signUpsAtOnce},
+		Transport:     &http.Transport{TLSClientConfig: a.TLS.Clone(), MaxIdleConnsPerHost: signUpsAtOnce},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	defer client.CloseIdleConnections()
@@ -90,9 +92,10 @@ func pathOf(location string) string {
 
 // SignedIn is the scenario session: GET / by each of the users in turn, told apart by their cookies.
 func SignedIn(cookies []string) (*Scenario, error) {
-	requests := make([]Request, len(cookies))
+	requests := make([]attack.Request, len(cookies))
 	for i, cookie := range cookies {
-		requests[i] = Request{Method: http.MethodGet, Path: "/", Weight: 1, Header: []Header{{"Cookie", cookie}}}
+		requests[i] = attack.Get("/")
+		requests[i].Header = http.Header{"Cookie": {cookie}}
 	}
 	return New(Session, requests)
 }

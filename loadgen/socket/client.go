@@ -91,7 +91,7 @@ func (c *client) receive(f *fan, message []byte, at time.Duration) {
 		if json.Unmarshal(in.Data, &data) != nil {
 			return
 		}
-		if t, ok := parseTitle(data.Title); ok && t.run == f.cfg.Run && t.number < len(f.sent) && t.sender < len(c.last) {
+		if t, ok := parseTitle(data.Title); ok && t.run == f.cfg.Run && t.number < f.hits && t.sender < len(c.last) {
 			c.count(f, t, at)
 		}
 	case "ERROR":
@@ -120,7 +120,7 @@ func (c *client) count(f *fan, t title, at time.Duration) {
 	f.got.Add(1)
 	if measured {
 		c.delivered++
-		c.latency.Add(at - time.Duration(f.sent[t.number].Load()))
+		c.latency.Add(at - f.cfg.Schedule.Due(uint64(t.number)))
 		if f.clients[t.sender] == c {
 			f.tell(t.number, at)
 		}
@@ -134,8 +134,8 @@ func (c *client) count(f *fan, t title, at time.Duration) {
 // tell passes on that a product has come back to its sender.
 func (f *fan) tell(number int, at time.Duration) {
 	if f.cfg.Delivered != nil {
-		sent := time.Duration(f.sent[number].Load())
-		f.cfg.Delivered(&tally.Hit{Due: sent, Sent: sent, Done: at, Status: http.StatusOK})
+		due := f.cfg.Schedule.Due(uint64(number))
+		f.cfg.Delivered(&tally.Hit{Due: due, Sent: due, Done: at, Status: http.StatusOK})
 	}
 }
 

@@ -34,7 +34,7 @@ type Config struct {
 	Clients   int                // all of them receive
 	Senders   int                // how many of them send as well
 	Schedule  pace.Schedule      // of the products
-	Insecure  bool               // don't check the server's certificate
+	TLS       *tls.Config        // nil: the system's authorities
 	Timeout   time.Duration      // of connecting, and of the last deliveries without any progress
 	Connected func(h *tally.Hit) // told of each connection, one after the other
 	Delivered func(h *tally.Hit) // told of each product that its sender got back, from several goroutines; may be nil
@@ -59,8 +59,8 @@ type fan struct {
 	cfg     Config
 	clients []*client
 	zero    time.Time
-	sent    []atomic.Int64 // by number: when it was sent, nanoseconds after zero; 0: not yet
-	got     atomic.Int64   // deliveries, the first of each
+	hits    int          // products that are due
+	got     atomic.Int64 // deliveries, the first of each
 	closing atomic.Bool
 	lag     tally.Histogram
 }
@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	if !cfg.Schedule.Paced() {
 		return Outcome{}, errors.New("websocket scenario: products are sent at a rate, not as fast as it goes")
 	}
-	f := &fan{cfg: cfg, sent: make([]atomic.Int64, cfg.Schedule.Hits())}
+	f := &fan{cfg: cfg, hits: int(cfg.Schedule.Hits())}
 	if err := f.connect(ctx); err != nil {
 		for _, c := range f.clients {
 			_ = c.conn.Close()
@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	}
 	out := Outcome{Began: f.zero}
 	n, sendErr := f.send(ctx)
-	out.Partial = n < len(f.sent)
+	out.Partial = n < f.hits
 	out.Measured = cfg.Schedule.Duration
 	if out.Partial {
 		out.Measured = min(max(time.Since(f.zero)-cfg.Schedule.Warmup, 0), cfg.Schedule.Duration)
@@ -106,7 +106,7 @@ const connectAtOnce = 8
 func (f *fan) connect(ctx context.Context) error {
 	dialer := &websocket.Dialer{
 		HandshakeTimeout: f.cfg.Timeout, ReadBufferSize: 4 << 10, WriteBufferSize: 1 << 10,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: f.cfg.Insecure},
+		TLSClientConfig: f.cfg.TLS.Clone(),
 	}
 	var (
 		mu   sync.Mutex
@@ -161,7 +161,7 @@ func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, sends bool) (*
 		hit.Worker, hit.Name = resp.Header.Get(headerWorker), resp.Header.Get(headerInstance)
 	}
 	if err != nil {
-		hit.Err = "websocket"
+		hit.Err = tally.WebSocket
 		if resp != nil {
 			err = fmt.Errorf("%w: %s", err, resp.Status)
 		}
@@ -175,7 +175,7 @@ func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, sends bool) (*
 func (f *fan) send(ctx context.Context) (n int, err error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for n = range f.sent {
+	for n = range f.hits {
 		timer.Reset(f.cfg.Schedule.Due(uint64(n)) - time.Since(f.zero))
 		select {
 		case <-ctx.Done():
@@ -187,15 +187,13 @@ func (f *fan) send(ctx context.Context) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		now := time.Since(f.zero)
-		f.lag.Add(now - f.cfg.Schedule.Due(uint64(n)))
-		f.sent[n].Store(int64(max(now, 1)))
+		due := f.cfg.Schedule.Due(uint64(n))
+		f.lag.Add(time.Since(f.zero) - due)
 		if err := f.clients[sender].conn.WriteMessage(websocket.TextMessage, message); err != nil {
-			f.sent[n].Store(0)
 			return n, fmt.Errorf("send product: %w", err)
 		}
 	}
-	return len(f.sent), nil
+	return f.hits, nil
 }
 
 // patience is how long no delivery at all may come before the rest is taken for lost. A server may have a

@@ -54,6 +54,31 @@ func (h *Histogram) Latency() run.Latency {
 	}
 }
 
+// optional is Latency; nil where there is none.
+func (h *Histogram) optional() *run.Latency {
+	if h.Count() == 0 {
+		return nil
+	}
+	l := h.Latency()
+	return &l
+}
+
+// Count is how many values there are.
+func (h *Histogram) Count() int64 {
+	if h.hdr == nil {
+		return 0
+	}
+	return h.hdr.TotalCount()
+}
+
+// At is the value at a percentile.
+func (h *Histogram) At(percentile float64) time.Duration {
+	if h.hdr == nil {
+		return 0
+	}
+	return time.Duration(h.hdr.ValueAtPercentile(percentile)) * time.Microsecond
+}
+
 // LatencyHDR is Latency with the whole histogram.
 func (h *Histogram) LatencyHDR() (run.Latency, error) {
 	l := h.Latency()

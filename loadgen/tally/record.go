@@ -45,14 +45,27 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	}
 	r.Errors = []run.ErrorCount{}
 	for class, n := range t.errors {
-		r.Errors = append(r.Errors, run.ErrorCount{Class: class, Count: n})
+		if n > 0 && Class(class) != NoError {
+			r.Errors = append(r.Errors, run.ErrorCount{Class: Class(class).String(), Count: n})
+		}
+		if Class(class).unbounded() {
+			r.Missing += n
+		}
 	}
 	slices.SortFunc(r.Errors, func(a, b run.ErrorCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
 	})
 	r.ScheduleLag = t.lag.Lag()
+	r.Generator.Lag = t.own.Lag()
+	r.Generator.P99WithoutLag = t.without.Latency().P99
+	r.Connect, r.FirstByte, r.Failures = t.connect.optional(), t.firstByte.optional(), t.failures.optional()
+	r.BytesReceived, r.BytesSent = t.in, t.out
 	r.Groups = t.recordGroups()
 	r.Series = t.series.record()
+	r.AnswerTime = max(t.answerTime(), measured).Seconds()
+	if r.AnswerTime > 0 {
+		r.Throughput = float64(t.successes) / r.AnswerTime
+	}
 
 	var all Histogram
 	for i := range t.routes {
@@ -62,8 +75,20 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	if r.Latency, err = all.LatencyHDR(); err != nil {
 		return err
 	}
-	r.Routes, err = t.recordRoutes(routes, measured)
+	r.Routes, err = t.recordRoutes(routes, r.AnswerTime)
 	return err
+}
+
+// answerTime is the time from the warm-up's end in which the answers came, but for the last hundredth of them: a
+// single slow one says nothing of how fast they came. 0: no more than a hundredth came after the end.
+func (t *Tally) answerTime() time.Duration {
+	left := t.responses / 100
+	late := t.overtime.Count()
+	if late <= left {
+		return 0
+	}
+	in := 1 - float64(left)/float64(t.responses)
+	return time.Duration(float64(t.overtime.At(100*(1-float64(left)/float64(late)))) / in)
 }
 
 func ratio(part, whole int64) float64 {
@@ -106,7 +131,7 @@ func (u *upstream) record(addr string, groupRequests int64) run.Upstream {
 	return out
 }
 
-func (t *Tally) recordRoutes(routes []Route, measured time.Duration) ([]run.Route, error) {
+func (t *Tally) recordRoutes(routes []Route, seconds float64) ([]run.Route, error) {
 	merged := map[Route]*route{}
 	for i := range t.routes {
 		if t.routes[i].requests == 0 || i >= len(routes) {
@@ -124,10 +149,10 @@ func (t *Tally) recordRoutes(routes []Route, measured time.Duration) ([]run.Rout
 	for _, key := range keys {
 		m := merged[key]
 		r := run.Route{Method: key.Method, Path: key.Path, Requests: m.requests}
-		if s := measured.Seconds(); s > 0 {
-			r.Throughput = float64(m.successes) / s
+		if seconds > 0 {
+			r.Throughput = float64(m.successes) / seconds
 			if m.drawing {
-				draws := float64(m.draws) / s
+				draws := float64(m.draws) / seconds
 				r.Draws = &draws
 			}
 		}

@@ -44,6 +44,7 @@ func (s *series) add(due, latency time.Duration, failed bool) {
 	p.sent++
 	if failed {
 		p.errors++
+		return
 	}
 	if p.latency == nil {
 		p.latency = newSparse()

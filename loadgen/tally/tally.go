@@ -12,7 +12,6 @@ import (
 // what a server puts into its headers. What comes after is counted under Rest.
 const (
 	maxAnswers = 4096 // combinations of group, upstream, instance and worker
-	maxErrors  = 64   // classes of failure
 	maxWorkers = 512  // processes behind one upstream
 )
 
@@ -22,6 +21,7 @@ const Rest = "(rest)"
 // Config says what a Tally counts.
 type Config struct {
 	Warmup time.Duration // hits that were due earlier are no part of the result
+	End    time.Duration // of the sending; 0: not known
 	Routes int           // how many routes there are; Hit.Route lies below it
 }
 
@@ -32,12 +32,20 @@ type Tally struct {
 	requests, responses, successes int64
 
 	status  [600]int64 // by code; 0: no answer, codes beyond are counted under 599
-	errors  map[string]int64
-	lag     Histogram
-	routes  []route
-	answers map[origin]*answer
-	groups  map[string]*group
-	series  series
+	errors  [classes]int64
+	in, out int64 // bytes of bodies
+
+	failures  Histogram // latency of requests that failed; that of the others is counted by route
+	lag       Histogram // of the sending behind the schedule
+	own       Histogram // what the generator added to the latency
+	without   Histogram // latency less that
+	connect   Histogram
+	firstByte Histogram
+	overtime  Histogram // when answers came that came after the end
+	routes    []route
+	answers   map[origin]*answer
+	groups    map[string]*group
+	series    series
 
 	warmed int64 // hits of the warm-up
 }
@@ -90,7 +98,6 @@ type route struct {
 func New(cfg Config) *Tally {
 	return &Tally{
 		cfg:     cfg,
-		errors:  map[string]int64{},
 		routes:  make([]route, max(cfg.Routes, 1)),
 		answers: map[origin]*answer{},
 		groups:  map[string]*group{},
@@ -111,7 +118,7 @@ func (t *Tally) Add(h *Hit) {
 		return
 	}
 	latency := h.Done - h.Due
-	ok := h.Err == "" && h.Status >= 100 && h.Status < 400 // 101: the answer to a websocket's request
+	ok := h.OK()
 	t.requests++
 	t.status[min(max(h.Status, 0), len(t.status)-1)]++
 	if h.Status != 0 {
@@ -120,15 +127,37 @@ func (t *Tally) Add(h *Hit) {
 	if ok {
 		t.successes++
 	}
-	if h.Err != "" {
-		t.countError(h.Err, 1)
-	}
-	t.lag.Add(h.Sent - h.Due)
+	t.errors[h.Err]++
+	t.in += h.BytesIn
+	t.out += h.BytesOut
+	t.addTimes(h, latency, ok)
 	t.series.add(h.Due-t.cfg.Warmup, latency, !ok)
 	t.addRoute(h, a, latency, ok)
 	if a != nil {
 		a.add(h.Route, latency, ok)
 	}
+}
+
+// addTimes counts how long the parts of a hit took.
+func (t *Tally) addTimes(h *Hit, latency time.Duration, ok bool) {
+	if h.Sent != h.Due { // else it has no schedule to be behind
+		t.lag.Add(h.Sent - h.Due)
+	}
+	if h.Connect > 0 {
+		t.connect.Add(h.Connect)
+	}
+	if h.FirstByte > 0 {
+		t.firstByte.Add(h.FirstByte)
+	}
+	if h.Status != 0 && t.cfg.End > 0 && h.Done > t.cfg.End {
+		t.overtime.Add(h.Done - t.cfg.Warmup)
+	}
+	if !ok {
+		t.failures.Add(latency)
+		return
+	}
+	t.own.Add(h.Lag)
+	t.without.Add(latency - h.Lag)
 }
 
 // seen notes when the group and the servers got requests, those of the warm-up too.
@@ -156,34 +185,17 @@ func (a *answer) warm(straggler bool) {
 func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
 	r := &t.routes[min(max(h.Route, 0), len(t.routes)-1)]
 	r.requests++
-	r.latency.Add(latency)
 	r.drawing = r.drawing || h.Draws > 0
 	if ok {
+		r.latency.Add(latency)
 		r.successes++
 		r.draws += h.Draws
 	}
 	if a != nil {
 		r.group = h.Group
-	} else if h.Status == 0 && !neverSent(h.Err) {
+	} else if h.Status == 0 && h.Err.Reached() {
 		r.lost++
 	}
-}
-
-// neverSent tells whether a failure of that class means that no server can have worked on the request.
-func neverSent(class string) bool {
-	for _, before := range []string{"connect", "dns", "tls", "no_"} {
-		if strings.HasPrefix(class, before) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *Tally) countError(class string, n int64) {
-	if _, known := t.errors[class]; !known && len(t.errors) >= maxErrors {
-		class = Rest
-	}
-	t.errors[class] += n
 }
 
 func (a *answer) add(route int, latency time.Duration, ok bool) {
@@ -195,9 +207,9 @@ func (a *answer) add(route int, latency time.Duration, ok bool) {
 		return
 	}
 	a.upstream.requests++
-	a.upstream.latency.Add(latency)
 	a.upstream.byRoute[min(max(route, 0), len(a.upstream.byRoute)-1)]++
 	if ok {
+		a.upstream.latency.Add(latency)
 		a.upstream.successes++
 	}
 	if a.worker != nil {
@@ -303,6 +315,11 @@ func (u *upstream) worker(pid int) *int64 {
 	return u.workers[pid]
 }
 
+// histograms are those of all requests together.
+func (t *Tally) histograms() []*Histogram {
+	return []*Histogram{&t.failures, &t.lag, &t.own, &t.without, &t.connect, &t.firstByte, &t.overtime}
+}
+
 // Merge adds what other counted. Both must have the same Config.
 func (t *Tally) Merge(other *Tally) {
 	t.requests += other.requests
@@ -313,9 +330,14 @@ func (t *Tally) Merge(other *Tally) {
 		t.status[code] += n
 	}
 	for class, n := range other.errors {
-		t.countError(class, n)
+		t.errors[class] += n
 	}
-	t.lag.Merge(&other.lag)
+	t.in += other.in
+	t.out += other.out
+	theirs := other.histograms()
+	for i, h := range t.histograms() {
+		h.Merge(theirs[i])
+	}
 	t.series.merge(&other.series)
 	for i := range other.routes {
 		t.routes[min(i, len(t.routes)-1)].merge(&other.routes[i])

@@ -66,7 +66,7 @@ func TestFill(t *testing.T) {
 	routes := []Route{{"GET", "/info"}, {"GET", "/api/randoms"}, {"GET", "/info"}}
 	warmup := 2 * time.Second
 	tally := New(Config{Warmup: warmup, Routes: len(routes)})
-	hit := func(route int, due time.Duration, status int, class, group, tried, worker, name string) {
+	hit := func(route int, due time.Duration, status int, class Class, group, tried, worker, name string) {
 		h := Hit{
 			Route: route, Due: due, Sent: due + ms, Done: due + 5*ms, Status: status, Err: class,
 			Group: group, Tried: tried, Worker: worker, Name: name,
@@ -76,18 +76,18 @@ func TestFill(t *testing.T) {
 		}
 		tally.Add(&h)
 	}
-	hit(0, 0, 200, "", "app", "a:1", "10", "one")                        // warm-up
-	hit(0, warmup-4*ms, 200, "", "app", "b:1, a:1", "10", "one")         // warm-up, still under way at its end
-	hit(0, warmup, 200, "", "app", "a:1", "10", "one")                   //
-	hit(2, warmup+ms, 302, "", "app", "a:1", "11", "one")                // the same route in the record
-	hit(0, warmup+2*ms, 200, "", "app", "b:1, a:1", "11", "one")         // retried
-	hit(0, warmup+3*ms, 502, "http_5xx", "app", "a:1, b:1", "", "")      // retried, and in vain
-	hit(0, warmup+4*ms, 502, "http_5xx", "app", "app", "", "")           // nobody lives
-	hit(1, warmup+1500*ms, 200, "", "api", "c:1", "20", "three")         //
-	hit(1, warmup+1600*ms, 0, "timeout", "", "", "", "")                 // lost, in group api
-	hit(1, warmup+1700*ms, 0, "connect_refused", "", "", "", "")         // never reached a server
-	hit(1, warmup+1800*ms, 503, "http_5xx", "api", "c:1", "20", "three") // not a success, so it draws nothing
-	hit(0, warmup+1900*ms, 400, "http_4xx", "", "", "", "")              // nginx's own
+	hit(0, 0, 200, NoError, "app", "a:1", "10", "one")                // warm-up
+	hit(0, warmup-4*ms, 200, NoError, "app", "b:1, a:1", "10", "one") // warm-up, still under way at its end
+	hit(0, warmup, 200, NoError, "app", "a:1", "10", "one")           //
+	hit(2, warmup+ms, 302, NoError, "app", "a:1", "11", "one")        // the same route in the record
+	hit(0, warmup+2*ms, 200, NoError, "app", "b:1, a:1", "11", "one") // retried
+	hit(0, warmup+3*ms, 502, HTTP5xx, "app", "a:1, b:1", "", "")      // retried, and in vain
+	hit(0, warmup+4*ms, 502, HTTP5xx, "app", "app", "", "")           // nobody lives
+	hit(1, warmup+1500*ms, 200, NoError, "api", "c:1", "20", "three") //
+	hit(1, warmup+1600*ms, 0, Timeout, "", "", "", "")                // lost, in group api
+	hit(1, warmup+1700*ms, 0, ConnectRefused, "", "", "", "")         // never reached a server
+	hit(1, warmup+1800*ms, 503, HTTP5xx, "api", "c:1", "20", "three") // not a success, so it draws nothing
+	hit(0, warmup+1900*ms, 400, HTTP4xx, "", "", "", "")              // nginx's own
 
 	r := filled(t, tally, routes, 2*time.Second)
 	if r.Requests != 10 || r.Responses != 8 || r.SuccessRatio != 0.4 {
@@ -165,7 +165,7 @@ func randomHit(rng *rand.Rand) Hit {
 	}
 	switch rng.IntN(10) {
 	case 0:
-		h.Status, h.Err, h.Group, h.Tried = 0, "timeout", "", ""
+		h.Status, h.Err, h.Group, h.Tried = 0, Timeout, "", ""
 	case 1:
 		h.Tried = "a:9, " + h.Tried
 	}
@@ -235,30 +235,27 @@ func TestBounds(t *testing.T) {
 	const n = 3 * maxAnswers
 	for i := range n {
 		id := strconv.Itoa(i + 1)
-		tally.Add(&Hit{Status: 200, Err: "e" + id, Group: "g" + id, Tried: "a:" + id, Worker: id})
+		tally.Add(&Hit{Status: 200, Group: "g" + id, Tried: "a:" + id, Worker: id})
 	}
 	for i := range 2 * maxWorkers {
 		tally.Add(&Hit{Status: 200, Group: "g1", Tried: "a:1", Worker: strconv.Itoa(i + 1)})
 	}
 	r := filled(t, tally, []Route{{"GET", "/"}}, time.Second)
-	var requests, errors int64
+	var requests int64
 	for _, g := range r.Groups {
 		requests += g.Requests
 	}
-	for _, e := range r.Errors {
-		errors += e.Count
+	if requests != n+2*maxWorkers {
+		t.Errorf("requests in groups %d; want %d", requests, n+2*maxWorkers)
 	}
-	if requests != n+2*maxWorkers || errors != n {
-		t.Errorf("requests in groups %d, errors %d; want %d, %d", requests, errors, n+2*maxWorkers, n)
-	}
-	if len(r.Groups) > maxAnswers+1 || len(r.Errors) > maxErrors+1 || len(tally.answers) > maxAnswers+1 {
-		t.Errorf("%d groups, %d classes, %d origins: more than the bounds", len(r.Groups), len(r.Errors), len(tally.answers))
+	if len(r.Groups) > maxAnswers+1 || len(tally.answers) > maxAnswers+1 {
+		t.Errorf("%d groups, %d origins: more than the bounds", len(r.Groups), len(tally.answers))
 	}
 }
 
 func TestAddAllocatesNothing(t *testing.T) {
 	tally := New(Config{Routes: 1})
-	h := Hit{Done: ms, Status: 200, Group: "g", Tried: "a:1, b:1", Worker: "12", Name: "one", Err: "http_5xx"}
+	h := Hit{Done: ms, Status: 200, Group: "g", Tried: "a:1, b:1", Worker: "12", Name: "one", Err: HTTP5xx}
 	var n time.Duration
 	if got := testing.AllocsPerRun(1000, func() {
 		n++
@@ -283,7 +280,7 @@ func TestSeriesIsBounded(t *testing.T) {
 				due := time.Duration(i) * time.Second
 				a.Add(&Hit{Due: due, Done: due + ms, Status: 200})
 			}
-			b.Add(&Hit{Due: 9 * time.Second, Done: 10 * time.Second, Status: 500})
+			b.Add(&Hit{Due: 9 * time.Second, Done: 10 * time.Second, Status: 500, Err: HTTP5xx})
 			b.Merge(a)
 			points := filled(t, b, []Route{{"GET", "/"}}, time.Second).Series
 			var sent, errors int64

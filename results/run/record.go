@@ -27,7 +27,6 @@ type Record struct {
 	Partial       bool      `json:"partial,omitempty"` // ended before its time (Ctrl-C)
 	Part          *Part     `json:"part,omitempty"`    // only of a run that is a part of a load from several generators
 	Parts         []Part    `json:"parts,omitempty"`   // of a record that was merged from them, by number
-	Round         int       `json:"round,omitempty"`   // from 1, of the campaign that its label names
 
 	Requests     int64            `json:"requests"`
 	Responses    int64            `json:"responses"`
@@ -39,15 +38,24 @@ type Record struct {
 	BytesReceived int64 `json:"bytes_received,omitempty"` // bodies of the answers
 	BytesSent     int64 `json:"bytes_sent,omitempty"`     // bodies of the requests
 
-	Latency     Latency   `json:"latency_s"`                   // of the answers
-	Failures    *Latency  `json:"failure_latency_s,omitempty"` // of the requests that failed
-	Slowest     []Outlier `json:"slowest,omitempty"`           // the slowest requests, slowest first
-	ScheduleLag Lag       `json:"schedule_lag_s"`              // how late requests were sent
+	Throughput float64 `json:"throughput_rps"` // successful answers per second of AnswerTime
+	AnswerTime float64 `json:"answer_time_s"`  // in which the answers came: longer than Duration where a backlog was left
+
+	Latency  Latency  `json:"latency_s"`                   // of the requests that succeeded
+	Failures *Latency `json:"failure_latency_s,omitempty"` // of the requests that failed
+	// Missing requests have no latency and would be slower than most: those that timed out or were interrupted, and
+	// the unsent. They lie above the percentiles of Latency.
+	Missing     int64     `json:"latency_missing,omitempty"`
+	Connect     *Latency  `json:"connect_s,omitempty"`    // of new connections
+	FirstByte   *Latency  `json:"first_byte_s,omitempty"` // from sending to the first byte of the answer
+	Slowest     []Outlier `json:"slowest,omitempty"`      // the slowest requests, slowest first
+	ScheduleLag Lag       `json:"schedule_lag_s"`         // how late requests were sent
 
 	Groups         []Group        `json:"groups"` // sorted by name
 	Routes         []Route        `json:"routes"` // sorted by path, then method
 	Reconciliation Reconciliation `json:"reconciliation"`
 	Generator      Generator      `json:"generator"`
+	Load           Load           `json:"load"`
 	Servers        *Servers       `json:"servers,omitempty"`
 	Env            Env            `json:"env"`
 
@@ -205,6 +213,24 @@ type Generator struct {
 	CPU       float64 `json:"cpu_s"`
 	MaxRSS    int64   `json:"max_rss_bytes"`
 	SendRatio float64 `json:"send_ratio"` // sent over due; a run under ValidSendRatio is not valid
+	// Lag is the part of the latencies that the generator caused: requests that were sent late while a connection was
+	// idle, answers that were read late. P99WithoutLag is what p99 would be without it.
+	Lag           Lag     `json:"lag_s"`
+	P99WithoutLag float64 `json:"p99_without_lag_s"`
+	Grid          float64 `json:"grid_s"` // how late its timers are: requests due closer to each other may leave together
+}
+
+// Load is how the requests were sent: what makes two runs unlike beside scenario, pace and target.
+type Load struct {
+	Engine      string  `json:"engine"`                // fast or vegeta
+	Workers     int     `json:"workers"`               // most requests under way at once
+	Connections int     `json:"connections,omitempty"` // as many were opened and used in turn; 0: as few as were needed
+	KeepAlive   bool    `json:"keep_alive"`
+	Timeout     float64 `json:"timeout_s"`
+	Cant        int     `json:"cant,omitempty"`
+	Users       int     `json:"users,omitempty"`
+	Clients     int     `json:"clients,omitempty"`
+	Cores       int     `json:"generator_cores"`
 }
 
 // ValidSendRatio is the least Generator.SendRatio of a valid run.
@@ -291,4 +317,15 @@ type Assert struct {
 }
 
 // Valid tells whether the generator kept up, so that the figures speak of the servers and not of it.
-func (r *Record) Valid() bool { return r.RequestedRate == 0 || r.Generator.SendRatio >= ValidSendRatio }
+func (r *Record) Valid() bool {
+	return r.RequestedRate == 0 || r.Generator.SendRatio >= ValidSendRatio && !r.Lagged()
+}
+
+// Lagged tells whether the generator's own lag moved p99 by more than a tenth. What moves it by less than leastLag is
+// the grain of a busy machine and no finding about a run.
+func (r *Record) Lagged() bool {
+	moved := r.Latency.P99 - r.Generator.P99WithoutLag
+	return r.Generator.Lag.Max > 0 && moved > r.Generator.P99WithoutLag/10 && moved > leastLag
+}
+
+const leastLag = 1e-3 // seconds

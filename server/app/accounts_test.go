@@ -11,7 +11,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"balanceo/server/serve"
 	"balanceo/server/store/storetest"
 )
 
@@ -245,9 +244,9 @@ func TestProxyIsTrustedOnThisMachineOnly(t *testing.T) {
 
 func TestBodyIsBounded(t *testing.T) {
 	p := start(t, "", Config{})
-	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", strings.Repeat("x", serve.MaxBody), "Ana"))
+	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", strings.Repeat("x", maxBody), "Ana"))
 	if got.status != http.StatusBadRequest || strings.Contains(got.body, "<form") {
-		t.Errorf("POST /signup of more than %d bytes: got %d %.100q, want 400 and no page: it is not read", serve.MaxBody, got.status, got.body)
+		t.Errorf("POST /signup of more than %d bytes: got %d %.100q, want 400 and no page: it is not read", maxBody, got.status, got.body)
 	}
 }
 

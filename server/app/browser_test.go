@@ -17,7 +17,6 @@ import (
 
 	"github.com/fasthttp/websocket"
 
-	"balanceo/server/serve"
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
 )
@@ -55,7 +54,7 @@ func start(t testing.TB, dbURL string, cfg Config) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := serve.Limited(a.Handler())
+	server := NewServer(a.Handler())
 	server.Logger = log.New(io.Discard, "", 0) // of requests that are none
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()

@@ -15,7 +15,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"balanceo/server/serve"
 	"balanceo/server/store/storetest"
 )
 
@@ -240,7 +239,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var ctx fasthttp.RequestCtx
-		if ctx.Request.ReadLimitBody(bufio.NewReader(bytes.NewReader(raw)), serve.MaxBody) != nil {
+		if ctx.Request.ReadLimitBody(bufio.NewReader(bytes.NewReader(raw)), maxBody) != nil {
 			return // never reaches the application
 		}
 		a.Handler()(&ctx)

@@ -11,7 +11,7 @@ type Kind string
 // The kinds.
 const (
 	Instance Kind = "instance"
-	Balancer Kind = "balancer"
+	Nginx    Kind = "nginx"
 	Database Kind = "database"
 )
 

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"balanceo/server/database"
 	"balanceo/server/store"
 )
 
@@ -37,7 +36,7 @@ func Main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := database.Serve(ctx, database.Config{
+	err := store.ServeEmbedded(ctx, store.EmbeddedConfig{
 		Dir: *dir, Listen: *listen, IdleExit: *idle,
 		Ready: func(url string) { fmt.Println(url) },
 	})
@@ -143,7 +142,7 @@ func Run(t testing.TB) string {
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- database.Serve(ctx, database.Config{
+		done <- store.ServeEmbedded(ctx, store.EmbeddedConfig{
 			Dir: t.TempDir(), Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url },
 		})
 	}()

@@ -1,0 +1,292 @@
+package attack
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"balanceo/loadgen/tally"
+	"balanceo/topology/layout"
+)
+
+// attacker is the engine "vegeta": vegeta's Attacker with its Targeter, its Pacer and its Results. Each hit is
+// counted from when it was due, as those of the other engine are.
+type attacker struct {
+	*attack
+	sink    Sink
+	known   tally.Interner
+	client  *http.Transport
+	sleeper *sleeper
+	targets []vegeta.Target
+	next    atomic.Uint64 // hits taken so far
+	under   atomic.Int64  // requests under way
+	freed   atomic.Int64  // when one ended while all workers were busy
+	mu      sync.Mutex
+	flights map[uint64]*flight
+}
+
+// flight is what the client notes of a request while it is under way.
+type flight struct {
+	number    uint64
+	due, sent time.Duration
+	route     int
+	lag       time.Duration
+	dialled   time.Duration // when connecting began
+	connect   time.Duration
+	connected bool
+	first     atomic.Int64 // these two are told by the transport, which may outlive the request
+	secure    atomic.Bool
+	bytes     int64
+	err       error
+}
+
+func (a *attack) runVegeta() error {
+	sleeper, err := newSleeper()
+	if err != nil {
+		return err
+	}
+	defer sleeper.close()
+	v := &attacker{attack: a, sink: a.cfg.Sink(), sleeper: sleeper, flights: map[uint64]*flight{}}
+	for _, r := range a.cfg.Requests {
+		t := r.At(a.cfg.Target)
+		v.targets = append(v.targets, t)
+	}
+	v.client = a.cfg.transport()
+	defer v.client.CloseIdleConnections()
+	workers := uint64(max(a.cfg.Workers, 1))
+	attacker := vegeta.NewAttacker(
+		vegeta.Client(&http.Client{Transport: v, CheckRedirect: a.cfg.Client.redirects}),
+		vegeta.Workers(min(workers, firstWorkers)), vegeta.MaxWorkers(workers),
+	)
+	a.start()
+	for r := range attacker.Attack(v.target, v, 0, "") {
+		if r.Headers != nil {
+			v.result(r)
+		}
+	}
+	for _, f := range v.flights { // what the client did not even try to send
+		f.err = errors.New("not sent")
+		v.result(&vegeta.Result{Timestamp: v.zero.Add(f.sent), Headers: http.Header{HeaderRequestID: {strconv.FormatUint(f.number, 10)}}})
+	}
+	return nil
+}
+
+// firstWorkers is how many workers start at once; vegeta adds one whenever all are busy.
+const firstWorkers = 8
+
+// transport is the client's way to the target.
+func (c *Config) transport() *http.Transport {
+	secure := c.Client.TLS
+	if secure == nil {
+		secure = &tls.Config{}
+	}
+	out := &http.Transport{
+		TLSClientConfig: secure.Clone(), ForceAttemptHTTP2: c.Client.HTTP2, DisableKeepAlives: c.NoKeepAlive, DisableCompression: true,
+		MaxIdleConnsPerHost: c.Workers, IdleConnTimeout: keepIdle,
+		TLSHandshakeTimeout: c.Timeout + time.Second, // a connection outlives the request that it was made for
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if other, ok := c.Client.Resolve[addr]; ok {
+				addr = other
+			}
+			if c.Client.UnixSocket != "" {
+				network, addr = "unix", c.Client.UnixSocket
+			}
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, dialError{err}
+			}
+			return conn, nil
+		},
+	}
+	if c.InTurn || !c.Client.HTTP2 {
+		out.MaxConnsPerHost = c.Workers
+	}
+	if c.Client.Proxy != nil {
+		out.Proxy = http.ProxyURL(c.Client.Proxy)
+	}
+	return out
+}
+
+// Pace implements vegeta.Pacer: it returns when the hit of that number is due. It waits itself, because vegeta would
+// do it with time.Sleep, which is served by a poller that counts in milliseconds.
+func (v *attacker) Pace(_ time.Duration, n uint64) (wait time.Duration, stop bool) {
+	s := &v.cfg.Schedule
+	now := v.now()
+	if n >= s.Hits() || v.stopped.Load() || now > s.End()+lateGrace || !s.Paced() && now >= s.End() || !v.claim(now) {
+		return 0, true
+	}
+	for due := s.Due(n); due > now; now = v.now() {
+		if v.stopped.Load() || !v.sleeper.sleep(min(due-now, longestSleep)) {
+			return 0, true
+		}
+	}
+	return 0, false
+}
+
+// longestSleep bounds how long the pacer does not look whether the attack was ended.
+const longestSleep = 10 * time.Millisecond
+
+// Rate implements vegeta.Pacer; nothing here asks for it.
+func (v *attacker) Rate(time.Duration) float64 { return v.cfg.Schedule.Rate() }
+
+// target is a vegeta.Targeter: it says what the next hit is. The hit's number goes with it as its X-Request-Id.
+func (v *attacker) target(t *vegeta.Target) error {
+	s := &v.cfg.Schedule
+	n := v.next.Add(1) - 1
+	f := &flight{number: s.Number(n), sent: v.now(), due: s.Due(n)}
+	f.route = v.cfg.At(f.number)
+	if !s.Paced() {
+		f.due = f.sent
+	}
+	v.under.Add(1)
+	f.lag = f.sent - max(f.due, min(time.Duration(v.freed.Load()), f.sent))
+	*t = v.targets[f.route]
+	header := t.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if header.Get("User-Agent") == "" {
+		agent := v.cfg.UserAgent
+		if f.due < s.Warmup {
+			agent += WarmupSuffix
+		}
+		header.Set("User-Agent", agent)
+	}
+	header.Set(HeaderRequestID, v.cfg.RequestID+"-"+strconv.FormatUint(f.number, 10))
+	t.Header = header
+	v.mu.Lock()
+	v.flights[f.number] = f
+	v.mu.Unlock()
+	return nil
+}
+
+// numberOf reads the number of a hit from its X-Request-Id.
+func numberOf(h http.Header) uint64 {
+	text := h.Get(HeaderRequestID)
+	n, _ := strconv.ParseUint(text[strings.LastIndexByte(text, '-')+1:], 10, 64) // target wrote it
+	return n
+}
+
+// RoundTrip implements http.RoundTripper. vegeta keeps of an error only its text, so a failure is an answer without
+// a status to it, and the error stays in the flight.
+func (v *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
+	id := r.Header.Get(HeaderRequestID)
+	n := numberOf(r.Header)
+	v.mu.Lock()
+	f := v.flights[n]
+	v.mu.Unlock()
+	// http.Client's own time-out would be told as a cancelled request now and then.
+	ctx, cancel := context.WithDeadline(httptrace.WithClientTrace(r.Context(), v.trace(f)), v.zero.Add(f.sent+v.cfg.Timeout))
+	release := context.AfterFunc(v.abort, cancel)
+	r = r.Clone(ctx)
+	r.Header.Del("X-Vegeta-Seq") // no part of the load
+	if v.cfg.RequestID == "" {
+		r.Header.Del(HeaderRequestID)
+	}
+	resp, err := v.client.RoundTrip(r)
+	if err != nil {
+		release()
+		cancel()
+		f.err = f.explain(err)
+		return &http.Response{Body: http.NoBody, Header: http.Header{HeaderRequestID: {id}}, Status: classify(f.err).String(), Request: r}, nil
+	}
+	resp.Header.Set(HeaderRequestID, id)
+	resp.Body = &body{resp.Body, f, func() { release(); cancel() }}
+	return resp, nil
+}
+
+// explain adds to an error in which part of the request it occurred.
+func (f *flight) explain(err error) error {
+	var dial dialError
+	switch {
+	case errors.As(err, &dial), errors.Is(err, context.Canceled):
+		return err
+	case !f.connected && f.secure.Load() && !isTimeout(err):
+		return handshakeError{err}
+	case !f.connected && isTimeout(err):
+		return dialError{errTimeout}
+	case f.connected:
+		return responseError{err}
+	}
+	return err
+}
+
+func (v *attacker) trace(f *flight) *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:           func(string) { f.dialled = v.now() },
+		TLSHandshakeStart: func() { f.secure.Store(true) },
+		GotConn: func(i httptrace.GotConnInfo) {
+			f.connected = true
+			if !i.Reused {
+				f.connect = max(v.now()-f.dialled, 1)
+			}
+		},
+		GotFirstResponseByte: func() { f.first.Store(int64(max(v.now()-f.sent, 1))) },
+	}
+}
+
+// body counts what is read, and keeps the error that ends it: vegeta would return a Result without a header.
+type body struct {
+	io.ReadCloser
+	flight *flight
+	done   func()
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.flight.bytes += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.flight.err = b.flight.explain(err)
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
+}
+
+// result counts what vegeta made of a hit.
+func (v *attacker) result(r *vegeta.Result) {
+	n := numberOf(r.Headers)
+	v.mu.Lock()
+	f := v.flights[n]
+	delete(v.flights, n)
+	v.mu.Unlock()
+	done := r.Timestamp.Add(r.Latency).Sub(v.zero)
+	if v.under.Add(-1) == int64(v.cfg.Workers)-1 {
+		v.freed.Store(int64(done))
+	}
+	h := &tally.Hit{
+		Number: f.number, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.lag, Connect: f.connect, FirstByte: time.Duration(f.first.Load()),
+		BytesIn: f.bytes, BytesOut: int64(r.BytesOut),
+	}
+	if f.err != nil {
+		h.Err = classify(f.err)
+	} else {
+		h.Status = int(r.Code)
+		h.Err = v.cfg.Expect.class(h.Status, r.Body)
+		h.Group, h.Tried = v.known.String([]byte(r.Headers.Get(layout.HeaderUpstreamGroup))), v.known.String([]byte(r.Headers.Get(layout.HeaderUpstream)))
+		h.Worker, h.Name = v.known.String([]byte(r.Headers.Get(layout.HeaderWorker))), v.known.String([]byte(r.Headers.Get(layout.HeaderInstance)))
+		if h.Err == tally.NoError {
+			h.Draws = v.cfg.Requests[h.Route].Draws
+		}
+	}
+	v.out.LastSent = max(v.out.LastSent, h.Sent)
+	if h.Sent > v.cfg.Schedule.End()+onTime {
+		v.out.Late++
+	}
+	v.count(v.sink, h)
+}

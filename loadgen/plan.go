@@ -1,0 +1,339 @@
+package main
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"balanceo/loadgen/attack"
+	"balanceo/loadgen/pace"
+	"balanceo/loadgen/scenario"
+	"balanceo/loadgen/slo"
+	"balanceo/topology/cli"
+)
+
+// plan is one call of loadgen, checked: options and nothing else.
+type plan struct {
+	rate             float64 // 0: as fast as it goes
+	paceText         string
+	seed             uint64
+	target           attack.Target
+	targetText       string
+	duration, warmup time.Duration
+	requests         uint64 // of the measured part, at most; 0: no limit
+	part, parts      uint64 // from 0; parts 0: the whole schedule
+	startAt          time.Time
+
+	scenarioName, targetsFile string
+	cant, users, clients      int
+	header                    http.Header
+	method                    string // of all requests; empty: their own
+	body                      []byte // of all requests; nil: their own
+	expect                    attack.Expect
+
+	engine      attack.Engine
+	workers     int  // 0: by the rate
+	inTurn      bool // all connections are opened and used in turn
+	noKeepAlive bool
+	timeout     time.Duration
+	client      attack.Client
+
+	search    *slo.SLO // of -find-max; nil: one run
+	step      bool     // one of the runs of a search, whose record is not kept
+	asserts   []slo.Condition
+	nginxConf string
+
+	label, out, raw, prom string
+	json, quiet           bool
+	command               []string
+}
+
+// plan checks the flags. Every error is a cli.UsageError, but for files that can't be read.
+func (o *options) plan(set map[string]bool) (*plan, error) {
+	p := &plan{
+		targetText: o.Load.Target, paceText: o.Load.Pace, seed: o.Load.Seed, requests: o.Load.Requests, scenarioName: o.Load.Scenario,
+		targetsFile: o.Load.Targets, cant: o.Load.Cant, users: o.Load.Users, clients: o.Load.Clients,
+		method: strings.ToUpper(o.Request.Method), expect: attack.Expect{Status: o.Request.ExpectStatus, Body: o.Request.ExpectBody},
+		engine: attack.Engine(o.Client.Engine), noKeepAlive: o.Client.NoKeepAlive,
+		nginxConf: o.Judge.NginxConf, label: o.Output.Label, out: o.Output.Out, raw: o.Output.Raw, prom: o.Output.Prom,
+		json: o.Output.JSON, quiet: o.Output.Quiet,
+	}
+	for _, read := range []func(*plan) error{o.Load.into, o.Request.into, o.Client.into, o.Judge.into} {
+		if err := read(p); err != nil {
+			return nil, err
+		}
+	}
+	if (p.method != "" || p.body != nil || p.target.Query != "") && !set["scenario"] && p.targetsFile == "" {
+		p.scenarioName = scenario.URL
+	}
+	if p.target.Query != "" && p.scenarioName != scenario.URL {
+		return nil, cli.Usagef("-target %q: a query is accepted with -scenario url only", p.targetText)
+	}
+	if p.requests > 0 && !set["duration"] {
+		p.duration = longest
+	}
+	if p.search != nil && (p.acting() || p.parts > 0 || p.requests > 0) {
+		return nil, cli.Usagef("-find-max with -scenario %s, -part or -requests: only whole runs of requests can be searched", p.scenarioName)
+	}
+	return p, nil
+}
+
+// longest is how long a run lasts at most of which only the number of requests is given.
+const longest = 1000 * time.Hour
+
+// maxWorkers is how many connections one address of this machine can have to the target, about.
+const maxWorkers = 28000
+
+func (o *loadOptions) into(p *plan) (err error) {
+	p.rate, err = strconv.ParseFloat(o.Rate, 64)
+	if err != nil || p.rate < 0 || math.IsInf(p.rate, 0) || math.IsNaN(p.rate) {
+		return cli.Usagef("-rate %q: want requests per second, 0 or more (0: as fast as it goes)", o.Rate)
+	}
+	if p.target, err = attack.ParseTarget(o.Target); err != nil {
+		return cli.Usagef("-target %q: %w", o.Target, err)
+	}
+	for _, n := range []struct {
+		flag         string
+		given, least int
+		most         int
+	}{
+		{"-cant", o.Cant, 1, math.MaxInt}, {"-users", o.Users, 1, maxWorkers}, {"-clients", o.Clients, 1, maxWorkers},
+	} {
+		if err := between(n.flag, n.given, n.least, n.most); err != nil {
+			return err
+		}
+	}
+	if o.Workers != nil {
+		p.workers = *o.Workers
+		if err := between("-workers", p.workers, 1, maxWorkers); err != nil {
+			return err
+		}
+	}
+	if p.duration, err = readDuration("-duration", o.Duration, time.Millisecond); err != nil {
+		return err
+	}
+	if p.warmup, err = readDuration("-warmup", o.Warmup, 0); err != nil {
+		return err
+	}
+	if o.Part != "" {
+		if p.part, p.parts, err = readPart(o.Part); err != nil {
+			return cli.Usagef("-part %q: %w", o.Part, err)
+		}
+	}
+	if o.StartAt != "" {
+		if p.startAt, err = readTime(o.StartAt); err != nil {
+			return cli.Usagef("-start-at %q: want a time, for example 2006-01-02T15:04:05Z, or seconds since 1970", o.StartAt)
+		}
+	}
+	return nil
+}
+
+func between(flag string, given, least, most int) error {
+	if given < least || given > most {
+		if most == math.MaxInt {
+			return cli.Usagef(`%s "%d": want a number from %d on`, flag, given, least)
+		}
+		return cli.Usagef(`%s "%d": want a number from %d to %d`, flag, given, least, most)
+	}
+	return nil
+}
+
+func readDuration(flag, text string, least time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least {
+		return 0, cli.Usagef("%s %q: want a time of %v or more, for example 500ms, 15s, 2m", flag, text, least)
+	}
+	return d, nil
+}
+
+// readPart reads "2/4" as part 1 of 4, counted from 0. A job of Kubernetes counts its pods from 0 by itself.
+func readPart(text string) (part, parts uint64, err error) {
+	want := errors.New("want K/N with K from 1 to N, for example 2/4")
+	k, n, found := strings.Cut(text, "/")
+	if k == "-" {
+		index, err := strconv.ParseUint(os.Getenv("JOB_COMPLETION_INDEX"), 10, 32)
+		if err != nil {
+			return 0, 0, errors.New("$JOB_COMPLETION_INDEX is not set to a number")
+		}
+		k = strconv.FormatUint(index+1, 10)
+	}
+	part, err1 := strconv.ParseUint(k, 10, 32)
+	parts, err2 := strconv.ParseUint(n, 10, 32)
+	if !found || err1 != nil || err2 != nil || part < 1 || part > parts {
+		return 0, 0, want
+	}
+	return part - 1, parts, nil
+}
+
+func readTime(text string) (time.Time, error) {
+	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 && s < math.MaxInt32 {
+		return time.UnixMicro(int64(s * 1e6)), nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
+func (o *requestOptions) into(p *plan) error {
+	if strings.ContainsFunc(p.method, func(c rune) bool { return c < 'A' || c > 'Z' }) {
+		return cli.Usagef("-http-method %q: want a method, for example POST", o.Method)
+	}
+	for _, text := range o.Header {
+		name, value, found := strings.Cut(text, ":")
+		value = strings.TrimSpace(value)
+		if !found || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
+			return cli.Usagef("-header %q: want 'NAME: VALUE'", text)
+		}
+		if p.header == nil {
+			p.header = http.Header{}
+		}
+		p.header[name] = append(p.header[name], value)
+	}
+	for _, code := range o.ExpectStatus {
+		if err := between("-expect-status", code, 100, 599); err != nil {
+			return err
+		}
+	}
+	if path, isFile := strings.CutPrefix(o.Body, "@"); isFile {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("-body: %w", err)
+		}
+		p.body = data
+	} else if o.Body != "" {
+		p.body = []byte(o.Body)
+	}
+	return nil
+}
+
+func (o *clientOptions) into(p *plan) (err error) {
+	if p.timeout, err = readDuration("-timeout", o.Timeout, time.Millisecond); err != nil {
+		return err
+	}
+	p.client = attack.Client{HTTP2: o.HTTP2, UnixSocket: o.UnixSocket, Redirects: o.Redirects}
+	if o.Connections != nil {
+		p.workers, p.inTurn = *o.Connections, true
+		if err := between("-connections", p.workers, 1, maxWorkers); err != nil {
+			return err
+		}
+	}
+	if err := between("-redirects", o.Redirects, 0, 100); err != nil {
+		return err
+	}
+	if o.Proxy != "" {
+		if p.client.Proxy, err = url.Parse(o.Proxy); err != nil || p.client.Proxy.Host == "" {
+			return cli.Usagef("-proxy %q: want a URL, for example http://127.0.0.1:3128", o.Proxy)
+		}
+	}
+	for _, text := range o.Resolve {
+		word := strings.SplitN(text, ":", 3)
+		if len(word) < 3 || net.ParseIP(strings.Trim(word[2], "[]")) == nil {
+			return cli.Usagef("-resolve %q: want HOST:PORT:ADDR, for example example.com:80:127.0.0.1", text)
+		}
+		if p.client.Resolve == nil {
+			p.client.Resolve = map[string]string{}
+		}
+		p.client.Resolve[net.JoinHostPort(word[0], word[1])] = net.JoinHostPort(strings.Trim(word[2], "[]"), word[1])
+	}
+	p.client.TLS, err = o.tls()
+	return err
+}
+
+// tls reads certificates.
+func (o *clientOptions) tls() (*tls.Config, error) {
+	out := &tls.Config{InsecureSkipVerify: o.Insecure}
+	if o.CACert != "" {
+		pem, err := os.ReadFile(o.CACert)
+		if err != nil {
+			return nil, fmt.Errorf("-cacert: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("-cacert: %q has no certificate", o.CACert)
+		}
+	}
+	if o.Cert != "" || o.Key != "" {
+		pair, err := tls.LoadX509KeyPair(o.Cert, cmp.Or(o.Key, o.Cert))
+		if err != nil {
+			return nil, fmt.Errorf("-cert: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
+
+func (o *judgeOptions) into(p *plan) error {
+	for _, text := range o.Assert {
+		c, err := slo.Parse(text)
+		if err != nil {
+			return cli.Usagef("-assert %q: %w", text, err)
+		}
+		p.asserts = append(p.asserts, c...)
+	}
+	if o.FindMax != "" {
+		c, err := slo.Parse(o.FindMax)
+		if err != nil {
+			return cli.Usagef("-find-max %q: %w", o.FindMax, err)
+		}
+		if pace.OwnRates(p.paceText) {
+			return cli.Usagef("-find-max with -pace %s: accepted are constant and poisson", p.paceText)
+		}
+		p.search = &slo.SLO{Text: o.FindMax, Conditions: c}
+	}
+	return nil
+}
+
+// acting tells whether the scenario needs users or websockets beside requests.
+func (p *plan) acting() bool {
+	return p.targetsFile == "" && (p.scenarioName == scenario.Session || p.scenarioName == scenario.WebSocket)
+}
+
+// schedule is when requests are due.
+func (p *plan) schedule() (pace.Schedule, error) {
+	if p.rate == 0 && !pace.OwnRates(p.paceText) {
+		switch {
+		case p.paceText != "constant":
+			return pace.Schedule{}, cli.Usagef("-pace %q with -rate 0: as fast as it goes has no pace", p.paceText)
+		case p.parts > 0:
+			return pace.Schedule{}, cli.Usagef("-part with -rate 0: as fast as it goes has no schedule to take a part of")
+		}
+		return pace.Unpaced(p.warmup, p.duration).First(p.requests), nil
+	}
+	shape, err := pace.Parse(p.paceText, p.rate, p.duration, p.seed)
+	if err != nil {
+		return pace.Schedule{}, cli.Usagef("-pace %q: %w", p.paceText, err)
+	}
+	s := pace.NewSchedule(shape, p.warmup, p.duration)
+	if p.requests > 0 {
+		s = s.First(p.requests)
+	}
+	if p.parts > 0 {
+		s = s.Part(p.part, p.parts)
+	}
+	if s.Measured() == 0 {
+		return s, cli.Usagef("-rate %v: no request is due within -duration %v", p.rate, p.duration)
+	}
+	return s, nil
+}
+
+// workersFor is how many requests may be under way at once. A cap keeps an overloaded server from being
+// buried under connections; the time that requests wait for a worker is counted as latency, so the cap hides
+// nothing. Half a second's worth of requests is more than a healthy server ever has, and 512 connections are
+// more than one machine can serve at once.
+func (p *plan) workersFor(s pace.Schedule) int {
+	switch {
+	case p.workers > 0:
+		return p.workers
+	case !s.Paced():
+		return 64
+	}
+	return int(min(max(s.Peak()/2, 64), 512))
+}

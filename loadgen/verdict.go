@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"balanceo/results/run"
+	"balanceo/topology/cli"
+)
+
+// verdict is how the run ended: an error for the caller of the command, or nil.
+func (p *plan) verdict(r *run.Record) error {
+	if r.WS == nil && r.Responses == 0 {
+		return cli.Hint(noAnswer(r), "is the layout up? `topology status` tells, `make topology` starts it")
+	}
+	if r.Search != nil && r.Partial {
+		return fmt.Errorf("-find-max %s was interrupted before a rate was confirmed", r.Search.SLO)
+	}
+	var reasons []string
+	for _, g := range r.Groups {
+		if g.Verdict == run.Fail {
+			reasons = append(reasons, "group "+g.Name+" is not shared as nginx.conf promises")
+		}
+	}
+	for _, a := range r.Asserts {
+		if !a.Passed {
+			reasons = append(reasons, "-assert "+a.Expr+" does not hold")
+		}
+	}
+	reasons = append(reasons, actingReasons(r)...)
+	if r.Search != nil && !r.Search.Confirmed {
+		reasons = append(reasons, "-find-max "+r.Search.SLO+" found no rate that holds")
+	}
+	if len(reasons) > 0 {
+		return &cli.VerdictError{Reason: strings.Join(reasons, "; ")}
+	}
+	return nil
+}
+
+func noAnswer(r *run.Record) error {
+	if len(r.Errors) == 0 {
+		return errors.New("no request was sent in the measured part")
+	}
+	classes := make([]string, len(r.Errors))
+	for i, e := range r.Errors {
+		classes[i] = fmt.Sprintf("%s × %d", e.Class, e.Count)
+	}
+	return fmt.Errorf("target %q: no request was answered: %s", r.Target, strings.Join(classes, ", "))
+}
+
+// actingReasons are the promises of the scenarios session and ws that were broken. Order is none of them: what
+// is sent through several servers at once has no order that all of them could keep.
+func actingReasons(r *run.Record) []string {
+	var reasons []string
+	if s := r.Session; s != nil && s.Breaks > 0 {
+		reasons = append(reasons, fmt.Sprintf("session breaks: %d", s.Breaks))
+	}
+	if s := r.WS; s != nil && s.Lost+s.Doubled > 0 {
+		reasons = append(reasons, fmt.Sprintf("deliveries: %d lost, %d doubled", s.Lost, s.Doubled))
+	}
+	return reasons
+}

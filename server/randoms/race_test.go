@@ -1,5 +1,0 @@
-//go:build race
-
-package randoms
-
-const raceEnabled = true

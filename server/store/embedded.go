@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/FerretDB/FerretDB/ferretdb"
+	"github.com/google/renameio/v2"
+)
+
+// Files beside the data in the folder of an embedded database.
+const (
+	addressFile = "address" // its address, while it runs or after it was killed
+	ownerFile   = "owner"   // locked exclusively by the database process
+	usersFile   = "users"   // locked shared by each user; exclusively by a database process that is leaving
+	startFile   = "start"   // locked exclusively by the user that starts the database process
+	logFile     = "database.log"
+)
+
+// ErrOwned means that another process serves the folder already.
+var ErrOwned = errors.New("another database process serves this folder")
+
+// EmbeddedConfig says how the embedded database runs.
+type EmbeddedConfig struct {
+	Dir    string // where the data lies; made if missing
+	Listen string // host:port; port 0: any free one
+
+	// IdleExit ends the process once no Lease on Dir was held for so long. 0: never.
+	IdleExit time.Duration
+
+	// Ready is called with the address, as for MONGO_URL, once connections are accepted. May be nil.
+	Ready func(url string)
+}
+
+// ServeEmbedded runs the embedded database (FerretDB on SQLite) until ctx ends or nobody has used it for
+// cfg.IdleExit. What it acknowledged is in SQLite's write-ahead log, so that ending it uncleanly loses nothing.
+func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	owner, err := openLock(filepath.Join(dir, ownerFile))
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	defer func() { _ = owner.Close() }()
+	if err := own(ctx, owner); err != nil {
+		return fmt.Errorf("database in %q: %w", dir, err)
+	}
+
+	db, err := ferretdb.New(&ferretdb.Config{
+		Listener:  ferretdb.ListenerConfig{TCP: cfg.Listen},
+		Logger:    slog.New(onlyErrors{slog.Default().Handler()}),
+		Handler:   "sqlite",
+		SQLiteURL: (&url.URL{Scheme: "file", Path: dir + "/"}).String(),
+	})
+	if err != nil {
+		return fmt.Errorf("database in %q on %s: %w", dir, cfg.Listen, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = db.Run(ctx) // is always nil
+	}()
+	defer func() {
+		cancel()
+		<-served
+	}()
+
+	address := db.MongoDBURI() + DatabaseName
+	trimmer, err := Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
+	if err != nil {
+		return err
+	}
+	defer func() { _ = trimmer.Close(context.WithoutCancel(ctx)) }()
+	select { // the collections exist before anybody is told the address
+	case <-trimmer.prepared:
+	case <-ctx.Done():
+		return nil
+	}
+	file := filepath.Join(dir, addressFile)
+	if err := renameio.WriteFile(file, []byte(address), 0o600); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	if cfg.Ready != nil {
+		cfg.Ready(address)
+	}
+	return tend(ctx, dir, cfg.IdleExit, trimmer)
+}
+
+// own locks the folder. It tries for a moment, because those who look whether the folder has an owner hold the
+// lock for an instant too.
+func own(ctx context.Context, owner *lock) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Second, ErrOwned)
+	defer cancel()
+	return waitFor(ctx, owner.tryExclusive)
+}
+
+// tend keeps the events collection short and returns when ctx ends or the users are gone. In the second case
+// it still holds the users' lock, until the process ends: somebody who comes now waits for that and starts
+// another.
+func tend(ctx context.Context, dir string, idleExit time.Duration, s *Store) error {
+	users, err := openLock(filepath.Join(dir, usersFile))
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	lastUsed := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return users.Close()
+		case <-tick.C:
+		}
+		if err := s.trimEvents(ctx); err != nil && ctx.Err() == nil {
+			slog.Warn("events were not trimmed", "error", err)
+		}
+		if idleExit == 0 {
+			continue
+		}
+		alone, err := users.tryExclusive()
+		switch {
+		case err != nil:
+			return errors.Join(fmt.Errorf("database: %w", err), users.Close())
+		case !alone:
+			lastUsed = time.Now()
+			continue
+		case time.Since(lastUsed) >= idleExit:
+			// users stays open and locked on purpose; the end of the process releases it. The address goes first,
+			// so that nobody reads it after.
+			return os.Remove(filepath.Join(dir, addressFile))
+		}
+		if err := users.unlock(); err != nil {
+			return errors.Join(fmt.Errorf("database: %w", err), users.Close())
+		}
+	}
+}
+
+// onlyErrors passes what is worse than a warning: FerretDB logs each start, connection and query.
+type onlyErrors struct{ slog.Handler }
+
+func (h onlyErrors) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelError && h.Handler.Enabled(ctx, level)
+}
+
+func (h onlyErrors) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return onlyErrors{h.Handler.WithAttrs(attrs)}
+}
+
+func (h onlyErrors) WithGroup(name string) slog.Handler { return onlyErrors{h.Handler.WithGroup(name)} }
