@@ -24,13 +24,14 @@ import (
 
 type campaignCommand struct {
 	Layouts  []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, by name or file, separated by commas; the others are held against the first"`
-	Rounds   int           `long:"rounds" value-name:"N" default:"6" description:"runs of each layout; under 6 hardly anything can be significant"`
+	Rounds   int           `long:"rounds" value-name:"N" default:"10" description:"runs of each layout; 1, 2, 4 layouts against the first need 8, 9, 10 for anything to be significant"`
+	Searches int           `long:"searches" value-name:"N" default:"10" description:"searches for the capacity of each layout, in turn with the runs; 0: none, and --rate is needed"`
 	Rate     float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
 	Duration time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
 	Warmup   time.Duration `long:"warmup" value-name:"TIME" default:"2s" description:"sent before and not counted"`
 	Scenario string        `long:"scenario" value-name:"NAME" default:"mix" description:"as of loadgen"`
 	SLO      string        `long:"slo" value-name:"SLO" default:"p99<100ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
-	NoSearch bool          `long:"no-search" description:"don't look for the capacity; needs --rate"`
+	NoSearch bool          `long:"no-search" description:"the same as --searches 0"`
 	HTTPPort int           `long:"http-port" value-name:"N" description:"nginx's port (default: 80, or a free one)"`
 	BasePort int           `long:"base-port" value-name:"N" description:"first port of the instances (default: 8080, or free ones)"`
 	Fresh    bool          `long:"fresh" description:"begin anew where an interrupted campaign could go on"`
@@ -42,7 +43,7 @@ type campaignCommand struct {
 
 func (cc *campaignCommand) settings() (campaign.Settings, error) {
 	s := campaign.Settings{
-		Rounds: cc.Rounds, Rate: cc.Rate, Duration: cc.Duration, Warmup: cc.Warmup, Scenario: cc.Scenario, SLO: cc.SLO,
+		Rounds: cc.Rounds, Searches: cc.Searches, Rate: cc.Rate, Duration: cc.Duration, Warmup: cc.Warmup, Scenario: cc.Scenario, SLO: cc.SLO,
 	}
 	for _, names := range cc.Layouts {
 		for name := range strings.SplitSeq(names, ",") {
@@ -52,19 +53,21 @@ func (cc *campaignCommand) settings() (campaign.Settings, error) {
 		}
 	}
 	if cc.NoSearch {
-		s.SLO = ""
+		s.Searches = 0
 	}
 	switch {
 	case len(s.Layouts) < 2:
 		return s, cli.Usagef("--layouts %q: accepted are two or more, separated by commas", cc.Layouts)
 	case s.Rounds < 1:
 		return s, cli.Usagef("--rounds %d: accepted are numbers from 1 on", s.Rounds)
+	case s.Searches < 0:
+		return s, cli.Usagef("--searches %d: accepted are numbers from 0 on", s.Searches)
 	case s.Rate < 0:
 		return s, cli.Usagef("--rate %g: accepted are positive numbers", s.Rate)
 	case s.Duration < time.Second:
 		return s, cli.Usagef("--duration %v: accepted are lengths of time from 1s on", s.Duration)
-	case cc.NoSearch && s.Rate == 0:
-		return s, cli.Usagef("--no-search: needs --rate, for no capacity gives one")
+	case s.Searches == 0 && s.Rate == 0:
+		return s, cli.Usagef("--searches 0: needs --rate, for no capacity gives one")
 	}
 	return s, nil
 }
@@ -255,7 +258,7 @@ func (p *progress) End(plan *campaign.Plan, step campaign.Step, r *run.Record) {
 func heading(plan *campaign.Plan, step campaign.Step, number int) string {
 	what := fmt.Sprintf("%s, run %d of %d", step.Layout, step.Round, plan.Settings.Rounds)
 	if step.Kind == campaign.Search {
-		what = step.Layout + ", capacity"
+		what = fmt.Sprintf("%s, search %d of %d", step.Layout, step.Round, plan.Settings.Searches)
 	}
 	return fmt.Sprintf("[%*d/%d] %-24s", len(strconv.Itoa(len(plan.Steps))), number, len(plan.Steps), what)
 }

@@ -7,7 +7,6 @@ import (
 
 	"balanceo/results/compare"
 	"balanceo/results/console"
-	"balanceo/results/units"
 	"balanceo/topology/cli"
 )
 
@@ -60,28 +59,21 @@ func writeTable(w io.Writer, t *compare.Table) error {
 	if t.By != "" {
 		by = t.By + ": "
 	}
-	pairs := fmt.Sprintf("%d and %d runs", len(t.Base.Runs), len(t.Other.Runs))
+	pairs := fmt.Sprintf("%d and %d runs, %d pairs", len(t.Base.Runs), len(t.Other.Runs), t.Pairs)
 	if t.Interleaved {
-		pairs += fmt.Sprintf(", %d interleaved pairs", t.Pairs)
+		pairs += " taken in turn"
 	}
 	fmt.Fprintf(w, "%s%s against %s  (%s)\n\n", by, t.Other.Name, t.Base.Name, pairs)
 	g := &console.Table{Gap: 2, Columns: []console.Column{
 		console.Left("", 0), console.Right(t.Base.Name, 0), console.Right(t.Other.Name, 0), console.Right("CHANGE", 0),
-		console.Left("95 % INTERVAL", 2), console.Right("P", 3), console.Right("N", 4), console.Left("", 1),
+		console.Left("INTERVAL", 1), console.Right("P", 3), console.Right("PAIRS", 4), console.Left("RESULT", 0),
 	}}
 	for i := range t.Rows {
-		row := &t.Rows[i]
-		g.Add(row.Metric.Name, units.Format(row.BaseMedian, row.Metric.Unit), units.Format(row.OtherMedian, row.Metric.Unit),
-			row.Change(), row.Range(), row.PText(), row.N(), row.Remark())
+		g.Add(t.Rows[i].Cells()...)
 	}
 	if err := g.Write(w); err != nil {
 		return err
 	}
-	notes := []string{"medians of runs; change and interval of the paired differences"}
-	if t.Tests() > 0 {
-		notes[0] += fmt.Sprintf("; p by Mann-Whitney, corrected by Holm for %d tests; ~ where p is not below %g", t.Tests(), t.Alpha)
-	}
-	notes = append(notes, t.Notes...)
-	_, err := fmt.Fprintf(w, "\n  %s\n", strings.Join(notes, "\n  "))
+	_, err := fmt.Fprintf(w, "\n  %s\n", strings.Join(append(t.Method(), t.Notes...), "\n  "))
 	return err
 }

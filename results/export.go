@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -35,24 +34,13 @@ func (e *exportCommand) Execute([]string) error {
 	if !ok {
 		return cli.Usagef("--format %q: accepted are %s", e.Format, strings.Join(slices.Sorted(maps.Keys(export.Formats())), ", "))
 	}
-	runs, _, err := e.c.load()
-	if err != nil {
-		return err
-	}
-	if runs, err = e.Filter.apply(runs, time.Now()); err != nil {
-		return err
-	}
 	refs := e.Args.Runs
 	if len(refs) == 0 && e.Format == "hgrm" && e.Filter.describe() == "" {
 		refs = []string{run.Latest}
 	}
-	if len(refs) > 0 || len(runs) == 0 {
-		if len(refs) == 0 {
-			refs = []string{run.Latest} // says that there is none
-		}
-		if runs, err = e.c.pick(runs, refs); err != nil {
-			return err
-		}
+	runs, err := e.Filter.choose(e.c, refs)
+	if err != nil {
+		return err
 	}
 	var b bytes.Buffer
 	if err := format(&b, runs); err != nil {

@@ -42,6 +42,25 @@ func (f *filter) apply(runs []*run.Record, now time.Time) ([]*run.Record, error)
 	return out, nil
 }
 
+// choose returns the runs that pass the filter and that refs name, all that pass where there are none. It is an error to
+// choose nothing.
+func (f *filter) choose(c *command, refs []string) ([]*run.Record, error) {
+	runs, _, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	if runs, err = f.apply(runs, time.Now()); err != nil {
+		return nil, err
+	}
+	if len(refs) == 0 && len(runs) > 0 {
+		return runs, nil
+	}
+	if len(refs) == 0 {
+		refs = []string{run.Latest} // says that there is none
+	}
+	return c.pick(runs, refs)
+}
+
 func matches(patterns []string, text string) bool {
 	if len(patterns) == 0 {
 		return true

@@ -6,7 +6,8 @@
 //	results report -o report.html
 //
 // Each command is a file of its own here; what it does is done by a package under this folder: run (the record and
-// its store), compare (statistics), page (HTML and Markdown), export (other formats), merge (parts of one load), campaign (the runs of
+// its store), compare (statistics), page (HTML and Markdown), export (other formats), merge (parts of one load), model (scalability),
+// simulate (balancers that can't be run here), campaign (the runs of
 // "make compare").
 package main
 
@@ -64,6 +65,12 @@ func (c *command) parser() *flags.Parser {
 	add("merge", "add the parts of one load",
 		"Add the records of several generators, each of which sent a part of one load (loadgen -part), to one record, which names them.",
 		&mergeCommand{c: c})
+	add("model", "predict the capacity of other sizes",
+		"Fit the universal scalability law to measured capacities: what contention and coherency cost, where the peak is, "+
+			"and what the next size would do, checked on the largest size left out.", &modelCommand{c: c})
+	add("simulate", "play balancers that can't be run here",
+		"Play round robin, random, two choices and least connections with many upstreams and balancers without shared state, "+
+			"and tell how far from fair each is.", &simulateCommand{c: c})
 	add("campaign", "run and compare all layouts",
 		"Measure several layouts in interleaved runs, find the capacity of each, compare them and draw the page. "+
 			"Interrupted, it goes on where it stopped when called again.", &campaignCommand{c: c})

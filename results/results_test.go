@@ -78,8 +78,8 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		write(runtest.Spec{Layout: "seed", Label: "first"})
 		write(runtest.Spec{Layout: "fork", Rate: 400, Errors: 30})
 		write(runtest.Spec{Layout: "fork", Scenario: "site", Label: "last"})
-	case "slower": // six ABBA pairs of two layouts, the second 20 % slower, and a search of each
-		for round := range 6 {
+	case "slower": // ten ABBA pairs of two layouts, the second 20 % slower, and a search of each
+		for round := range 10 {
 			specs := []runtest.Spec{{Layout: "fork"}, {Layout: "cluster", Slower: 1.2}}
 			write(specs[round%2])
 			write(specs[1-round%2])
@@ -87,8 +87,14 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		write(runtest.Spec{Layout: "fork", Capacity: 9000})
 		write(runtest.Spec{Layout: "cluster", Capacity: 8000})
 	case "same":
-		for round := range 12 {
+		for round := range 20 {
 			write(runtest.Spec{Layout: "seed", Label: []string{"one", "two", "two", "one"}[round%4]})
+		}
+	case "sizes": // three searches of each of five sizes, which the label tells, by a law with a peak at 15
+		for _, n := range []float64{1, 2, 4, 8, 16} {
+			for range 3 {
+				write(runtest.Spec{Label: fmt.Sprint(n), Capacity: 2000 * n / (1 + 0.1*(n-1) + 0.004*n*(n-1)), Noise: 0.02})
+			}
 		}
 	case "parts": // two of three parts of one load, and the third in a file beside them
 		for i := range 3 {
@@ -103,6 +109,6 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(err)
 		}
 	default:
-		ts.Fatalf("runs %q: accepted are few, slower, same, parts", args[0])
+		ts.Fatalf("runs %q: accepted are few, slower, same, sizes, parts", args[0])
 	}
 }

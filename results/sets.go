@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,12 +15,14 @@ import (
 
 // choice is how the commands that compare are told which runs.
 type choice struct {
-	By     string   `long:"by" value-name:"KEY" description:"one set for each value of a key of the record: layout, scenario, label, commit, nginx, env.cpu …"`
-	Base   string   `long:"base" value-name:"VALUE" description:"the set that the others are held against (default: the one measured first)"`
-	Vs     []string `long:"vs" value-name:"RUN" description:"the runs that are held against those named before it; several may follow"`
-	Unlike bool     `long:"unlike" description:"compare runs of other rates, scenarios, durations or machines too, with a note"`
-	Filter filter   `group:"Filter"`
-	Args   struct {
+	By        string   `long:"by" value-name:"KEY" description:"one set for each value of a key of the record: layout, scenario, label, commit, nginx, env.cpu …"`
+	Base      string   `long:"base" value-name:"VALUE" description:"the set that the others are held against (default: the one measured first)"`
+	Vs        []string `long:"vs" value-name:"RUN" description:"the runs that are held against those named before it; several may follow"`
+	Metrics   []string `long:"metrics" value-name:"KEYS" description:"the metrics that are tested, separated by commas; the fewer, the sooner each tells (default: throughput where no rate is given, p50, p99, errors, cpu, capacity)"`
+	Threshold []string `long:"threshold" value-name:"[KEY=]P%" description:"the change below which nobody cares (default: 5%, p99=20%, p999=20%, errors=0.1%)"`
+	Unlike    bool     `long:"unlike" description:"compare runs of other rates, scenarios, durations or machines too, with a note"`
+	Filter    filter   `group:"Filter"`
+	Args      struct {
 		Runs []string `positional-arg-name:"RUN" description:"an id, an unambiguous beginning of one, latest, or KEY=VALUE for all runs that have it"`
 	} `positional-args:"yes"`
 }
@@ -185,18 +188,48 @@ func names(base, other []*run.Record) (string, string) {
 
 // tables compares the first set with each other one.
 func (ch *choice) tables(sets []compare.Set, by string) ([]*compare.Table, error) {
-	var tables []*compare.Table
-	for _, other := range sets[1:] {
-		t, err := compare.Compare(sets[0], other, compare.Options{By: by, Unlike: ch.Unlike})
-		var unlike *compare.UnlikeError
-		if errors.As(err, &unlike) {
-			return nil, cli.Hint(fmt.Errorf("%s and %s: %w", sets[0].Name, other.Name, err),
-				"choose with --rate, --scenario, --label or --since, or compare anyway with --unlike")
-		}
-		if err != nil {
-			return nil, err
-		}
-		tables = append(tables, t)
+	opt, err := ch.options(by)
+	if err != nil {
+		return nil, err
 	}
-	return tables, nil
+	tables, err := compare.Compare(sets, opt)
+	var unlike *compare.UnlikeError
+	if errors.As(err, &unlike) {
+		return nil, cli.Hint(err, "choose with --rate, --scenario, --label or --since, or compare anyway with --unlike")
+	}
+	return tables, err
+}
+
+// options reads the flags that say how to compare.
+func (ch *choice) options(by string) (compare.Options, error) {
+	opt := compare.Options{By: by, Unlike: ch.Unlike, Thresholds: map[string]float64{}}
+	var keys []string
+	for _, m := range compare.Metrics() {
+		keys = append(keys, m.Key)
+	}
+	for _, list := range ch.Metrics {
+		for key := range strings.SplitSeq(list, ",") {
+			if !slices.Contains(keys, key) {
+				return opt, cli.Usagef("--metrics %q: accepted are %s, separated by commas", list, strings.Join(keys, ", "))
+			}
+			opt.Metrics = append(opt.Metrics, key)
+		}
+	}
+	for _, text := range ch.Threshold {
+		key, percent, one := strings.Cut(text, "=")
+		if !one {
+			key, percent = "", text
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(percent, "%")), 64)
+		if err != nil || !(v >= 0 && v <= 1000) || one && !slices.Contains(keys, key) {
+			return opt, cli.Usagef("--threshold %q: accepted are a percentage for all metrics, as 5%%, or for one, as p99=20%%; metrics are %s",
+				text, strings.Join(keys, ", "))
+		}
+		for _, k := range keys {
+			if k == key || !one {
+				opt.Thresholds[k] = v / 100
+			}
+		}
+	}
+	return opt, nil
 }

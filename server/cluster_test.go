@@ -17,6 +17,9 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"balanceo/server/scoreboard"
+	"balanceo/server/serve"
 )
 
 // answering collects the workers that answer, over connections of their own, until there are n.
@@ -393,4 +396,108 @@ func TestClusterRefusesWhileItDrains(t *testing.T) {
 	if code := p.end(); code != 0 {
 		t.Errorf("exit code = %d, want 0", code)
 	}
+}
+
+// The number of workers is a value: whatever drains at the time, and however often it is told.
+func TestWantedWorkersAreAValue(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "scores")
+	cmd := command(t, "-m", "CLUSTER", "-w", "4")
+	cmd.Env = append(cmd.Env, "SCOREBOARD="+path)
+	p := startOn(t, listen(t), cmd)
+	answering(t, p, 4)
+	scale := func(n int) {
+		if err := scoreboard.SetWorkers(path, n); err != nil {
+			t.Fatal(err)
+		}
+		p.signal(syscall.SIGUSR1)
+	}
+	// A connection in use keeps each worker that has one from ending for a while.
+	for range 8 {
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scale(3)
+	settled := func(n int) func() bool {
+		return func() bool {
+			wanted, ready, err := scoreboard.Workers(path)
+			return err == nil && wanted == n && ready == n
+		}
+	}
+	eventually(t, "three wanted and ready", settled(3))
+	scale(3) // as somebody does who sees four children
+	eventually(t, "the end of the fourth", func() bool { return len(p.workers()) == 3 })
+	if !settled(3)() {
+		t.Error("not three workers any more once the fourth has drained")
+	}
+	p.signal(syscall.SIGTTIN)
+	eventually(t, "four again", func() bool { return len(p.workers()) == 4 })
+}
+
+func TestDelayOfAnInstance(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "scores")
+	cmd := command(t, "-m", "CLUSTER", "-w", "2")
+	cmd.Env = append(cmd.Env, "SCOREBOARD="+path)
+	p := startOn(t, listen(t), cmd)
+	took := func(route string) time.Duration {
+		begin := time.Now()
+		p.get(route)
+		return time.Since(begin)
+	}
+	const delay = 600 * time.Millisecond
+	if err := scoreboard.SetDelay(path, delay); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 { // whichever worker answers
+		if got := took("/info"); got < delay {
+			t.Errorf("/info took %v, want at least %v", got, delay)
+		}
+	}
+	for _, route := range []string{"/healthz", "/metrics"} {
+		quickest := took(route)
+		for range 9 {
+			quickest = min(quickest, took(route))
+		}
+		if quickest >= delay {
+			t.Errorf("%s took %v, want no delay", route, quickest)
+		}
+	}
+	if err := scoreboard.SetDelay(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no delay any more", func() bool { return took("/info") < delay })
+}
+
+func TestFrozenWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "scores")
+	cmd := command(t, "-m", "CLUSTER", "-w", "2")
+	cmd.Env = append(cmd.Env, "SCOREBOARD="+path)
+	p := startOn(t, listen(t), cmd)
+	frozen := p.workers()[0]
+	if err := scoreboard.Spare(path, time.Now().Add(serve.Silence+2*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(frozen, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	eventually(t, "another worker in its place", func() bool {
+		now := p.workers()
+		return len(now) == 2 && !slices.Contains(now, frozen)
+	})
+	if took := time.Since(begin); took < serve.Silence+2*time.Second {
+		t.Errorf("a worker that was frozen on purpose was replaced after %v", took)
+	}
+	if !strings.Contains(p.log.String(), "a worker does not answer and is ended") {
+		t.Errorf("the log does not tell of the worker:\n%s", p.log)
+	}
+	answering(t, p, 2)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"balanceo/server/database"
 	"balanceo/server/store"
 	"balanceo/topology/cli"
 	"balanceo/topology/supervise"
@@ -23,7 +24,7 @@ const (
 
 // serveDatabase runs the embedded database until ctx ends or nobody uses it any more.
 func serveDatabase(ctx context.Context, in *supervise.Inheritance, c *databaseCommand) error {
-	return store.ServeEmbedded(ctx, store.EmbeddedConfig{
+	return database.Serve(ctx, database.Config{
 		Dir: c.Dir, Listen: c.Listen, IdleExit: c.idleExit,
 		Ready: func(url string) {
 			slog.Info("the database is ready", "url", url, "dir", c.Dir)
@@ -46,7 +47,7 @@ func openStore(ctx context.Context, url string) (*store.Store, func(context.Cont
 		outlasting := context.WithoutCancel(ctx) // the database serves others, too
 		ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
 		defer cancel()
-		lease, err := store.Shared(ctx, store.SharedConfig{
+		lease, err := database.Share(ctx, database.ShareConfig{
 			Dir: filepath.FromSlash(sharedDir),
 			Command: func(dir, listen string) *exec.Cmd {
 				return exec.CommandContext(outlasting, executable, "database", "--listen", listen, "--dir", dir, "--idle-exit", sharedIdleExit.String())

@@ -4,8 +4,7 @@
 //	main.go      what is called
 //	options.go   flags, environment and .env
 //	serving.go   a process that answers requests: FORK's only one, or a worker of CLUSTER
-//	drain.go     its end, without losing a request; connections.go what it must know for that
-//	master.go    the master of CLUSTER
+//	cluster.go   the master of CLUSTER
 //	database.go  the embedded database as a process of its own, and whoever needs it
 //	drawing.go   random numbers, in this process or in children
 package main
@@ -27,9 +26,6 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	if n, ok := drawCall(args); ok { // before anything that costs time: it is called once a request
-		return cli.Report(stderr, "server", drawInChild(n, stdout))
-	}
 	opts, err := parseOptions(args, os.LookupEnv)
 	if err != nil {
 		return cli.Exit(stdout, stderr, "server", err)
@@ -52,14 +48,14 @@ func start(opts *options) error {
 	case opts.mode == layout.Cluster && !opts.worker:
 		return runMaster(ctx, in, opts)
 	}
-	return serve(ctx, in, opts)
+	return serveApp(ctx, in, opts)
 }
 
 // endingSignals are the signals that end this process in good order. What a terminal sends to all of its
 // processes is for a master to answer, not for its workers.
 func endingSignals(opts *options) []os.Signal {
 	if opts.worker {
-		signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+		signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 		return []os.Signal{syscall.SIGTERM}
 	}
 	all := []os.Signal{syscall.SIGTERM, syscall.SIGINT}

@@ -14,7 +14,6 @@ import (
 	"github.com/joho/godotenv"
 
 	"balanceo/server/app"
-	"balanceo/server/cluster"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
 )
@@ -55,7 +54,7 @@ type options struct {
 	mode        layout.Mode
 	workers     int
 	host        string
-	randoms     drawMode
+	randoms     string
 	mongoURL    string
 	worker      bool // of a master
 	testDelay   time.Duration
@@ -77,6 +76,9 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	parser.LongDescription = "Serves the web application.\n\n" +
 		"TERM and INT let it finish what it answers, and end. In mode CLUSTER, HUP replaces the workers one by " +
 		"one without losing a request, TTIN adds a worker and TTOU takes one away."
+	if _, handed := env("LISTEN_FDS"); handed && len(args) == 0 { // by a supervisor; people get the help
+		args = []string{"--"}
+	}
 	rest, err := cli.Parse(parser, args)
 	switch {
 	case err != nil:
@@ -115,7 +117,7 @@ func (o *options) readFlags(line *commandLine) (err error) {
 	if o.port, err = number(flag, port, 8080, 0, 65535); err != nil {
 		return err
 	}
-	if o.workers, err = number("--workers", line.Workers, min(runtime.NumCPU(), cluster.MaxWorkers), 1, cluster.MaxWorkers); err != nil {
+	if o.workers, err = number("--workers", line.Workers, min(runtime.NumCPU(), layout.MaxWorkers), 1, layout.MaxWorkers); err != nil {
 		return err
 	}
 	mode, flag := either(line.Mode, "--mode", line.Modo, "--modo")
@@ -126,10 +128,10 @@ func (o *options) readFlags(line *commandLine) (err error) {
 	default:
 		return cli.Usagef("%s: %q is given, %s or %s is accepted", flag, mode, layout.Fork, layout.Cluster)
 	}
-	switch o.randoms = drawMode(strings.ToLower(line.Randoms)); o.randoms {
-	case drawHere, drawInChildren:
+	switch o.randoms = strings.ToLower(line.Randoms); o.randoms {
+	case randomsInproc, randomsProcess:
 	default:
-		return cli.Usagef("--randoms: %q is given, %s or %s is accepted", line.Randoms, drawHere, drawInChildren)
+		return cli.Usagef("--randoms: %q is given, %s or %s is accepted", line.Randoms, randomsInproc, randomsProcess)
 	}
 	o.testDelay, err = duration("--test-delay", line.TestDelay)
 	return err

@@ -27,9 +27,9 @@ func TestParseOptions(t *testing.T) {
 		env  map[string]string
 		want func(o *options) bool
 	}{
-		{"defaults", nil, nil, func(o *options) bool {
+		{"defaults", []string{"--"}, nil, func(o *options) bool {
 			return o.port == 8080 && o.mode == layout.Fork && o.workers == runtime.NumCPU() && o.host == "127.0.0.1" &&
-				o.randoms == drawHere && !o.worker && o.testDelay == 0
+				o.randoms == randomsInproc && !o.worker && o.testDelay == 0
 		}},
 		{"short flags", []string{"-p", "9000", "-m", "CLUSTER", "-w", "3"}, nil, func(o *options) bool {
 			return o.port == 9000 && o.mode == layout.Cluster && o.workers == 3
@@ -37,13 +37,13 @@ func TestParseOptions(t *testing.T) {
 		{"spanish, one dash", []string{"-puerto", "9001", "-modo=Cluster"}, nil, func(o *options) bool {
 			return o.port == 9001 && o.mode == layout.Cluster
 		}},
-		{".env", nil, nil, func(o *options) bool {
+		{".env", []string{"--"}, nil, func(o *options) bool {
 			return o.mongoURL == "mongodb://file/" && o.cantDefault == 5 && o.sessionLife == 1500*time.Millisecond
 		}},
-		{"the environment beats .env", nil, map[string]string{"MONGO_URL": "mongodb://env/", "CANT_DEFAULT": "7"}, func(o *options) bool {
+		{"the environment beats .env", []string{"--"}, map[string]string{"MONGO_URL": "mongodb://env/", "CANT_DEFAULT": "7"}, func(o *options) bool {
 			return o.mongoURL == "mongodb://env/" && o.cantDefault == 7
 		}},
-		{"an empty variable beats .env too", nil, map[string]string{"MONGO_URL": ""}, func(o *options) bool { return o.mongoURL == "" }},
+		{"an empty variable beats .env too", []string{"--"}, map[string]string{"MONGO_URL": ""}, func(o *options) bool { return o.mongoURL == "" }},
 		{"a flag beats both", []string{"--mongo-url", "mongodb://flag/"}, map[string]string{"MONGO_URL": "mongodb://env/"}, func(o *options) bool {
 			return o.mongoURL == "mongodb://flag/"
 		}},
@@ -60,7 +60,7 @@ func TestParseOptions(t *testing.T) {
 			return o.database != nil && o.database.Dir == "d" && o.database.idleExit == 2*time.Second
 		}},
 		{"process, and a delay", []string{"--randoms", "PROCESS", "--test-delay", "200us"}, nil, func(o *options) bool {
-			return o.randoms == drawInChildren && o.testDelay == 200*time.Microsecond
+			return o.randoms == randomsProcess && o.testDelay == 200*time.Microsecond
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

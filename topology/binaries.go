@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/known"
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/cli"
 )
 
@@ -27,21 +31,28 @@ func findServer(given string) (string, error) {
 		"make build, or --server-bin FILE")
 }
 
-// findNginx returns the nginx binary: given, on the PATH, where systems put it, or where install-nginx.sh did.
-func findNginx(given, runDir string) (string, error) {
-	if given != "" {
-		return executable("--nginx-bin", given)
+// findBalancer returns the balancer that is asked for, else the layout's, and its binary: given, on the PATH, where
+// systems put it, or where install-nginx.sh did.
+func (f *upFlags) findBalancer(ofLayout, runDir string) (b balancer.Balancer, program string, err error) {
+	if b, err = known.Named(cmp.Or(f.Balancer, ofLayout)); err != nil {
+		return nil, "", cli.Usagef("--balancer %w", err)
 	}
-	for _, path := range []string{
-		"nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx",
-		filepath.Join(runDir, "nginx-bin", "usr", "sbin", "nginx"),
-	} {
+	given, flag := f.Program, "--balancer-bin"
+	if given == "" && b.Name() == nginx.Name {
+		given, flag = f.NginxBin, "--nginx-bin"
+	}
+	if given != "" {
+		program, err = executable(flag, given)
+		return b, program, err
+	}
+	for _, path := range append(b.Programs(), filepath.Join(runDir, "nginx-bin", "usr", "sbin", b.Name())) {
 		if found, err := exec.LookPath(path); err == nil {
-			return filepath.Abs(found)
+			program, err = filepath.Abs(found)
+			return b, program, err
 		}
 	}
-	return "", cli.Hint(errors.New("nginx is not installed"),
-		"topology/install-nginx.sh installs it with this machine's package manager; or --nginx-bin FILE")
+	return nil, "", cli.Hint(fmt.Errorf("%s is not installed", b.Name()),
+		".ci/need %s installs it with this machine's package manager; or --balancer-bin FILE", b.Name())
 }
 
 func executable(flag, path string) (string, error) {

@@ -143,7 +143,7 @@ func (c *logsCommand) sources(st layout.State) ([]logs.Source, error) {
 	var sources []logs.Source
 	for _, name := range names {
 		sources = append(sources, logs.Source{Name: name, Path: filepath.Join(st.Dir, "logs", name+".log")})
-		if name == layout.NginxName {
+		if name == st.Balancer {
 			sources = append(sources, logs.Source{Name: name, Path: filepath.Join(st.NginxDir, "error.log")})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"balanceo/topology/layout"
+	"balanceo/topology/status"
 	"balanceo/topology/supervise"
 )
 
@@ -155,6 +156,51 @@ func TestPortInTheWay(t *testing.T) {
 		want := fmt.Sprintf("port %d is taken by pid %d (", port, os.Getpid())
 		if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, fmt.Sprintf("hint: end it (kill %d), or move", os.Getpid())) {
 			t.Errorf("up with port %d taken: code %d, %s, want %q", port, code, out, want)
+		}
+	}
+}
+
+// An instance that is frozen is left out by the balancer until it is thawed, and replaced if it is not.
+func TestFrozenInstance(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.write("quick.yaml", "probe: {interval: 100ms, timeout: 1s, misses: 2, replace_after: 6s}\ninstances:\n"+
+		"- {name: a, port: 8080}\n- {name: b, port: 8081}\n- {name: c, port: 8082}\n- {name: d, port: 8083}\n- {name: e, port: 8084}\n- {name: f, port: 8085}\n")
+	l.mustUp("--layout", "quick.yaml")
+	share := func(s *status.Snapshot, name string) float64 {
+		if p := part(t, s, name); p.Expected != nil {
+			return *p.Expected
+		}
+		return -1
+	}
+	before := part(t, l.status(), "d")
+	l.must("kill", "d", "--signal", "STOP")
+	silent := l.eventually("d is unresponsive and left out", func(s *status.Snapshot) bool {
+		return part(t, s, "d").State == supervise.Unresponsive && share(s, "d") == 0 && share(s, "c") > 0.33
+	})
+	if p := part(t, silent, "d"); p.PID != before.PID || !strings.Contains(p.Reason, "no sign of life for ") {
+		t.Errorf("d, frozen: got %+v", p)
+	}
+	for range 12 { // nobody waits for it
+		asked := time.Now()
+		if code, err := l.get("/api/randoms?cant=5"); code != http.StatusOK || err != nil || time.Since(asked) > 3*time.Second {
+			t.Errorf("GET /api/randoms without d: got %d, %v after %v", code, err, time.Since(asked))
+		}
+	}
+	l.must("kill", "d", "--signal", "CONT")
+	l.eventually("d is ready and back in", func(s *status.Snapshot) bool {
+		p := part(t, s, "d")
+		return p.State == supervise.Ready && p.PID == before.PID && share(s, "d") == 0.25
+	})
+	l.must("kill", "d", "--signal", "STOP")
+	l.eventually("d is replaced and back in", func(s *status.Snapshot) bool {
+		p := part(t, s, "d")
+		return p.State == supervise.Ready && p.PID != before.PID && p.Restarts == 1 && share(s, "d") == 0.25
+	})
+	out := l.must("logs", "topology")
+	for _, want := range []string{"d: unresponsive: no sign of life for ", "d: ready again", "d: starting again: killed: no sign of life for "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("log of topology: %q is missing in %s", want, out)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Command topology starts a layout, instances of server behind one nginx, and keeps it: processes that end
+// Command topology starts a layout, instances of server behind one balancer, and keeps it: processes that end
 // are started again, and replaced without losing a request when they are told to.
 package main
 
@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 // newParser makes the parser and its commands by name.
 func newParser(common *common) (*flags.Parser, map[string]command) {
 	parser := flags.NewNamedParser("topology", flags.HelpFlag|flags.PassDoubleDash)
-	parser.LongDescription = "Starts instances of server behind one nginx and keeps them running.\n\n" +
+	parser.LongDescription = "Starts instances of server behind one balancer and keeps them running.\n\n" +
 		"Shell completion, in bash and zsh: complete -C topology topology" //nolint:dupword // both are meant
 	must(parser.AddGroup("Every command", "", common))
 	commands := map[string]command{}

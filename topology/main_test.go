@@ -291,8 +291,8 @@ func (l *lab) gone(s *status.Snapshot, limit time.Duration) {
 			}
 		}
 		for _, p := range s.Parts {
-			host := fleet.Host
-			if p.Kind == fleet.Nginx {
+			host := fleet.Loopback
+			if p.Kind == fleet.Balancer {
 				host = ""
 			}
 			if err := ports.Check(host, p.Port); err != nil {

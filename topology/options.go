@@ -104,7 +104,7 @@ func partNames(s layout.State) []string {
 	for _, in := range s.Instances {
 		names = append(names, in.Name)
 	}
-	names = append(names, layout.NginxName)
+	names = append(names, s.Balancer)
 	if s.Database == layout.EmbeddedDatabase {
 		names = append(names, layout.DatabaseName)
 	}

@@ -24,12 +24,14 @@ import (
 // upFlags are those of up and run.
 type upFlags struct {
 	Layout    layoutName    `short:"l" long:"layout" value-name:"NAME|FILE" default:"seed" description:"a built-in layout (cluster, fork, seed, single) or the path of a YAML file"`
-	HTTPPort  port          `long:"http-port" value-name:"PORT" description:"where nginx listens (default: the layout's, 80)"`
+	HTTPPort  port          `long:"http-port" value-name:"PORT" description:"where the balancer listens (default: the layout's, 80)"`
 	BasePort  port          `long:"base-port" value-name:"PORT" description:"the lowest port of the instances (default: the layout's, 8080)"`
 	FreePorts bool          `long:"free-ports" description:"where a port that was not asked for is taken or not permitted, take a free one"`
 	Grace     time.Duration `long:"grace" value-name:"TIME" default:"10s" description:"how long a process that is to end may drain before it is killed"`
 	ServerBin string        `long:"server-bin" value-name:"FILE" description:"the server binary (default: beside topology, else on the PATH)"`
-	NginxBin  string        `long:"nginx-bin" value-name:"FILE" description:"the nginx binary (default: on the PATH)"`
+	Balancer  string        `long:"balancer" value-name:"NAME" description:"what shares the load: nginx, haproxy (default: the layout's, nginx)"`
+	Program   string        `long:"balancer-bin" value-name:"FILE" description:"the balancer's binary (default: on the PATH)"`
+	NginxBin  string        `long:"nginx-bin" value-name:"FILE" description:"the same, where the balancer is nginx"`
 }
 
 // plan is what up is going to start.
@@ -80,7 +82,7 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 	if p.Server, err = findServer(f.ServerBin); err != nil {
 		return nil, err
 	}
-	if p.Nginx, err = findNginx(f.NginxBin, runDir); err != nil {
+	if p.Balancer, p.Program, err = f.findBalancer(l.Balancer, runDir); err != nil {
 		return nil, err
 	}
 	if f.FreePorts {
@@ -144,7 +146,7 @@ func (p *plan) freePorts(f *upFlags) error {
 			if base == 0 || in.Port < base {
 				base = in.Port
 			}
-			if err := ports.Check(fleet.Host, in.Port); err != nil && inTheWay == nil {
+			if err := ports.Check(fleet.Loopback, in.Port); err != nil && inTheWay == nil {
 				inTheWay = err
 			}
 		}
@@ -153,7 +155,7 @@ func (p *plan) freePorts(f *upFlags) error {
 			for _, in := range p.Layout.Instances {
 				offsets = append(offsets, in.Port-base)
 			}
-			free, err := ports.FreeBlock(fleet.Host, offsets)
+			free, err := ports.FreeBlock(fleet.Loopback, offsets)
 			if err != nil {
 				return err
 			}
@@ -172,7 +174,7 @@ func (p *plan) freePorts(f *upFlags) error {
 			if err := p.Layout.Move(0, free); err != nil {
 				return err
 			}
-			p.changes = append(p.changes, fmt.Sprintf("%v; nginx uses port %d", inTheWay, free))
+			p.changes = append(p.changes, fmt.Sprintf("%v; %s uses port %d", inTheWay, p.Balancer.Name(), free))
 		}
 	}
 	return nil

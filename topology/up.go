@@ -23,7 +23,7 @@ import (
 	"balanceo/topology/watch"
 )
 
-const upHelp = "Starts the instances of a layout, nginx in front of them and, unless MONGO_URL names another, the embedded " +
+const upHelp = "Starts the instances of a layout, a balancer in front of them and, unless MONGO_URL names another, the embedded " +
 	"database; keeps them running until it is ended, by Ctrl-C or by topology down."
 
 type upCommand struct {
@@ -99,7 +99,7 @@ func (c *upCommand) resolved(p *plan) []string {
 		base = min(base, in.Port)
 	}
 	args := []string{
-		"up", "--run-dir", p.runDir, "--layout", string(c.Layout), "--server-bin", p.Server, "--nginx-bin", p.Nginx,
+		"up", "--run-dir", p.runDir, "--layout", string(c.Layout), "--server-bin", p.Server, "--balancer", p.Balancer.Name(), "--balancer-bin", p.Program,
 		"--http-port", strconv.Itoa(p.Layout.HTTPPort), "--base-port", strconv.Itoa(base), "--grace", c.Grace.String(),
 	}
 	if c.Watch {

@@ -27,9 +27,12 @@ type Progress interface {
 // attempts is how often a step is tried whose run can't be used.
 const attempts = 3
 
-// searchStart is the rate of a search's first probe, requests per second. Every layout bears it, and doubling
-// from there finds the capacity of any in a few probes.
-const searchStart = 1000
+// searchStart is the rate of the first probe of a layout's first search, requests per second. Every layout bears it,
+// and doubling from there finds the capacity of any in a few probes. Later searches start at a part of what was found.
+const (
+	searchStart = 1000
+	searchAgain = 0.75
+)
 
 // headroom is which part of the least capacity the common rate is: well below every layout's knee, where
 // latency speaks of the servers and not of their queues.
@@ -57,6 +60,10 @@ func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progr
 		if err != nil {
 			return err
 		}
+		r.Round = step.Round
+		if _, err := run.Write(dir, r); err != nil {
+			return err
+		}
 		step.Run, step.Took = r.ID, time.Since(started)
 		if err := p.save(dir); err != nil {
 			return err
@@ -68,14 +75,14 @@ func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progr
 
 // measure makes a step's run, and makes it again where it is of no use.
 func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner, progress Progress) (*run.Record, error) {
-	rate := p.Rate
-	if step.Kind == Search {
-		rate = searchStart
-	}
 	for attempt := 1; ; attempt++ {
 		before, err := p.records(dir, step.Kind)
 		if err != nil {
 			return nil, err
+		}
+		rate := p.Rate
+		if step.Kind == Search {
+			rate = p.searchFrom(step.Layout, before)
 		}
 		err = runner.Run(ctx, step, rate, p.Label)
 		if ctx.Err() != nil {
@@ -101,6 +108,18 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 		}
 		progress.Note(useless + ": once more")
 	}
+}
+
+// searchFrom is the rate at which a search starts, given those that have been made.
+func (p *Plan) searchFrom(layout string, made []*run.Record) float64 {
+	for _, step := range p.Steps {
+		for _, r := range made {
+			if step.Layout == layout && step.Run == r.ID {
+				return round(searchAgain * r.Search.MaxRate)
+			}
+		}
+	}
+	return searchStart
 }
 
 // whyUseless tells why a run is of no use to the campaign; empty if it is.

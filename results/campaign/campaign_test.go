@@ -19,7 +19,7 @@ import (
 
 func settings() Settings {
 	return Settings{
-		Layouts: []string{"fork", "cluster", "seed"}, Rounds: 3, Duration: 10 * time.Second, Warmup: 2 * time.Second,
+		Layouts: []string{"fork", "cluster", "seed"}, Rounds: 3, Searches: 1, Duration: 10 * time.Second, Warmup: 2 * time.Second,
 		Scenario: "mix", SLO: "p99<50ms",
 	}
 }
@@ -96,6 +96,39 @@ func TestOrderAndRate(t *testing.T) {
 	})
 }
 
+// TestSearchesInTurn: a campaign's searches lie between its runs, in alternating order, start near what is known, and
+// each record says which round it belongs to.
+func TestSearchesInTurn(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := settings()
+		s.Layouts, s.Rounds, s.Searches = []string{"fork", "cluster"}, 2, 3
+		runner := &fake{dir: dir}
+		p := NewPlan(s, time.Now())
+		if err := Run(t.Context(), p, dir, runner, &silent{}); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			"search fork 1000", "search cluster 1000", "run fork 4100", "run cluster 4100",
+			"search cluster 6100", "search fork 6700", "run cluster 4100", "run fork 4100", "search fork 6700", "search cluster 6100",
+		}
+		if diff := cmp.Diff(want, runner.steps); diff != "" {
+			t.Errorf("steps (-want +got):\n%s", diff)
+		}
+		records, err := p.Records(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounds := ""
+		for _, r := range records {
+			rounds += fmt.Sprint(r.Round)
+		}
+		if rounds != "1111222233" {
+			t.Errorf("the records' rounds are %s, want 1111222233", rounds)
+		}
+	})
+}
+
 func TestInterruptedGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +182,7 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := settings()
-		s.Layouts, s.Rounds, s.SLO, s.Rate = []string{"fork"}, 2, "", 500
+		s.Layouts, s.Rounds, s.Searches, s.Rate = []string{"fork"}, 2, 0, 500
 		runner := &fake{dir: dir, change: func(r *run.Record, n int) {
 			if n == 0 {
 				r.Generator.SendRatio = 0.5
@@ -193,7 +226,7 @@ func TestSearchThatHeldNothingIsRepeated(t *testing.T) {
 func TestNoRecordIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	s := settings()
-	s.Rate, s.SLO = 100, ""
+	s.Rate, s.Searches = 100, 0
 	p := NewPlan(s, time.Now())
 	err := Run(t.Context(), p, dir, runnerFunc(func() error { return nil }), &silent{})
 	if err == nil || !strings.Contains(err.Error(), "left no record") {

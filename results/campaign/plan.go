@@ -1,7 +1,7 @@
 // Package campaign measures several layouts so that they can be compared: the capacity of each first, which gives
-// the one rate that all can bear, and then rounds of runs at that rate. Each run has freshly started servers. The
-// order of the layouts is turned round from one round to the next (A B, B A, A B …), so that a machine that
-// gets slower or faster meanwhile does no layout a favour.
+// the one rate that all can bear, and then rounds of runs at that rate and of further searches for the capacity. Each
+// run has freshly started servers. The order of the layouts is turned round from one round to the next (A B, B A, A B
+// …), so that a machine that gets slower or faster meanwhile does no layout a favour.
 //
 // What has been done is kept in a file beside the records. A campaign that was interrupted goes on from there.
 package campaign
@@ -25,12 +25,13 @@ import (
 // Settings are what makes two campaigns the same, so that one can go on with the other's runs.
 type Settings struct {
 	Layouts  []string      `json:"layouts"`
-	Rounds   int           `json:"rounds"` // runs of each layout
-	Rate     float64       `json:"rate"`   // 0: half of the least capacity found
+	Rounds   int           `json:"rounds"`   // runs of each layout
+	Searches int           `json:"searches"` // for the capacity of each layout
+	Rate     float64       `json:"rate"`     // 0: half of the least capacity found
 	Duration time.Duration `json:"duration_ns"`
 	Warmup   time.Duration `json:"warmup_ns"`
 	Scenario string        `json:"scenario"`
-	SLO      string        `json:"slo"` // that a rate must hold to count as capacity; empty: no search
+	SLO      string        `json:"slo"` // that a rate must hold to count as capacity
 }
 
 // Kind tells the two sorts of steps apart.
@@ -46,8 +47,8 @@ const (
 type Step struct {
 	Kind   Kind          `json:"kind"`
 	Layout string        `json:"layout"`
-	Round  int           `json:"round,omitempty"` // of a rated step, from 1
-	Run    string        `json:"run,omitempty"`   // id of its record, once done
+	Round  int           `json:"round"`         // of its kind, from 1
+	Run    string        `json:"run,omitempty"` // id of its record, once done
 	Took   time.Duration `json:"took_ns,omitempty"`
 }
 
@@ -67,22 +68,23 @@ const stateFile = "campaign.state"
 // little but the machine's name in common.
 const goStale = 12 * time.Hour
 
-// NewPlan lays out the steps: a search of each layout, then the rounds in alternating order.
+// NewPlan lays out the steps: a search of each layout, which tells the rate, then the rounds in alternating order.
 func NewPlan(s Settings, now time.Time) *Plan {
 	p := &Plan{Label: "campaign-" + run.NewID(now), Settings: s, Started: now, Rate: s.Rate}
-	if s.SLO != "" {
-		for _, layout := range s.Layouts {
-			p.Steps = append(p.Steps, Step{Kind: Search, Layout: layout})
-		}
-	}
-	for round := range s.Rounds {
+	add := func(kind Kind, round, rounds int) {
 		order := slices.Clone(s.Layouts)
-		if round%2 == 1 {
+		if round%2 == 0 {
 			slices.Reverse(order)
 		}
 		for _, layout := range order {
-			p.Steps = append(p.Steps, Step{Kind: Rated, Layout: layout, Round: round + 1})
+			if round <= rounds {
+				p.Steps = append(p.Steps, Step{Kind: kind, Layout: layout, Round: round})
+			}
 		}
+	}
+	for round := 1; round <= max(s.Rounds, s.Searches); round++ {
+		add(Search, round, s.Searches)
+		add(Rated, round, s.Rounds)
 	}
 	return p
 }

@@ -21,9 +21,10 @@ func properties() []property {
 	text := func(v any) string { return fmt.Sprint(v) }
 	return []property{
 		{"scenario", "scenario", func(r *run.Record) string { return r.Scenario }, true},
-		{"rate", "requested_rate", func(r *run.Record) string { return text(r.RequestedRate) }, true},
+		{"rate", "requested_rate", notOfSearches(func(r *run.Record) string { return text(r.RequestedRate) }), true},
 		{"pace", "pace", pace, true},
-		{"duration", "duration_s", func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }, true},
+		{"duration", "duration_s", notOfSearches(func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }), true},
+		{"SLO", "search.slo", slo, true},
 		{"machine", "", machine, true},
 		{"operating system", "env.os", func(r *run.Record) string { return r.Env.OS }, false},
 		{"nginx version", "env.nginx", func(r *run.Record) string { return r.Env.Nginx }, false},
@@ -41,6 +42,23 @@ func pace(r *run.Record) string {
 	return r.Pace
 }
 
+// notOfSearches passes over a property that a search ends with, and was not given.
+func notOfSearches(of func(*run.Record) string) func(*run.Record) string {
+	return func(r *run.Record) string {
+		if r.Search != nil {
+			return ""
+		}
+		return of(r)
+	}
+}
+
+func slo(r *run.Record) string {
+	if r.Search == nil {
+		return ""
+	}
+	return r.Search.SLO
+}
+
 func machine(r *run.Record) string {
 	return fmt.Sprintf("%s, %d cores", r.Env.CPU, r.Env.Cores)
 }
@@ -52,8 +70,8 @@ func (e *UnlikeError) Error() string {
 	return "the runs are not alike: " + strings.Join(e.Differences, "; ")
 }
 
-// unlike tells in which properties, other than the one compared, the runs of both sides differ. With soft the
-// properties are those that only deserve a note.
+// unlike tells in which properties, other than the one compared, the runs of both sides differ: in the fatal ones, or
+// in those that only deserve a note.
 func unlike(runs []*run.Record, by string, fatal bool) []string {
 	var differences []string
 	for _, p := range properties() {

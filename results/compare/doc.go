@@ -1,21 +1,21 @@
-// Package compare tells whether two sets of runs differ, with the run as the sample: the requests within one
-// run share its luck, so a test on them calls identical runs different.
+// Package compare tells whether sets of runs differ, with the pair of runs as the unit: the requests within one run
+// share its luck, so a test on them calls identical runs different.
 //
 // It works in steps, each with a file of its own:
 //
-//  1. By or the caller makes two Sets of runs.
+//  1. By or the caller makes Sets of runs; the first is the base that each other one is held against.
 //  2. Runs that say nothing are taken out and counted: the generator fell behind, or the run ended early.
 //  3. Runs that are not alike (another rate, scenario, machine …) are refused, or footnoted if so asked.
-//  4. Each Metric takes one figure from each run.
-//  5. The k-th run of one set is paired with the k-th of the other in the order of time. Of interleaved runs
-//     (turn and turn about) the members of a pair lie next to each other, so drift of the machine cancels out of their
-//     difference. The estimate is the median of the paired differences, with an interval (see Interval).
-//  6. The Mann-Whitney U test (benchmath's, exact for small samples) gives each row its p, and Holm's method
-//     corrects them for the number of rows in the table. A row whose corrected p is not below alpha shows "~".
+//  4. Runs are paired: those of one round of a campaign, else neighbours in time. Drift of the machine hits both of a
+//     pair alike and cancels out of their difference.
+//  5. Each Metric takes one figure from each run. The differences of the pairs, of logarithms where the figures allow
+//     it, go through one exact signed-rank test, which gives the change, its interval and its p.
+//  6. All rows of all tables are one family: chances of error add up to at most alpha over the whole family
+//     (Bonferroni), for the intervals as for the p values. A row is significant exactly where its interval leaves
+//     out zero.
+//  7. Each row gets a Result: different; the same, where the interval lies within a threshold below which nobody cares;
+//     or unknown, with the number of pairs that would tell.
 //
-// What six runs a side can see, simulated: a metric that differs by 20 % is found with certainty where identical runs
-// vary by 3 % (standard deviation), in 95 % of the tables where they vary by 5 %, in 55 % where they vary by 8 %.
-//
-// The table of one pair of sets is one family of tests: with alpha 0.05 at most one table in twenty of identical
-// sets shows any difference at all.
+// Only a few metrics are tested, see Primary: each further test takes power from all others. Of n pairs no p is below
+// 2/2ⁿ, so that 1, 4, 12 and 21 tests need 6, 8, 9 and 10 pairs at least.
 package compare

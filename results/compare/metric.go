@@ -24,22 +24,42 @@ type Metric struct {
 	Of func(*run.Record) (float64, bool)
 	// Search is true for what comes from a search for the highest rate, and not from a run at one rate.
 	Search bool
+	// ByDesign is true for what follows from the rate that was asked for, and is no finding where one was.
+	ByDesign bool
+	// Threshold is the change below which nobody cares, unless told otherwise: a part of the figure, or of a Ratio
+	// so much more or less.
+	Threshold float64
 }
+
+// Thresholds: what is usual for figures of load tests; a tail of the latency rests on few requests, and one failed
+// request in a thousand is one too many.
+const (
+	usualChange = 0.05
+	tailChange  = 0.20
+	errorChange = 0.001
+)
+
+// relative tells whether a change is one as a part of the figure. Of figures that have a natural 0 and 1 it is not.
+func (m Metric) relative() bool { return m.Unit != units.Ratio && m.Unit != units.Index }
+
+// Primary are the keys of the metrics that are tested unless told otherwise. Throughput is one only where no rate was
+// asked for.
+func Primary() []string { return []string{"throughput", "p50", "p99", "errors", "cpu", "capacity"} }
 
 // Metrics are the rows of a comparison, in their order.
 func Metrics() []Metric {
 	return []Metric{
-		{Key: "throughput", Name: "throughput", Unit: units.PerSecond, Better: Higher, Of: throughput},
-		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P50 })},
-		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P90 })},
-		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P99 })},
-		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P999 })},
-		{Key: "errors", Name: "errors", Unit: units.Ratio, Of: errorRatio},
-		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws},
-		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest},
-		{Key: "memory", Name: "memory", Unit: units.Bytes, Of: memory},
-		{Key: "evenness", Name: "evenness", Unit: units.Index, Better: Higher, Of: Evenness},
-		{Key: "capacity", Name: "capacity", Unit: units.PerSecond, Better: Higher, Of: capacity, Search: true},
+		{Key: "throughput", Name: "throughput", Unit: units.PerSecond, Better: Higher, Of: throughput, ByDesign: true, Threshold: usualChange},
+		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P50 }), Threshold: usualChange},
+		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P90 }), Threshold: usualChange},
+		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P99 }), Threshold: tailChange},
+		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P999 }), Threshold: tailChange},
+		{Key: "errors", Name: "errors", Unit: units.Ratio, Of: errorRatio, Threshold: errorChange},
+		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws, ByDesign: true, Threshold: usualChange},
+		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest, Threshold: usualChange},
+		{Key: "memory", Name: "memory", Unit: units.Bytes, Of: memory, Threshold: usualChange},
+		{Key: "evenness", Name: "evenness", Unit: units.Index, Better: Higher, Of: Evenness, Threshold: usualChange},
+		{Key: "capacity", Name: "capacity", Unit: units.PerSecond, Better: Higher, Of: capacity, Search: true, Threshold: usualChange},
 	}
 }
 

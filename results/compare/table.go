@@ -3,32 +3,33 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
 
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
 // Options say how to compare. The zero value of each field stands for its default.
 type Options struct {
-	By         string  // the key by which the sets were made; empty: they were named one by one
-	Alpha      float64 // chance of a false alarm in a table; default 0.05
-	Confidence float64 // of the intervals; default 0.95
-	Seed       uint64  // of the bootstrap; default 1
-	Resamples  int     // of the bootstrap; default 5000
-	Unlike     bool    // compare runs of other rates, scenarios or machines too, with a note
+	By         string             // the key by which the sets were made; empty: they were named one by one
+	Metrics    []string           // keys of those that are tested; default Primary
+	Thresholds map[string]float64 // by the metric's key; default: the metric's own
+	Alpha      float64            // chance of a false alarm in all tables together; default 0.05
+	Power      float64            // of Row.Needed; default 0.9
+	Unlike     bool               // compare runs of other rates, scenarios or machines too, with a note
 }
 
 func (o *Options) defaults() {
+	if o.Metrics == nil {
+		o.Metrics = Primary()
+	}
 	if o.Alpha == 0 {
 		o.Alpha = 0.05
 	}
-	if o.Confidence == 0 {
-		o.Confidence = 0.95
-	}
-	if o.Seed == 0 {
-		o.Seed = 1
-	}
-	if o.Resamples == 0 {
-		o.Resamples = defaultResamples
+	if o.Power == 0 {
+		o.Power = 0.9
 	}
 }
 
@@ -45,86 +46,120 @@ type Table struct {
 	By          string   `json:"by,omitempty"`
 	Base        Side     `json:"base"`
 	Other       Side     `json:"other"`
-	Pairs       int      `json:"pairs"`
+	Pairs       int      `json:"pairs"`       // of runs at a rate
 	Interleaved bool     `json:"interleaved"` // the pairs follow one another in time
-	Alpha       float64  `json:"alpha"`
-	Seed        uint64   `json:"seed"`
+	Alpha       float64  `json:"alpha"`       // chance of a false alarm in the family
+	Tests       int      `json:"tests"`       // in the family, all tables together
 	Rows        []Row    `json:"rows"`
 	Notes       []string `json:"notes"`
 }
+
+// Interval is a confidence interval.
+type Interval struct {
+	Lo float64 `json:"lo"`
+	Hi float64 `json:"hi"`
+}
+
+// Result is what a row says.
+type Result string
+
+// The results of a row.
+const (
+	Different Result = "different" // the interval leaves out zero and reaches beyond the threshold
+	Same      Result = "same"      // the interval lies within the threshold, even where it leaves out zero
+	Unknown   Result = "unknown"
+)
 
 // Row is one metric in both sets.
 type Row struct {
 	Metric Metric `json:"-"`
 	Key    string `json:"metric"`
 	Unit   string `json:"unit"`
-	// Base and Other are the figures of the runs, in the order of time.
-	Base        []float64 `json:"base"`
-	Other       []float64 `json:"other"`
-	BaseMedian  float64   `json:"base_median"`
-	OtherMedian float64   `json:"other_median"`
-	// Difference is the median of the paired differences, other less base, in Unit. Without pairs it is the
-	// difference of the medians.
-	Difference float64   `json:"difference"`
-	Interval   *Interval `json:"interval"`  // of Difference; null with too few pairs
-	Bootstrap  *Interval `json:"bootstrap"` // of Difference, for who prefers it
-	// Relative is the median of the paired differences as parts of the base's value in the pair: 0.2 is 20 % more.
-	// Null where a base is 0. Of runs whose luck changes from pair to pair it is the steadier of the two.
-	Relative         *float64  `json:"relative"`
-	RelativeInterval *Interval `json:"relative_interval"`
-	P                *float64  `json:"p"`      // Mann-Whitney; null where there is nothing to test
-	PHolm            *float64  `json:"p_holm"` // corrected for the rows of the table
-	// Significant is PHolm < alpha. Only then may Difference be called one.
-	Significant bool   `json:"significant"`
-	Better      string `json:"better,omitempty"` // which side, where Significant
-	Untested    string `json:"untested,omitempty"`
-	Needed      *int   `json:"needed"` // runs a side to show a difference like this one; null where none would do
+	// Base and Other are the figures of the pairs, in the order of time: the k-th of both are a pair.
+	Base  []float64 `json:"base"`
+	Other []float64 `json:"other"`
+	// BaseValue and OtherValue are the figures to show for the sides, and Change is from one to the other. Of a metric that
+	// is tested one is the median of its side and the other what the pairs make of it, else both are medians.
+	BaseValue  float64 `json:"base_value"`
+	OtherValue float64 `json:"other_value"`
+	// Change is from base to other: a part of the base's figure where Relative (0.2 is 20 % more), else in Unit.
+	Change   float64   `json:"change"`
+	Relative bool      `json:"relative"`
+	Interval *Interval `json:"interval"` // of Change, at the level of the whole family; null where not tested
+	P        *float64  `json:"p"`        // corrected for the family, to be held against alpha; null where not tested
+	// Significant is P ≤ alpha, which is exactly where Interval leaves out 0. Only then may Change be called one.
+	Significant bool    `json:"significant"`
+	Threshold   float64 `json:"threshold"` // the change below which nobody cares, as Change
+	Result      Result  `json:"result"`
+	Better      string  `json:"better,omitempty"`   // which side, where Significant
+	Untested    string  `json:"untested,omitempty"` // why
+	Needed      *int    `json:"needed,omitempty"`   // pairs to tell, planned from the noise; only where Unknown
+
+	test *signedRank
 }
 
 // Why a row was not tested.
 const (
-	AllEqual = "all equal"
-	TooFew   = "too few runs"
+	AllEqual  = "all equal"
+	TooFew    = "too few pairs"
+	ByDesign  = "follows from the rate"
+	Secondary = "not tested"
 )
 
-// Compare sets other against base. It fails with an UnlikeError where the runs differ in more than the key.
-func Compare(base, other Set, opt Options) (*Table, error) {
+// Compare sets the others against the first. It fails with an UnlikeError where the runs of two differ in more than the
+// key. The tables are one family of tests.
+func Compare(sets []Set, opt Options) ([]*Table, error) {
 	opt.defaults()
-	t := &Table{By: opt.By, Alpha: opt.Alpha, Seed: opt.Seed, Rows: []Row{}, Notes: []string{}}
+	var tables []*Table
+	for _, other := range sets[1:] {
+		t, err := newTable(sets[0], other, opt)
+		if err != nil {
+			return nil, fmt.Errorf("%s and %s: %w", sets[0].Name, other.Name, err)
+		}
+		tables = append(tables, t)
+	}
+	fewest := judge(tables, opt)
+	for _, t := range tables {
+		t.note(fewest)
+	}
+	return tables, nil
+}
+
+func newTable(base, other Set, opt Options) (*Table, error) {
+	t := &Table{By: opt.By, Alpha: opt.Alpha, Rows: []Row{}, Notes: []string{}}
 	baseRated, baseSearches, baseExcluded := sift(base.Runs)
 	otherRated, otherSearches, otherExcluded := sift(other.Runs)
 	t.Base = Side{base.Name, ids(baseRated), ids(baseSearches), baseExcluded}
 	t.Other = Side{other.Name, ids(otherRated), ids(otherSearches), otherExcluded}
-	all := append(append([]*run.Record{}, baseRated...), otherRated...)
-	if shared := sharedRuns(base.Runs, other.Runs); len(shared) > 0 {
-		return nil, fmt.Errorf("run %q is on both sides", shared[0])
+	if i := slices.IndexFunc(base.Runs, func(r *run.Record) bool { return slices.Contains(other.Runs, r) }); i >= 0 {
+		return nil, fmt.Errorf("run %q is on both sides", base.Runs[i].ID)
 	}
-	if len(all)+len(baseSearches)+len(otherSearches) == 0 {
-		return nil, fmt.Errorf("no run of %q and %q can be used: all %d were excluded",
-			base.Name, other.Name, len(base.Runs)+len(other.Runs))
+	rated, searches := slices.Concat(baseRated, otherRated), slices.Concat(baseSearches, otherSearches)
+	if len(rated)+len(searches) == 0 {
+		return nil, fmt.Errorf("no run can be used: all %d were excluded", len(base.Runs)+len(other.Runs))
 	}
-	fatal := unlike(all, opt.By, true)
-	if len(fatal) > 0 && !opt.Unlike {
-		return nil, &UnlikeError{fatal}
+	differences := append(unlike(rated, opt.By, true), unlike(searches, opt.By, true)...)
+	if len(differences) > 0 && !opt.Unlike {
+		return nil, &UnlikeError{differences}
 	}
-	for _, d := range append(fatal, unlike(all, opt.By, false)...) {
+	for _, d := range append(differences, unlike(append(rated, searches...), opt.By, false)...) {
 		t.Notes = append(t.Notes, "the runs differ in "+d)
 	}
 	t.Notes = append(t.Notes, mixed(base.Name, base.Runs, opt.By)...)
 	t.Notes = append(t.Notes, mixed(other.Name, other.Runs, opt.By)...)
-	t.Pairs = min(len(baseRated), len(otherRated))
-	t.Interleaved = interleaved(baseRated, otherRated)
+	var ratedPairs []pair
+	ratedPairs, t.Interleaved = inPairs(baseRated, otherRated)
+	searchPairs, _ := inPairs(baseSearches, otherSearches)
+	t.Pairs = len(ratedPairs)
 	for _, m := range Metrics() {
-		b, o := baseRated, otherRated
+		pairs := ratedPairs
 		if m.Search {
-			b, o = baseSearches, otherSearches
+			pairs = searchPairs
 		}
-		if row, ok := newRow(m, b, o, opt); ok {
+		if row, ok := newRow(m, pairs, opt); ok {
 			t.Rows = append(t.Rows, row)
 		}
 	}
-	t.judge(opt)
-	t.note()
 	return t, nil
 }
 
@@ -136,146 +171,86 @@ func ids(runs []*run.Record) []string {
 	return out
 }
 
-func sharedRuns(a, b []*run.Record) []string {
-	seen := map[string]bool{}
-	for _, r := range a {
-		seen[r.ID] = true
+// newRow takes the figures of one metric. False where no pair has them.
+func newRow(m Metric, pairs []pair, opt Options) (Row, bool) {
+	row := Row{Metric: m, Key: m.Key, Unit: string(m.Unit), Threshold: m.Threshold, Result: Unknown}
+	if threshold, given := opt.Thresholds[m.Key]; given {
+		row.Threshold = threshold
 	}
-	var shared []string
-	for _, r := range b {
-		if seen[r.ID] {
-			shared = append(shared, r.ID)
+	rateGiven := false
+	for _, p := range pairs {
+		b, ok := m.Of(p.base)
+		o, both := m.Of(p.other)
+		if ok && both {
+			row.Base, row.Other = append(row.Base, b), append(row.Other, o)
 		}
+		rateGiven = rateGiven || p.base.RequestedRate > 0
 	}
-	return shared
-}
-
-// interleaved tells whether every pair was over before the next one began.
-func interleaved(a, b []*run.Record) bool {
-	n := min(len(a), len(b))
-	for k := range n - 1 {
-		for _, now := range []*run.Record{a[k], b[k]} {
-			for _, next := range []*run.Record{a[k+1], b[k+1]} {
-				if next.Started.Before(now.Started) {
-					return false
-				}
-			}
-		}
-	}
-	return n > 1
-}
-
-// newRow takes the figures of one metric. False where a side has none.
-func newRow(m Metric, base, other []*run.Record, opt Options) (Row, bool) {
-	row := Row{Metric: m, Key: m.Key, Unit: string(m.Unit)}
-	take := func(runs []*run.Record) (all []float64, has []bool) {
-		for _, r := range runs {
-			v, ok := m.Of(r)
-			if ok {
-				all = append(all, v)
-			}
-			has = append(has, ok)
-		}
-		return all, has
-	}
-	var hasBase, hasOther []bool
-	row.Base, hasBase = take(base)
-	row.Other, hasOther = take(other)
-	if len(row.Base) == 0 || len(row.Other) == 0 {
+	if len(row.Base) == 0 {
 		return row, false
 	}
-	row.BaseMedian, row.OtherMedian = Median(row.Base), Median(row.Other)
-	row.Difference = row.OtherMedian - row.BaseMedian
-	var differences, relatives []float64
-	for k := range min(len(base), len(other)) {
-		if hasBase[k] && hasOther[k] {
-			b, _ := m.Of(base[k])
-			o, _ := m.Of(other[k])
-			differences = append(differences, o-b)
-			if b != 0 {
-				relatives = append(relatives, o/b-1)
-			}
+	row.Relative = m.relative() && min(slices.Min(row.Base), slices.Min(row.Other)) > 0
+	row.test = newSignedRank(row.differences())
+	row.BaseValue, row.OtherValue = Median(row.Base), Median(row.Other)
+	switch {
+	case m.ByDesign && rateGiven:
+		row.Untested = ByDesign
+	case !slices.Contains(opt.Metrics, m.Key):
+		row.Untested = Secondary
+	default:
+		// What is known of the change comes from the pairs: one side is its median, the other what the change makes of it.
+		shift := row.test.estimate()
+		if (shift >= 0) == (m.Unit != units.Index) { // no index is above 1
+			row.OtherValue = row.shifted(row.BaseValue, shift)
+		} else {
+			row.BaseValue = row.shifted(row.OtherValue, -shift)
 		}
 	}
-	if len(differences) == 0 && row.BaseMedian != 0 {
-		relatives = []float64{row.Difference / row.BaseMedian}
-	}
-	if len(differences) > 0 {
-		row.Difference = Median(differences)
-	}
-	row.Interval = opt.interval(differences)
-	if i, ok := BootstrapInterval(differences, opt.Confidence, opt.Seed, opt.Resamples); ok {
-		row.Bootstrap = &i
-	}
-	if len(relatives) > 0 && len(relatives) >= len(differences) {
-		relative := Median(relatives)
-		row.Relative, row.RelativeInterval = &relative, opt.interval(relatives)
+	row.Change = row.OtherValue - row.BaseValue
+	if row.Relative {
+		row.Change = row.OtherValue/row.BaseValue - 1
 	}
 	return row, true
 }
 
-// interval is the exact one where there is one, else the bootstrap's.
-func (o *Options) interval(values []float64) *Interval {
-	if i, ok := ExactInterval(values, o.Confidence); ok {
-		return &i
+// differences are those of the pairs, of logarithms where the change is relative.
+func (r *Row) differences() []float64 {
+	out := make([]float64, len(r.Base))
+	for k, b := range r.Base {
+		out[k] = r.Other[k] - b
+		if r.Relative {
+			out[k] = math.Log(r.Other[k] / b)
+		}
 	}
-	if i, ok := BootstrapInterval(values, o.Confidence, o.Seed, o.Resamples); ok {
-		return &i
-	}
-	return nil
+	return out
 }
 
-// judge tests the rows, corrects the p values for their number and says which side is better.
-func (t *Table) judge(opt Options) {
-	ps := make([]float64, len(t.Rows))
-	tests := 0
-	for i := range t.Rows {
-		row := &t.Rows[i]
-		ps[i] = MannWhitney(row.Base, row.Other)
-		switch {
-		case math.IsNaN(ps[i]):
-			row.Untested = AllEqual
-		case LeastP(len(row.Base), len(row.Other)) >= opt.Alpha:
-			// A test that can't reject anything is none (Tarone 1990), and costs the others nothing.
-			ps[i], row.Untested = math.NaN(), TooFew
-		default:
-			tests++
-		}
+// shifted is a figure moved by a difference.
+func (r *Row) shifted(value, difference float64) float64 {
+	if r.Relative {
+		return value * math.Exp(difference)
 	}
-	corrected := Holm(ps)
-	for i := range t.Rows {
-		row := &t.Rows[i]
-		if math.IsNaN(ps[i]) {
-			continue
-		}
-		row.P, row.PHolm = &ps[i], &corrected[i]
-		row.Significant = corrected[i] < opt.Alpha
-		if row.Significant {
-			row.Better = t.Base.Name
-			if row.OtherMedian > row.BaseMedian == (row.Metric.Better == Higher) {
-				row.Better = t.Other.Name
-			}
-		} else if n, ok := Needed(row.Base, row.Other, opt.Alpha/float64(tests)); ok {
-			row.Needed = &n
-		}
-	}
+	return value + difference
 }
+
+// asChange writes a difference as Change is.
+func (r *Row) asChange(difference float64) float64 {
+	if r.Relative {
+		return math.Expm1(difference)
+	}
+	return difference
+}
+
+// noise is the standard deviation of the differences.
+func (r *Row) noise() float64 { return stat.StdDev(r.differences(), nil) }
 
 // note adds what weakens the table.
-func (t *Table) note() {
-	tests := 0
-	for _, row := range t.Rows {
-		if row.P != nil {
-			tests++
-		}
-	}
-	fewest := Fewest(t.Alpha / float64(max(1, tests)))
+func (t *Table) note(fewest int) {
 	if n := t.Pairs; n > 0 && n < fewest {
-		t.Notes = append(t.Notes, fmt.Sprintf(
-			"with %s a side nothing can be significant here: %d a side are the fewest", count(n, "run"), fewest))
+		t.Notes = append(t.Notes, fmt.Sprintf("with %s nothing can be significant here: %d are the fewest", count(n, "pair"), fewest))
 	}
 	if a, b := len(t.Base.Runs), len(t.Other.Runs); a != b && t.Pairs > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf("%d and %d runs make %s; the tests use all runs", a, b, count(t.Pairs, "pair")))
+		t.Notes = append(t.Notes, fmt.Sprintf("%d and %d runs make %s; the others are not used", a, b, count(t.Pairs, "pair")))
 	}
 	if t.Pairs > 1 && !t.Interleaved {
 		t.Notes = append(t.Notes, "the runs were not interleaved: what changed on the machine meanwhile is part of the differences")

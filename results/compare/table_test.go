@@ -3,6 +3,8 @@ package compare
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,72 +48,213 @@ func row(t *testing.T, table *Table, key string) Row {
 	return Row{}
 }
 
-// TestSlowerIsFound: a system slowed by 20 % is found with six pairs, in every one of ten trials.
+// two compares two sets.
+func two(base, other Set, opt Options) (*Table, error) {
+	tables, err := Compare([]Set{base, other}, opt)
+	if err != nil {
+		return nil, err
+	}
+	return tables[0], nil
+}
+
+// consistent checks what must hold for any row: its columns, change, interval, p and result don't contradict each other.
+func consistent(t *testing.T, table *Table) {
+	t.Helper()
+	for _, r := range table.Rows {
+		change := r.OtherValue - r.BaseValue
+		if r.Relative {
+			change = r.OtherValue/r.BaseValue - 1
+		}
+		if !near(change, r.Change, 1e-9) {
+			t.Errorf("%s: %v and %v make a change of %v, not %v", r.Key, r.BaseValue, r.OtherValue, change, r.Change)
+		}
+		if (r.P == nil) != (r.Interval == nil) || (r.P == nil) != (r.Untested != "") {
+			t.Errorf("%s: p %v, interval %v, untested %q: all or none", r.Key, r.P, r.Interval, r.Untested)
+		}
+		if r.P == nil {
+			if r.Significant || r.Result == Different {
+				t.Errorf("%s: %v without a test", r.Key, r.Result)
+			}
+			continue
+		}
+		without0 := r.Interval.Lo > 0 || r.Interval.Hi < 0
+		within := max(-r.Interval.Lo, r.Interval.Hi) <= r.Threshold
+		want := Unknown
+		if within {
+			want = Same
+		} else if without0 {
+			want = Different
+		}
+		if r.Significant != without0 || r.Significant != (*r.P <= table.Alpha) || r.Result != want || (r.Better != "") != r.Significant ||
+			r.Change < r.Interval.Lo-1e-12 || r.Change > r.Interval.Hi+1e-12 {
+			t.Errorf("%s: change %v in %+v, p %v, significant %v, better %q, result %s", r.Key, r.Change, *r.Interval, *r.P, r.Significant, r.Better, r.Result)
+		}
+	}
+}
+
+// TestSlowerIsFound: a system slowed by 20 % is found with ten pairs, in every one of ten trials.
 func TestSlowerIsFound(t *testing.T) {
 	for trial := range uint64(10) {
-		base, other := interleave(6, trial, runtest.Spec{Duration: 5 * time.Second}, runtest.Spec{Duration: 5 * time.Second, Slower: 1.2})
-		table, err := Compare(base, other, Options{Resamples: 200})
+		base, other := interleave(10, trial, runtest.Spec{Duration: 5 * time.Second}, runtest.Spec{Duration: 5 * time.Second, Slower: 1.2})
+		table, err := two(base, other, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		consistent(t, table)
 		for _, key := range []string{"p50", "cpu"} {
-			r := row(t, table, key)
-			if !r.Significant || r.Better != "base" || *r.Relative < 0.1 || *r.Relative > 0.3 {
-				t.Errorf("trial %d, %s: significant %v, better %q, difference %+.1f %%, p %.4f; want about +20 %% and base",
-					trial, key, r.Significant, r.Better, 100**r.Relative, *r.PHolm)
-			}
-			in := r.RelativeInterval
-			if in == nil || in.Lo > *r.Relative || in.Hi < *r.Relative || in.Lo <= 0 || in.Method != OrderStatistics {
-				t.Errorf("trial %d, %s: interval %+v around %v", trial, key, in, *r.Relative)
+			if r := row(t, table, key); r.Result != Different || r.Better != "base" || r.Change < 0.1 || r.Change > 0.3 {
+				t.Errorf("trial %d, %s: %s, better %q, change %+.1f %%, p %.4f; want about +20 %% and base",
+					trial, key, r.Result, r.Better, 100*r.Change, *r.P)
 			}
 		}
 	}
 }
 
-// TestSameIsNotFound: of two sets of the same system at most one row in twenty differs. Holm's correction
-// promises more: at most one table in twenty.
+// TestSameIsNotFound: of 40 comparisons of the same system, 5 % of which may err, two show a difference.
 func TestSameIsNotFound(t *testing.T) {
 	const trials = 40
-	rows, found, tables := 0, 0, 0
+	found := 0
 	for trial := range uint64(trials) {
-		spec := runtest.Spec{Duration: 2 * time.Second, Capacity: 0}
-		base, other := interleave(6, 1000+trial, spec, spec)
-		table, err := Compare(base, other, Options{Resamples: 200})
+		spec := runtest.Spec{Duration: 2 * time.Second}
+		base, other := interleave(10, 1000+trial, spec, spec)
+		table, err := two(base, other, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		shows := 0
+		consistent(t, table)
 		for _, r := range table.Rows {
-			rows++
 			if r.Significant {
-				shows = 1
 				found++
+				break
 			}
 		}
-		tables += shows
 	}
-	if found*20 > rows {
-		t.Errorf("%d of %d rows differ between sets of the same system, want at most one in twenty", found, rows)
-	}
-	// 5 % of 40 tables are 2; 7 or more would happen once in a hundred times by chance.
-	if tables > 6 {
-		t.Errorf("%d of %d tables show a difference between sets of the same system, want about 2 at most", tables, trials)
+	if found > 6 { // 7 or more happen once in a hundred times by chance
+		t.Errorf("%d of %d tables show a difference between sets of the same system, want about 2 at most", found, trials)
 	}
 }
 
-func TestDriftCancelsInPairs(t *testing.T) {
-	base, other := interleave(6, 1, runtest.Spec{Noise: 1e-9}, runtest.Spec{Noise: 1e-9})
-	for k := range 6 { // the machine gets slower by 30 % a pair, and the other side is 1 ms slower
-		base.Runs[k].Latency.P50 = 0.010 * (1 + 0.3*float64(k))
-		other.Runs[k].Latency.P50 = base.Runs[k].Latency.P50 + 0.001
+// TestResults: with noise that is known, each result where it belongs.
+func TestResults(t *testing.T) {
+	base, other := interleave(12, 1, runtest.Spec{Noise: 1e-9}, runtest.Spec{Noise: 1e-9})
+	for k := range 12 {
+		wiggle := 1 + 0.001*float64(k%5-2)
+		b, o := base.Runs[k], other.Runs[k]
+		b.Latency.P50, o.Latency.P50 = 0.010, 0.0102*wiggle                          // real and trivial
+		b.Latency.P99, o.Latency.P99 = 0.100, 0.130*wiggle                           // different
+		b.Servers.CPUPerRequest, o.Servers.CPUPerRequest = 50e-6, 50e-6*(2*wiggle-1) // the same
+		b.SuccessRatio, o.SuccessRatio = 1, 1-0.01*float64(k%2)*float64(k%3)         // who knows
+		b.Servers.RSS, o.Servers.RSS = 100<<20, 200<<20                              // not tested
 	}
-	table, err := Compare(base, other, Options{})
+	table, err := two(base, other, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := row(t, table, "p50")
-	if !near(r.Difference, 0.001, 1e-12) || !near(r.Interval.Lo, 0.001, 1e-12) || !near(r.Interval.Hi, 0.001, 1e-12) {
-		t.Errorf("difference %v in [%v, %v], want 1 ms whatever the drift", r.Difference, r.Interval.Lo, r.Interval.Hi)
+	consistent(t, table)
+	for key, want := range map[string]string{
+		"p50": "same: a real difference, and less than 5 % (better: base)", "p99": "different, better: base",
+		"cpu": "same within 5 %", "memory": "not tested", "throughput": "follows from the rate", "draws": "follows from the rate",
+	} {
+		if r := row(t, table, key); r.Outcome() != want {
+			t.Errorf("%s: %q, want %q", key, r.Outcome(), want)
+		}
+	}
+	if r := row(t, table, "errors"); r.Result != Unknown || r.Needed == nil || *r.Needed <= 12 {
+		t.Errorf("errors: %s, %v pairs to tell; want it unknown, and how many", r.Result, r.Needed)
+	}
+	table, err = two(base, other, Options{Metrics: []string{"p50", "memory"}, Thresholds: map[string]float64{"p50": 0.01}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	consistent(t, table)
+	if p50, memory := row(t, table, "p50"), row(t, table, "memory"); p50.Result != Different || memory.Result != Different || table.Tests != 2 {
+		t.Errorf("of two metrics and a threshold of 1 %%: p50 %s, memory %s, %d tests; want both different", p50.Result, memory.Result, table.Tests)
+	}
+	for _, r := range append(base.Runs, other.Runs...) {
+		r.RequestedRate = 0
+	}
+	if table, err = two(base, other, Options{}); err != nil || row(t, table, "throughput").Untested == ByDesign {
+		t.Errorf("throughput of runs without a rate is no finding (%v)", err)
+	}
+}
+
+// TestPairs: rounds before neighbours, in any order, and what remains is left out.
+func TestPairs(t *testing.T) {
+	at := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		order       string // sides in the order of time; a digit is the round of the run before it
+		want        string
+		interleaved bool
+	}{
+		"ABBA":             {"abba", "0-1 3-2", true},
+		"ABAB":             {"abab", "0-1 2-3", true},
+		"one too many":     {"aabba", "1-2 4-3", true},
+		"a run is missing": {"abbaab", "0-1 3-2 4-5", true},
+		"one after other":  {"aabb", "0-2 1-3", false},
+		"rounds":           {"a1a2b2b1", "0-3 1-2", false},
+		"rounds in turn":   {"a1b1b2a2a3a4b4", "0-1 3-2 5-6", true},
+	} {
+		var base, other []*run.Record
+		for _, letter := range c.order {
+			r := &run.Record{ID: fmt.Sprint(len(base) + len(other)), Started: at.Add(time.Duration(len(base)+len(other)) * time.Minute)}
+			switch letter {
+			case 'a':
+				base = append(base, r)
+			case 'b':
+				other = append(other, r)
+			default:
+				last := slices.Concat(base, other)
+				slices.SortFunc(last, func(a, b *run.Record) int { return a.Started.Compare(b.Started) })
+				last[len(last)-1].Round = int(letter - '0')
+			}
+		}
+		pairs, interleaved := inPairs(base, other)
+		var got []string
+		for _, p := range pairs {
+			got = append(got, p.base.ID+"-"+p.other.ID)
+		}
+		if text := strings.Join(got, " "); text != c.want || interleaved != c.interleaved {
+			t.Errorf("%s: %s, interleaved %v; want %s, %v", name, text, interleaved, c.want, c.interleaved)
+		}
+	}
+}
+
+// TestDriftHidesNothing: a machine that gets slower by 60 % in the course of a campaign hits both sides alike, and a
+// difference of 5 % is found all the same.
+func TestDriftHidesNothing(t *testing.T) {
+	base, other := interleave(10, 1, runtest.Spec{Noise: 1e-9}, runtest.Spec{Noise: 1e-9})
+	for k := range 10 {
+		drift := 0.010 * math.Pow(1.6, float64(k)/10)
+		base.Runs[k].Latency.P50, other.Runs[k].Latency.P50 = drift*(1+0.002*float64(k%3)), drift*1.06*(1+0.002*float64(k%4))
+	}
+	table, err := two(base, other, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := row(t, table, "p50"); r.Result != Different || r.Change < 0.055 || r.Change > 0.065 {
+		t.Errorf("p50 %s, change %v in %+v; want 6 %% found", r.Result, r.Change, r.Interval)
+	}
+}
+
+// TestOneFamily: the tables of a campaign share one level.
+func TestOneFamily(t *testing.T) {
+	base, one := interleave(10, 1, runtest.Spec{}, runtest.Spec{Slower: 1.3})
+	_, three := interleave(10, 2, runtest.Spec{}, runtest.Spec{})
+	alone, err := two(base, one, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	three.Name = "third"
+	together, err := Compare([]Set{base, one, three}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range together {
+		consistent(t, table)
+	}
+	a, b := row(t, alone, "p50"), row(t, together[0], "p50")
+	if alone.Tests != 3 || together[0].Tests != 6 || together[1].Tests != 6 || !near(*b.P, 2**a.P, 1e-12) || b.Interval.Lo > a.Interval.Lo {
+		t.Errorf("%d tests alone, %d together; p %v and %v, intervals %+v and %+v", alone.Tests, together[0].Tests, *a.P, *b.P, a.Interval, b.Interval)
 	}
 }
 
@@ -134,7 +277,7 @@ func TestUnlikeRunsAreRefused(t *testing.T) {
 		for _, r := range other.Runs {
 			c.change(r)
 		}
-		table, err := Compare(base, other, Options{})
+		table, err := two(base, other, Options{})
 		var unlike *UnlikeError
 		if c.fatal != errors.As(err, &unlike) {
 			t.Errorf("%s: Compare = %v, refusal wanted: %v", name, err, c.fatal)
@@ -144,7 +287,7 @@ func TestUnlikeRunsAreRefused(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: Compare = %v, want %q in it", name, err, c.want)
 			}
-			if table, err = Compare(base, other, Options{Unlike: true}); err != nil {
+			if table, err = two(base, other, Options{Unlike: true}); err != nil {
 				t.Errorf("%s: Compare of unlike runs as asked: %v", name, err)
 				continue
 			}
@@ -152,7 +295,7 @@ func TestUnlikeRunsAreRefused(t *testing.T) {
 		if !strings.Contains(strings.Join(table.Notes, "\n"), c.want) {
 			t.Errorf("%s: notes %q, want %q in them", name, table.Notes, c.want)
 		}
-		if _, err := Compare(base, other, Options{By: map[string]string{"machine": "cores", "duration": "duration"}[name]}); name == "machine" && err != nil {
+		if _, err := two(base, other, Options{By: map[string]string{"machine": "cores", "duration": "duration"}[name]}); name == "machine" && err != nil {
 			t.Errorf("compared by cores, other cores are the point: %v", err)
 		}
 	}
@@ -163,7 +306,7 @@ func TestUselessRunsAreLeftOutAndCounted(t *testing.T) {
 	base.Runs[0].Generator.SendRatio = 0.8
 	other.Runs[1].Partial = true
 	other.Runs[2].Partial = true
-	table, err := Compare(base, other, Options{})
+	table, err := two(base, other, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +330,7 @@ func TestUselessRunsAreLeftOutAndCounted(t *testing.T) {
 	for _, r := range other.Runs {
 		r.Partial = true
 	}
-	if _, err := Compare(base, other, Options{}); err == nil {
+	if _, err := two(base, other, Options{}); err == nil {
 		t.Error("Compare without a usable run, want an error")
 	}
 }
@@ -197,7 +340,7 @@ func TestRunsNotInterleavedAreNoted(t *testing.T) {
 	for _, r := range other.Runs {
 		r.Started = r.Started.Add(time.Hour)
 	}
-	table, err := Compare(base, other, Options{})
+	table, err := two(base, other, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,43 +351,60 @@ func TestRunsNotInterleavedAreNoted(t *testing.T) {
 
 func TestSameRunOnBothSides(t *testing.T) {
 	base, _ := interleave(2, 1, runtest.Spec{}, runtest.Spec{})
-	if _, err := Compare(base, base, Options{}); err == nil || !strings.Contains(err.Error(), "both sides") {
+	if _, err := two(base, base, Options{}); err == nil || !strings.Contains(err.Error(), "both sides") {
 		t.Errorf("Compare of a set with itself = %v, want an error", err)
 	}
 }
 
 func TestSearchesGiveCapacity(t *testing.T) {
-	base, other := interleave(4, 1, runtest.Spec{Capacity: 8000}, runtest.Spec{Capacity: 16000})
-	table, err := Compare(base, other, Options{})
+	base, other := interleave(8, 1, runtest.Spec{Capacity: 8000}, runtest.Spec{Capacity: 16000})
+	table, err := two(base, other, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(table.Rows) != 1 || table.Tests() != 1 || table.Rows[0].Key != "capacity" || table.Rows[0].Better != "other" {
+	consistent(t, table)
+	if len(table.Rows) != 1 || table.Tests != 1 || table.Rows[0].Key != "capacity" || table.Rows[0].Better != "other" {
 		t.Errorf("rows %+v, want the capacity only, better in other", table.Rows)
 	}
 }
 
 // TestWhatCantRejectIsNoTest: one search a side is told, but does not make the other rows harder to tell.
 func TestWhatCantRejectIsNoTest(t *testing.T) {
-	base, other := interleave(6, 3, runtest.Spec{}, runtest.Spec{Slower: 1.3})
-	one, two := interleave(1, 4, runtest.Spec{Capacity: 8000}, runtest.Spec{Capacity: 6000})
-	before, err := Compare(base, other, Options{})
+	base, other := interleave(8, 3, runtest.Spec{}, runtest.Spec{Slower: 1.3})
+	oneSearch, otherSearch := interleave(1, 4, runtest.Spec{Capacity: 8000}, runtest.Spec{Capacity: 6000})
+	before, err := two(base, other, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	base.Runs, other.Runs = append(base.Runs, one.Runs...), append(other.Runs, two.Runs...)
-	after, err := Compare(base, other, Options{})
+	base.Runs, other.Runs = append(base.Runs, oneSearch.Runs...), append(other.Runs, otherSearch.Runs...)
+	after, err := two(base, other, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	consistent(t, after)
 	if r := row(t, after, "capacity"); r.P != nil || r.Untested != TooFew || r.Significant {
 		t.Errorf("capacity of one search a side: p %v, untested %q; want none and %q", r.P, r.Untested, TooFew)
 	}
-	if a, b := *row(t, before, "p50").PHolm, *row(t, after, "p50").PHolm; a != b || before.Tests() != after.Tests() {
-		t.Errorf("p50: p %v of %d tests, with the searches %v of %d; want the same", a, before.Tests(), b, after.Tests())
+	if a, b := *row(t, before, "p50").P, *row(t, after, "p50").P; a != b || before.Tests != after.Tests {
+		t.Errorf("p50: p %v of %d tests, with the searches %v of %d; want the same", a, before.Tests, b, after.Tests)
 	}
 	if r := row(t, after, "errors"); r.Untested != AllEqual {
 		t.Errorf("errors, none on both sides: untested %q, want %q", r.Untested, AllEqual)
+	}
+}
+
+func TestUnlikeSearchesAreRefused(t *testing.T) {
+	base, other := interleave(2, 1, runtest.Spec{Capacity: 8000}, runtest.Spec{Capacity: 6000})
+	for _, r := range other.Runs {
+		r.Search.SLO, r.RequestedRate = "p99<20ms", 6000 // a search ends with any rate
+	}
+	_, err := two(base, other, Options{})
+	var unlike *UnlikeError
+	if !errors.As(err, &unlike) || len(unlike.Differences) != 1 || !strings.Contains(err.Error(), "SLO p99<20ms (2 runs), p99<50ms (2 runs)") {
+		t.Errorf("Compare of searches for two SLOs = %v, want a refusal for that and nothing else", err)
+	}
+	if table, err := two(base, other, Options{Unlike: true}); err != nil || !strings.Contains(strings.Join(table.Notes, "\n"), "SLO") {
+		t.Errorf("as asked: %v, %+v", err, table)
 	}
 }
 

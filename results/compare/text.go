@@ -9,81 +9,95 @@ import (
 
 // The cells of a row as text, the same in the terminal, in HTML and in Markdown.
 
-// Change is the relative difference, or "~" where it is not significant.
-func (r *Row) Change() string {
+// Cells are the row as text: metric, base, other, change, interval, p, pairs, result.
+func (r *Row) Cells() []string {
+	return []string{
+		r.Metric.Name, units.Format(r.BaseValue, r.Metric.Unit), units.Format(r.OtherValue, r.Metric.Unit),
+		r.ChangeText(), r.Range(), r.PText(), strconv.Itoa(len(r.Base)), r.Outcome(),
+	}
+}
+
+// ChangeText is the change; "~" where it is not significant, and in brackets where it was not tested.
+func (r *Row) ChangeText() string {
 	switch {
+	case r.Untested == AllEqual:
+		return "0"
+	case r.Untested != "":
+		return "(" + r.amount(r.Change) + ")"
 	case !r.Significant:
 		return "~"
-	case r.Relative == nil: // from 0
-		return signed(r.Difference, r.Metric.Unit)
 	}
-	return units.Signed(*r.Relative)
+	return r.amount(r.Change)
 }
 
-// Range is the interval of the difference, relative where it can be.
-func (r *Row) Range() string {
+// amount writes a change with its sign.
+func (r *Row) amount(change float64) string {
 	switch {
-	case r.RelativeInterval != nil:
-		return units.Signed(r.RelativeInterval.Lo) + " … " + units.Signed(r.RelativeInterval.Hi)
-	case r.Interval != nil:
-		return signed(r.Interval.Lo, r.Metric.Unit) + " … " + signed(r.Interval.Hi, r.Metric.Unit)
+	case r.Relative:
+		return units.Signed(change)
+	case r.Metric.Unit == units.Ratio:
+		return fmt.Sprintf("%+.2f points", 100*change) // of a percentage
+	case change > 0:
+		return "+" + units.Format(change, r.Metric.Unit)
 	}
-	return "–"
+	return units.Format(change, r.Metric.Unit)
 }
 
-func signed(v float64, u units.Unit) string {
-	if v > 0 {
-		return "+" + units.Format(v, u)
+// Range is the interval of the change.
+func (r *Row) Range() string {
+	if r.Interval == nil {
+		return "–"
 	}
-	return units.Format(v, u)
+	return r.amount(r.Interval.Lo) + " … " + r.amount(r.Interval.Hi)
 }
 
 // PText is the corrected p.
 func (r *Row) PText() string {
-	if r.PHolm == nil {
+	switch {
+	case r.P == nil:
 		return "–"
-	}
-	if *r.PHolm < 0.001 {
+	case *r.P < 0.001:
 		return "<0.001"
 	}
-	return fmt.Sprintf("%.3f", *r.PHolm)
+	return fmt.Sprintf("%.3f", *r.P)
 }
 
-// N is how many runs of each side gave the figure.
-func (r *Row) N() string {
-	if len(r.Base) == len(r.Other) {
-		return strconv.Itoa(len(r.Base))
+// Outcome says what the row means: which side is better, that there is no difference that matters, or what would be
+// needed to tell.
+func (r *Row) Outcome() string {
+	threshold := fmt.Sprintf("%g %%", 100*r.Threshold)
+	if !r.Relative && r.Metric.Unit == units.Ratio {
+		threshold = fmt.Sprintf("%g points", 100*r.Threshold)
 	}
-	return fmt.Sprintf("%d+%d", len(r.Base), len(r.Other))
-}
-
-// mostNeeded is the number of runs beyond which naming it helps nobody.
-const mostNeeded = 999
-
-// Remark says which side is better or what would be needed to tell.
-func (r *Row) Remark() string {
+	needed := ""
 	switch {
-	case r.Significant:
-		return "better: " + r.Better
-	case r.Untested != "":
-		return r.Untested
 	case r.Needed == nil:
-		return ""
-	case *r.Needed > mostNeeded:
-		return fmt.Sprintf("more than %d runs a side to tell", mostNeeded)
-	case *r.Needed <= min(len(r.Base), len(r.Other)):
-		return "" // seen by chance at this size, or lost to Holm's correction
+	case *r.Needed > MostNeeded:
+		needed = fmt.Sprintf("; more than %d pairs to tell", MostNeeded)
+	case *r.Needed > len(r.Base):
+		needed = fmt.Sprintf("; %d pairs to tell", *r.Needed)
 	}
-	return fmt.Sprintf("%d runs a side to tell", *r.Needed)
+	switch {
+	case r.Result == Same && r.Significant:
+		return fmt.Sprintf("same: a real difference, and less than %s (better: %s)", threshold, r.Better)
+	case r.Result == Different:
+		return "different, better: " + r.Better
+	case r.Untested != "":
+		return r.Untested + needed
+	case r.Result == Same:
+		return "same within " + threshold
+	}
+	return string(r.Result) + needed
 }
 
-// Tests is how many rows were tested, the number that Holm corrects for.
-func (t *Table) Tests() int {
-	n := 0
-	for _, row := range t.Rows {
-		if row.P != nil {
-			n++
-		}
+// Method says how the rows were tested and what the marks mean, for the notes below the table.
+func (t *Table) Method() []string {
+	if t.Tests == 0 {
+		return []string{"in brackets: not tested"}
 	}
-	return n
+	return []string{
+		fmt.Sprintf("exact signed-rank test of the pairs; all intervals and p together hold in %g %% of comparisons (Bonferroni, %s in all)",
+			100*(1-t.Alpha), count(t.Tests, "test")),
+		"~ where the interval holds 0, in brackets what was not tested",
+	}
 }

@@ -32,7 +32,7 @@ func Markdown(w io.Writer, in Input) error {
 			}
 			rows = append(rows, []string{r.Metric, r.Base, r.Other, change, r.Range, r.P, r.N, r.Remark})
 		}
-		tableMD(&b, []string{"", c.Base, c.Other, "change", "95 % interval", "p", "n", ""}, rows)
+		tableMD(&b, []string{"", c.Base, c.Other, "change", "interval", "p", "pairs", "result"}, rows)
 		for _, n := range c.Notes {
 			fmt.Fprintf(&b, "\n- %s", escapeMD(n))
 		}

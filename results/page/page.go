@@ -96,11 +96,7 @@ func newComparison(t *compare.Table) comparison {
 	c := comparison{
 		Title: t.Other.Name + " against " + t.Base.Name, Base: t.Base.Name, Other: t.Other.Name,
 	}
-	if t.Tests() > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf(
-			"Medians of %d and %d runs in %d pairs. The p values are Mann-Whitney's, corrected by Holm's method for %d tests; "+
-				"~ stands where p is not below %g.", len(t.Base.Runs), len(t.Other.Runs), t.Pairs, t.Tests(), t.Alpha))
-	}
+	c.Notes = append(c.Notes, t.Method()...)
 	c.Notes = append(c.Notes, t.Notes...)
 	for i := range t.Rows {
 		row := &t.Rows[i]
@@ -111,10 +107,8 @@ func newComparison(t *compare.Table) comparison {
 				class = "good"
 			}
 		}
-		c.Rows = append(c.Rows, compareRow{
-			row.Metric.Name, units.Format(row.BaseMedian, row.Metric.Unit), units.Format(row.OtherMedian, row.Metric.Unit),
-			row.Change(), row.Range(), row.PText(), row.N(), row.Remark(), class,
-		})
+		cells := row.Cells()
+		c.Rows = append(c.Rows, compareRow{cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7], class})
 	}
 	if f, ok := plots.Intervals(t); ok {
 		c.Figure = &f

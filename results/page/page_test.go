@@ -41,18 +41,17 @@ func campaign(t testing.TB, rounds int, specs ...runtest.Spec) Input {
 		}
 	}
 	in := Input{Sets: sets, Now: at}
-	for _, other := range sets[1:] {
-		table, err := compare.Compare(sets[0], other, compare.Options{By: "layout", Resamples: 200})
-		if err != nil {
+	if len(sets) > 1 {
+		var err error
+		if in.Tables, err = compare.Compare(sets, compare.Options{By: "layout"}); err != nil {
 			t.Fatal(err)
 		}
-		in.Tables = append(in.Tables, table)
 	}
 	return in
 }
 
 func four(t testing.TB) Input {
-	return campaign(t, 6,
+	return campaign(t, 10,
 		runtest.Spec{Layout: "fork", Rate: 4100, Capacity: 9000},
 		runtest.Spec{Layout: "cluster", Rate: 4100, Capacity: 8200, Slower: 1.2},
 		runtest.Spec{Layout: "single", Rate: 4100, Capacity: 8900},

@@ -56,26 +56,23 @@ func compareVerdict(in Input) string {
 	return strings.ToUpper(sentence[:1]) + sentence[1:]
 }
 
-// findings tells the significant differences that matter, the largest promise first; empty if there are none.
+// findings tells the differences that matter, the largest promise first; empty if there are none.
 func findings(t *compare.Table) string {
 	var found []string
 	// What is left out here follows from the layout (evenness) or from the rate (throughput).
 	for _, key := range []string{"p50", "p99", "errors", "draws", "cpu", "memory", "capacity"} {
 		i := slices.IndexFunc(t.Rows, func(r compare.Row) bool { return r.Key == key })
-		if i < 0 || !t.Rows[i].Significant {
+		if i < 0 || t.Rows[i].Result != compare.Different {
 			continue
 		}
 		row := &t.Rows[i]
 		way := "higher"
-		if row.Difference < 0 {
+		if row.Change < 0 {
 			way = "lower"
 		}
 		amount := ""
-		if row.Relative != nil {
-			amount = units.Percent(max(*row.Relative, -*row.Relative)) + " "
-		}
-		if amount == "0.00 % " || amount == "<0.01 % " {
-			continue // true, and of no use to anybody
+		if row.Relative {
+			amount = units.Percent(max(row.Change, -row.Change)) + " "
 		}
 		name := map[string]string{
 			"p50": "median latency", "p99": "p99 latency", "cpu": "CPU a request", "draws": "draws a second",

@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"balanceo/results/compare"
-	"balanceo/results/units"
 )
 
 // widest is the factor at which the axis of Intervals ends; what is beyond is cut off and says so. The axis is
@@ -25,27 +24,22 @@ func scale(relative float64) float64 { return math.Log(max(1+relative, 1e-9)) }
 func Intervals(t *compare.Table) (Figure, bool) {
 	f := Figure{
 		Title: fmt.Sprintf("%s against %s", t.Other.Name, t.Base.Name),
-		Caption: fmt.Sprintf("Change from %s to %s: the median of the paired differences and its interval. "+
+		Caption: fmt.Sprintf("Change from %s to %s: the estimate from the pairs and its interval. "+
 			"Grey: not significant. Green: better in %s. Red: worse.", t.Base.Name, t.Other.Name, t.Other.Name),
-		Columns: []string{"metric", t.Base.Name, t.Other.Name, "change", "95 % interval", "p (Holm)"},
+		Columns: []string{"metric", t.Base.Name, t.Other.Name, "change", "interval", "p"},
 	}
 	var marks intervalMarks
 	var names, alts []string
 	reach := 0.02
 	for i := range t.Rows {
 		row := &t.Rows[i]
-		f.Rows = append(f.Rows, []string{
-			row.Metric.Name, units.Format(row.BaseMedian, row.Metric.Unit), units.Format(row.OtherMedian, row.Metric.Unit),
-			row.Change(), row.Range(), row.PText(),
-		})
-		if row.Relative == nil {
-			continue // from zero to something: there is no relative change
+		f.Rows = append(f.Rows, row.Cells()[:6])
+		if !row.Relative || row.Interval == nil {
+			continue // not tested, or from zero to something: there is no relative change
 		}
-		lo, hi := *row.Relative, *row.Relative
-		if row.RelativeInterval != nil {
-			lo, hi = row.RelativeInterval.Lo, row.RelativeInterval.Hi
+		m := intervalMark{
+			row: len(names), at: scale(row.Change), lo: scale(row.Interval.Lo), hi: scale(row.Interval.Hi), text: row.ChangeText(), color: muted(),
 		}
-		m := intervalMark{row: len(names), at: scale(*row.Relative), lo: scale(lo), hi: scale(hi), text: row.Change(), color: muted()}
 		if row.Significant {
 			m.color = bad()
 			if row.Better == t.Other.Name {
@@ -92,7 +86,7 @@ func describeChange(row *compare.Row) string {
 	if !row.Significant {
 		return "no significant change"
 	}
-	return row.Change() + ", better in " + row.Better
+	return row.ChangeText() + ", better in " + row.Better
 }
 
 type intervalMark struct {

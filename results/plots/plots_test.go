@@ -54,7 +54,12 @@ func TestFigures(t *testing.T) {
 	rated := sets(runtest.Spec{Layout: "fork"}, runtest.Spec{Layout: "cluster", Slower: 1.3})
 	many := sets(runtest.Spec{Layout: "a"}, runtest.Spec{Layout: "b"}, runtest.Spec{Layout: "c"}, runtest.Spec{Layout: "d"},
 		runtest.Spec{Layout: "e"}, runtest.Spec{Layout: "f"}, runtest.Spec{Layout: "g"}, runtest.Spec{Layout: "h"})
-	table, err := compare.Compare(rated[0], rated[1], compare.Options{})
+	pairs := []compare.Set{{Name: "fork"}, {Name: "cluster"}}
+	for k := range 16 {
+		started := time.Date(2026, 11, 23, 15, k, 0, 0, time.UTC)
+		pairs[k%2].Runs = append(pairs[k%2].Runs, runtest.Record(runtest.Spec{Started: started, Layout: pairs[k%2].Name, Slower: []float64{1, 1.3}[k%2]}))
+	}
+	tables, err := compare.Compare(pairs, compare.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +79,7 @@ func TestFigures(t *testing.T) {
 	check(t, "Shares of eight", f, ok)
 	f, ok = Workers(rated[1], 1)
 	check(t, "Workers", f, ok)
-	f, ok = Intervals(table)
+	f, ok = Intervals(tables[0])
 	check(t, "Intervals", f, ok)
 }
 

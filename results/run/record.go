@@ -27,6 +27,7 @@ type Record struct {
 	Partial       bool      `json:"partial,omitempty"` // ended before its time (Ctrl-C)
 	Part          *Part     `json:"part,omitempty"`    // only of a run that is a part of a load from several generators
 	Parts         []Part    `json:"parts,omitempty"`   // of a record that was merged from them, by number
+	Round         int       `json:"round,omitempty"`   // from 1, of the campaign that its label names
 
 	Requests     int64            `json:"requests"`
 	Responses    int64            `json:"responses"`

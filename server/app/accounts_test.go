@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"balanceo/server/serve"
 	"balanceo/server/store/storetest"
 )
 
@@ -244,9 +245,9 @@ func TestProxyIsTrustedOnThisMachineOnly(t *testing.T) {
 
 func TestBodyIsBounded(t *testing.T) {
 	p := start(t, "", Config{})
-	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", strings.Repeat("x", maxBody), "Ana"))
+	got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", strings.Repeat("x", serve.MaxBody), "Ana"))
 	if got.status != http.StatusBadRequest || strings.Contains(got.body, "<form") {
-		t.Errorf("POST /signup of more than %d bytes: got %d %.100q, want 400 and no page: it is not read", maxBody, got.status, got.body)
+		t.Errorf("POST /signup of more than %d bytes: got %d %.100q, want 400 and no page: it is not read", serve.MaxBody, got.status, got.body)
 	}
 }
 

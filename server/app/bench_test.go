@@ -59,7 +59,7 @@ func BenchmarkRoute(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	bare := NewServer(func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") })
+	bare := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }}
 	done := make(chan error, 1)
 	go func() { done <- bare.Serve(ln) }()
 	defer func() {

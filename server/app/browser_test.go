@@ -17,6 +17,7 @@ import (
 
 	"github.com/fasthttp/websocket"
 
+	"balanceo/server/serve"
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
 )
@@ -54,7 +55,7 @@ func start(t testing.TB, dbURL string, cfg Config) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := NewServer(a.Handler())
+	server := serve.Limited(a.Handler())
 	server.Logger = log.New(io.Discard, "", 0) // of requests that are none
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"balanceo/server/serve"
 	"balanceo/server/store/storetest"
 )
 
@@ -239,7 +240,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var ctx fasthttp.RequestCtx
-		if ctx.Request.ReadLimitBody(bufio.NewReader(bytes.NewReader(raw)), maxBody) != nil {
+		if ctx.Request.ReadLimitBody(bufio.NewReader(bytes.NewReader(raw)), serve.MaxBody) != nil {
 			return // never reaches the application
 		}
 		a.Handler()(&ctx)

@@ -8,16 +8,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Counts is what a draw gave: how often each number came.
-type Counts interface {
-	// AppendJSON appends the object of number to count that /api/randoms answers with.
-	AppendJSON(dst []byte) []byte
-}
-
-// DrawFunc draws n integers, in this process or in another. An error means that it could not be done now, for
-// example because too many draws wait already: the client is told to come back. What is worth a log entry is
-// the function's to log.
-type DrawFunc func(ctx context.Context, n int64) (Counts, error)
+// DrawFunc draws n integers, in this process or in another, and appends the JSON object of number to count that
+// /api/randoms answers with to b. An error means that it could not be done now, for example because too many
+// draws wait already: the client is told to come back. What is worth a log entry is the function's to log.
+type DrawFunc func(ctx context.Context, b []byte, n int64) ([]byte, error)
 
 // randoms answers /api/randoms.
 func (a *App) randoms(ctx *fasthttp.RequestCtx) {
@@ -41,13 +35,13 @@ func (a *App) randoms(ctx *fasthttp.RequestCtx) {
 		jsonError(ctx, fasthttp.StatusServiceUnavailable, "this process draws no numbers", nil)
 		return
 	}
-	counts, err := a.cfg.Draw(ctx, n)
+	body, err := a.cfg.Draw(ctx, ctx.Response.SwapBody(nil), n) // the memory of an earlier answer
 	if err != nil {
 		busy(ctx)
 		jsonError(ctx, fasthttp.StatusServiceUnavailable, err.Error(), nil)
 		return
 	}
-	ctx.Response.SetBodyRaw(counts.AppendJSON(nil))
+	ctx.Response.SwapBody(body)
 }
 
 // parseInt reads text as JavaScript's parseInt(text) does: white space, a sign, then as many digits as there

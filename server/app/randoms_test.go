@@ -44,19 +44,17 @@ func TestParseInt(t *testing.T) {
 	}
 }
 
-// echo is a draw that answers with how many numbers were asked for.
-type echo int64
-
-func (e echo) AppendJSON(dst []byte) []byte { return fmt.Appendf(dst, `{"1": %d}`, int64(e)) }
-
-func echoDraw(_ context.Context, n int64) (Counts, error) { return echo(n), nil }
+// echoDraw answers with how many numbers were asked for.
+func echoDraw(_ context.Context, b []byte, n int64) ([]byte, error) {
+	return fmt.Appendf(b, `{"1": %d}`, n), nil
+}
 
 func TestRandoms(t *testing.T) {
-	draw := func(_ context.Context, n int64) (Counts, error) {
+	draw := func(ctx context.Context, b []byte, n int64) ([]byte, error) {
 		if n == 13 {
-			return nil, errors.New("too many")
+			return b, errors.New("too many")
 		}
-		return echo(n), nil
+		return echoDraw(ctx, b, n)
 	}
 	p := start(t, "", Config{Draw: draw, CantDefault: 777, CantMax: 1000})
 	for _, c := range []struct {

@@ -1,3 +1,11 @@
+// Package cluster keeps the workers of mode CLUSTER: processes that accept from one listening socket. It owns
+// how many there are, their replacement, one by one, when they end, fall silent or are to be renewed, and their
+// end.
+//
+// The kernel wakes every worker that waits for a connection, and the quickest gets it. That is no fair split:
+// an idle machine favours some workers, and a connection that is kept open stays with its worker. Sockets of
+// their own (SO_REUSEPORT) would split evenly, but a worker that ends would take the connections that wait on
+// its socket along, which is what a reload must not do.
 package cluster
 
 import (
@@ -11,15 +19,9 @@ import (
 	"sync"
 	"time"
 
+	"balanceo/topology/layout"
 	"balanceo/topology/supervise"
 )
-
-// MaxWorkers bounds the workers of one master.
-const MaxWorkers = 256
-
-// Grace is how long a worker has to drain. It is below the default of supervise, so that a master that is
-// itself given that long ends after its workers.
-const Grace = 8 * time.Second
 
 const readyTimeout = 30 * time.Second
 
@@ -31,13 +33,15 @@ const retryPeriod = 10 * time.Second
 
 // Config says what a Master keeps.
 type Config struct {
-	Workers  int                          // how many to begin with, 1 to MaxWorkers
-	Listener *net.TCPListener             // what they accept from; Run closes it when it tells them to end
-	Command  func() (*exec.Cmd, error)    // makes the command of one worker
-	Ready    func() error                 // called once, when all workers are ready; may be nil
-	Log      *slog.Logger                 // nil: slog.Default
-	Restart  supervise.RestartPolicy      // of each worker
-	OnEvent  func(worker supervise.Event) // told of every worker's change of state; may be nil; must not block
+	Workers  int                       // how many to begin with, 1 to layout.MaxWorkers
+	Listener *net.TCPListener          // what they accept from; Run closes it when it tells them to end
+	Command  func() (*exec.Cmd, error) // makes the command of one worker
+	Grace    time.Duration             // how long a worker has to drain
+	Ready    func() error              // called once, when all workers are ready; may be nil
+	Log      *slog.Logger              // nil: slog.Default
+	Restart  supervise.RestartPolicy   // of each worker
+	Counted  func(ready int)           // told how many workers are ready, whenever that may have changed; may be nil
+	Life     Life
 }
 
 // Master keeps workers that accept from one listener. Its methods may be called from any goroutine while Run
@@ -46,14 +50,15 @@ type Master struct {
 	cfg    Config
 	log    *slog.Logger
 	reload chan struct{} // holds one token while another reload is wanted
-	scale  chan int      // +1 and -1: workers to start and to send away
+	scale  chan struct{} // holds one token while wanted is to be looked at
 
 	running sync.WaitGroup // what Run has started
 	fail    context.CancelCauseFunc
 	lastID  int
 
 	mu      sync.Mutex
-	workers []*worker // in the order of their start; the last one goes first
+	wanted  int
+	workers []*worker // those that are wanted, in the order of their start; the last one goes first
 	started bool      // all were ready once
 }
 
@@ -66,7 +71,7 @@ type worker struct {
 
 // New makes a master that does not run yet.
 func New(cfg Config) *Master {
-	m := &Master{cfg: cfg, log: cfg.Log, reload: make(chan struct{}, 1), scale: make(chan int, MaxWorkers)}
+	m := &Master{cfg: cfg, log: cfg.Log, wanted: cfg.Workers, reload: make(chan struct{}, 1), scale: make(chan struct{}, 1)}
 	if m.log == nil {
 		m.log = slog.Default()
 	}
@@ -76,17 +81,16 @@ func New(cfg Config) *Master {
 // Run keeps the workers until ctx is done, then lets them drain and returns nil once all have ended. It
 // returns an error when no worker can be started.
 func (m *Master) Run(ctx context.Context) error {
-	socket, err := file(m.cfg.Listener)
+	socket, err := m.cfg.Listener.File()
 	if err != nil {
-		return err
+		return fmt.Errorf("listener %s: %w", m.cfg.Listener.Addr(), err)
 	}
 	// The workers end after ctx, or because of an error.
 	base, fail := context.WithCancelCause(context.WithoutCancel(ctx))
 	m.fail = fail
-	for range m.cfg.Workers {
-		m.grow(base, socket)
-	}
+	m.resize(base, socket)
 	m.running.Go(func() { m.awaitFirst(base) })
+	m.running.Go(func() { m.watch(base) })
 
 	for {
 		select {
@@ -96,12 +100,8 @@ func (m *Master) Run(ctx context.Context) error {
 		case <-m.reload:
 			m.reloadAll(ctx)
 			continue
-		case n := <-m.scale:
-			if n > 0 {
-				m.grow(base, socket)
-			} else {
-				m.shrink()
-			}
+		case <-m.scale:
+			m.resize(base, socket)
 			continue
 		}
 		break
@@ -139,33 +139,67 @@ func (m *Master) list() []*worker {
 	return append([]*worker{}, m.workers...)
 }
 
-// Grow starts one worker more, up to MaxWorkers. It returns at once.
-func (m *Master) Grow() { m.wish(+1) }
-
-// Shrink lets the youngest worker drain and end; the last one stays. It returns at once.
-func (m *Master) Shrink() { m.wish(-1) }
-
-func (m *Master) wish(n int) {
+// Scale says how many workers there are to be, at least one and at most layout.MaxWorkers. It returns at once.
+// Workers that are too many drain and end, the youngest first; those that drain already do not count.
+func (m *Master) Scale(n int) {
+	if n < 1 || n > layout.MaxWorkers {
+		m.log.Warn("the number of workers stays within its bounds", "wanted", n, "least", 1, "most", layout.MaxWorkers)
+		n = min(max(n, 1), layout.MaxWorkers)
+	}
+	m.mu.Lock()
+	m.wanted = n
+	m.mu.Unlock()
 	select {
-	case m.scale <- n:
-	default: // nobody can want so many
+	case m.scale <- struct{}{}:
+	default: // it will be looked at already
 	}
 }
 
-func (m *Master) grow(ctx context.Context, socket *os.File) {
+// Wanted is how many workers there are to be.
+func (m *Master) Wanted() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.workers) >= MaxWorkers {
-		m.log.Warn("no worker is added: there are as many as may be", "workers", MaxWorkers)
+	return m.wanted
+}
+
+// resize starts workers and tells others to end, until there are as many as are wanted.
+func (m *Master) resize(ctx context.Context, socket *os.File) {
+	m.mu.Lock()
+	for len(m.workers) < m.wanted {
+		m.grow(ctx, socket)
+	}
+	for len(m.workers) > m.wanted {
+		last := len(m.workers) - 1
+		m.workers[last].stop()
+		m.workers = m.workers[:last]
+	}
+	m.mu.Unlock()
+	m.count()
+}
+
+// count tells how many workers are ready.
+func (m *Master) count() {
+	if m.cfg.Counted == nil {
 		return
 	}
+	ready := 0
+	for _, s := range m.Workers() {
+		if s.State == supervise.Ready {
+			ready++
+		}
+	}
+	m.cfg.Counted(ready)
+}
+
+// grow starts one worker; m.mu is held.
+func (m *Master) grow(ctx context.Context, socket *os.File) {
 	m.lastID++
 	w := &worker{id: m.lastID}
 	w.process = supervise.New(supervise.Spec{
 		Name:      fmt.Sprintf("worker %d", w.id),
 		Command:   m.cfg.Command,
 		Listeners: []*os.File{socket},
-		Grace:     Grace,
+		Grace:     m.cfg.Grace,
 		// The first worker in a folder may have to wait for the embedded database's first start.
 		ReadyTimeout: readyTimeout,
 		Restart:      m.cfg.Restart,
@@ -175,18 +209,6 @@ func (m *Master) grow(ctx context.Context, socket *os.File) {
 	ctx, w.stop = context.WithCancel(ctx)
 	m.workers = append(m.workers, w)
 	m.running.Go(func() { m.keep(ctx, w) })
-}
-
-func (m *Master) shrink() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.workers) < 2 {
-		m.log.Warn("no worker is sent away: the last one stays")
-		return
-	}
-	last := m.workers[len(m.workers)-1]
-	m.workers = m.workers[:len(m.workers)-1]
-	last.stop()
 }
 
 // Reload replaces the workers one after the other: each new one answers before its predecessor drains. It
@@ -255,9 +277,7 @@ func (m *Master) anyReady() bool {
 
 // changed is called by the workers' loops.
 func (m *Master) changed(w *worker, e supervise.Event) {
-	if m.cfg.OnEvent != nil {
-		m.cfg.OnEvent(e)
-	}
+	m.count()
 	switch {
 	case e.To == supervise.BackOff && e.From == supervise.Starting:
 		m.log.Warn("a worker did not start", "worker", w.id, "reason", e.Reason, "again_in", e.Delay)

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,43 +40,53 @@ func TestMain(m *testing.M) {
 	select {
 	case <-term:
 	case <-in.ParentGone:
+		return
+	}
+	if os.Getenv(childVar) == "drains" { // until it is killed, or its master is
+		<-in.ParentGone
 	}
 }
 
 // trial is a running master.
 type trial struct {
 	*Master
-	t      *testing.T
-	broken *atomic.Bool // what workers started from now on are
-	ready  chan struct{}
-	end    func() error // waits for the end of Run
-	stop   func() error // brings it about
+	t     *testing.T
+	how   *atomic.Value // what workers started from now on are
+	begun chan struct{} // closed when all were ready
+	ready *atomic.Int64 // as counted by the master
+	end   func() error  // waits for the end of Run
+	stop  func() error  // brings it about
 }
 
-func runMaster(t *testing.T, workers int, broken bool, policy supervise.RestartPolicy) trial {
+func runMaster(t *testing.T, workers int, broken bool, policy supervise.RestartPolicy, more ...func(*Config)) trial {
 	t.Helper()
 	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ln.Close() })
-	tr := trial{t: t, broken: new(atomic.Bool), ready: make(chan struct{})}
-	tr.broken.Store(broken)
-	tr.Master = New(Config{
+	tr := trial{t: t, how: new(atomic.Value), begun: make(chan struct{}), ready: new(atomic.Int64)}
+	tr.how.Store("works")
+	if broken {
+		tr.how.Store("broken")
+	}
+	cfg := Config{
+		Grace:    5 * time.Second,
+		Counted:  func(n int) { tr.ready.Store(int64(n)) },
 		Workers:  workers,
 		Listener: ln,
 		Restart:  policy,
 		Command: func() (*exec.Cmd, error) {
-			how := "works"
-			if tr.broken.Load() {
-				how = "broken"
-			}
 			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), childVar+"="+how, "GORACE=atexit_sleep_ms=0")
+			cmd.Env = append(os.Environ(), childVar+"="+tr.how.Load().(string), "GORACE=atexit_sleep_ms=0")
 			return cmd, nil
 		},
-		Ready: func() error { close(tr.ready); return nil },
-	})
+		Ready: func() error { close(tr.begun); return nil },
+	}
+	for _, change := range more {
+		change(&cfg)
+	}
+	tr.Master = New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- tr.Run(ctx) }()
@@ -89,7 +98,7 @@ func runMaster(t *testing.T, workers int, broken bool, policy supervise.RestartP
 	t.Cleanup(func() { _ = tr.stop() })
 	if !broken {
 		select {
-		case <-tr.ready:
+		case <-tr.begun:
 		case <-time.After(20 * time.Second):
 			t.Fatal("not ready within 20s")
 		}
@@ -119,7 +128,7 @@ func (tr *trial) eventually(what string, holds func() bool) {
 func TestReloadToBrokenWorkersKeepsTheOld(t *testing.T) {
 	tr := runMaster(t, 2, false, supervise.RestartPolicy{})
 	before := tr.pids()
-	tr.broken.Store(true)
+	tr.how.Store("broken")
 	tr.Reload()
 	tr.eventually("a reason that names the new worker's last line", func() bool {
 		return strings.Contains(tr.Workers()[0].Reason, "no cheese")
@@ -127,7 +136,7 @@ func TestReloadToBrokenWorkersKeepsTheOld(t *testing.T) {
 	if now := tr.pids(); !slices.Equal(now, before) {
 		t.Errorf("workers after a reload that failed: %v, want the old ones, %v", now, before)
 	}
-	tr.broken.Store(false)
+	tr.how.Store("works")
 	tr.Reload()
 	tr.eventually("two new workers", func() bool {
 		now := tr.pids()
@@ -138,16 +147,68 @@ func TestReloadToBrokenWorkersKeepsTheOld(t *testing.T) {
 	}
 }
 
-func TestGrowAndShrink(t *testing.T) {
+func TestScale(t *testing.T) {
 	tr := runMaster(t, 1, false, supervise.RestartPolicy{})
 	first := tr.pids()
-	tr.Grow()
-	tr.Grow()
+	tr.Scale(3)
 	tr.eventually("three workers", func() bool { return len(tr.pids()) == 3 })
-	for range 5 {
-		tr.Shrink()
-	}
+	tr.Scale(-5)
 	tr.eventually("one worker, the first", func() bool { return slices.Equal(tr.pids(), first) })
+}
+
+// A worker that drains is still a child of the master for a while, but none of those that are wanted.
+func TestScaleWhileAWorkerDrains(t *testing.T) {
+	tr := runMaster(t, 4, false, supervise.RestartPolicy{}, func(cfg *Config) { cfg.Grace = 700 * time.Millisecond })
+	tr.how.Store("drains")
+	tr.Reload() // from now on all take their whole grace to end
+	before := tr.pids()
+	tr.eventually("four that drain slowly", func() bool {
+		return !slices.ContainsFunc(tr.pids(), func(pid int) bool { return slices.Contains(before, pid) }) && len(tr.pids()) == 4
+	})
+	for _, n := range []int{3, 3, 2, 3} { // told again and again, meanwhile
+		tr.Scale(n)
+	}
+	tr.eventually("three workers", func() bool { return tr.ready.Load() == 3 })
+	time.Sleep(time.Second) // all that drained have ended
+	if got := len(tr.pids()); got != 3 || tr.ready.Load() != 3 || tr.Wanted() != 3 {
+		t.Errorf("%d workers, %d counted, %d wanted; want 3", got, tr.ready.Load(), tr.Wanted())
+	}
+}
+
+func TestSilentWorkerIsReplaced(t *testing.T) {
+	var (
+		mu     sync.Mutex
+		silent = map[int]bool{}
+		beats  uint64
+		spared atomic.Bool
+	)
+	life := Life{
+		Silence: 300 * time.Millisecond, Spared: spared.Load,
+		Beats: func(pid int) (uint64, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if silent[pid] {
+				return 0, true
+			}
+			beats++
+			return beats, true
+		},
+	}
+	spared.Store(true)
+	tr := runMaster(t, 2, false, supervise.RestartPolicy{}, func(cfg *Config) { cfg.Life = life })
+	before := tr.pids()
+	mu.Lock()
+	silent[before[0]] = true
+	mu.Unlock()
+	time.Sleep(2 * life.Silence)
+	if got := tr.pids(); !slices.Equal(got, before) {
+		t.Errorf("workers while silent ones are spared: %v, want %v", got, before)
+	}
+	spared.Store(false)
+	tr.eventually("another in the place of the silent one", func() bool {
+		got := tr.pids()
+		return len(got) == 2 && !slices.Contains(got, before[0]) && slices.Contains(got, before[1])
+	})
 }
 
 func TestNoWorkerCanBeStarted(t *testing.T) {
@@ -159,7 +220,7 @@ func TestNoWorkerCanBeStarted(t *testing.T) {
 
 func TestLastWorkerThatCrashesInALoopEndsTheMaster(t *testing.T) {
 	tr := runMaster(t, 1, false, supervise.RestartPolicy{MinDelay: time.Millisecond, MaxDelay: time.Millisecond, Limit: 2})
-	tr.broken.Store(true)
+	tr.how.Store("broken")
 	if err := syscall.Kill(tr.pids()[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +231,7 @@ func TestLastWorkerThatCrashesInALoopEndsTheMaster(t *testing.T) {
 
 func TestCrashLoopBesideOthersOnlyRests(t *testing.T) {
 	tr := runMaster(t, 2, false, supervise.RestartPolicy{MinDelay: time.Millisecond, MaxDelay: time.Millisecond, Limit: 2})
-	tr.broken.Store(true)
+	tr.how.Store("broken")
 	before := tr.pids()
 	if err := syscall.Kill(before[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -181,47 +242,5 @@ func TestCrashLoopBesideOthersOnlyRests(t *testing.T) {
 	}
 	if err := tr.stop(); err != nil {
 		t.Errorf("Run = %v, want nil", err)
-	}
-}
-
-func TestListenInherits(t *testing.T) {
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	socket, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Listen(&supervise.Inheritance{Listeners: []*os.File{socket}}, "127.0.0.1", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer got.Close()
-	if got.Addr().String() != ln.Addr().String() {
-		t.Errorf("Listen = %v, want the inherited %v", got.Addr(), ln.Addr())
-	}
-	if err := socket.Close(); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("the inherited file is still open: %v", err)
-	}
-}
-
-func TestListenRefuses(t *testing.T) {
-	file, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for _, tt := range []struct {
-		listeners []*os.File
-		want      string
-	}{
-		{[]*os.File{file}, "is no listener"},
-		{[]*os.File{file, file}, "2 listeners were inherited"},
-	} {
-		if _, err := Listen(&supervise.Inheritance{Listeners: tt.listeners}, "127.0.0.1", 0); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("Listen with %d inherited = %v, want %q", len(tt.listeners), err, tt.want)
-		}
 	}
 }

@@ -4,6 +4,6 @@ package randoms
 
 import "syscall"
 
-// diesWithParent is nothing here: a child whose parent has died ends when it has drawn, or when it finds
-// nobody to write to.
-func diesWithParent() *syscall.SysProcAttr { return nil }
+// ofItsOwn keeps from a child what tells the parent's group to end. A child whose parent has died ends when it has
+// drawn, and finds nobody to write to.
+func ofItsOwn() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

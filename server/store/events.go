@@ -63,8 +63,9 @@ func (s *Store) eventsSince(ctx context.Context, since time.Time) ([]event, erro
 	return events, asked("reading the events", err)
 }
 
-// trimEvents removes the oldest events. MongoDB does so itself; the embedded database keeps no bound.
-func (s *Store) trimEvents(ctx context.Context) error {
+// TrimEvents removes the oldest events, for the process of the embedded database, which keeps no bound by itself as
+// MongoDB does.
+func (s *Store) TrimEvents(ctx context.Context) error {
 	events := s.db.Collection(eventsName)
 	n, err := events.CountDocuments(ctx, bson.D{})
 	if err != nil {

@@ -6,7 +6,6 @@
 //   - Users, sessions and products are methods of Store with a context that bounds how long they may take.
 //   - Follow delivers each product exactly once, whichever process saved it, and catches up after the database
 //     was gone.
-//   - ServeEmbedded is the embedded database as a process of its own; Shared finds or starts the one of a folder.
 package store
 
 import (
@@ -91,6 +90,9 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Prepared is closed once collections and indexes exist.
+func (s *Store) Prepared() <-chan struct{} { return s.prepared }
 
 // Available tells whether the database answered when it was asked last, which is about once a second.
 func (s *Store) Available() bool { return s.available.Load() }

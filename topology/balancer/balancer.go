@@ -44,6 +44,7 @@ type Group struct {
 	Zone      bool     `json:"zone,omitempty"`      // worker processes share the state of the balancing
 	Keepalive int      `json:"keepalive,omitempty"` // idle connections kept to the servers per worker process
 	Servers   []Server `json:"servers"`
+	Promise   *Promise `json:"promise,omitempty"` // nil: nobody has said
 }
 
 // Server is one member of a group.

@@ -2,8 +2,13 @@ package balancer
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 
 	"balanceo/topology/layout"
 )
@@ -22,8 +27,28 @@ type Balancer interface {
 	Check(ctx context.Context, s *Site, file string) error
 	// Command starts the program with the site's file, in the foreground. TERM ends it.
 	Command(s *Site) *exec.Cmd
-	// Reload lets the running process with that pid, which it keeps, read the site's file anew. No request is lost.
+	// Reload lets the running process with that pid, which it keeps, read the site's file anew, and returns when
+	// it has. No request is lost.
 	Reload(ctx context.Context, s *Site, pid int) error
+	// Promise says of each group what may be expected of its shares, from the balancer's documents, its source or
+	// by trying out the site's program.
+	Promise(ctx context.Context, s *Site, c *Config) error
+	// Ask returns what the running balancer says of its servers. ErrCantAsk: it has nobody to ask.
+	Ask(ctx context.Context, s *Site) (State, error)
+}
+
+// ErrCantAsk is returned by a balancer that can't be asked for its state.
+var ErrCantAsk = errors.New("this balancer can't be asked for its state")
+
+// State is what a running balancer says of itself, by group.
+type State map[string][]ServerState
+
+// ServerState is one server as its balancer sees it.
+type ServerState struct {
+	Addr     string `json:"addr"`
+	Weight   int    `json:"weight"`
+	Requests int64  `json:"requests"` // given to it since the balancer was started or reloaded; -1: not counted
+	Up       bool   `json:"up"`
 }
 
 // Site is where one running balancer has its place and what it is to do.
@@ -35,6 +60,21 @@ type Site struct {
 	Move    Move              // the ports of Source that are others here
 	Changes map[string]Change // by group, what is not as in Source
 	Down    map[int]bool      // ports of servers on this machine that are to get nothing for now
+}
+
+// longestSocket is how long the path of a unix socket may be everywhere: sun_path has 104 bytes on macOS. A program
+// may append something to it for a moment.
+const longestSocket = 80
+
+// Socket is where the balancer can be asked: in Dir, unless that path is too long for a socket. Then it is a name
+// in the system's folder for temporary files that is the same for every start in Dir.
+func (s *Site) Socket() string {
+	path := filepath.Join(s.Dir, "admin.sock")
+	if len(path) <= longestSocket {
+		return path
+	}
+	sum := sha256.Sum256([]byte(s.Dir))
+	return filepath.Join("/tmp", fmt.Sprintf("balancer-%d-%s.sock", os.Getuid(), hex.EncodeToString(sum[:8])))
 }
 
 // Move says which ports are others than the source's.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// awaitAnswers waits until every instance says that it is healthy and nginx passes a request on.
+// awaitAnswers waits until every instance says that it is healthy and the balancer passes a request on.
 func (f *Fleet) awaitAnswers(ctx context.Context) error {
 	client := &http.Client{
 		Timeout:       2 * time.Second,
@@ -21,12 +21,12 @@ func (f *Fleet) awaitAnswers(ctx context.Context) error {
 		good      func(status int) bool
 	}
 	asked := []question{{
-		"nginx", fmt.Sprintf("http://%s:%d/healthz", Host, f.cfg.Layout.HTTPPort),
+		f.cfg.Balancer.Name(), fmt.Sprintf("http://%s:%d/healthz", Loopback, f.cfg.Layout.HTTPPort),
 		func(status int) bool { return status < http.StatusInternalServerError },
 	}}
 	for _, p := range f.instances() {
 		asked = append(asked, question{
-			p.name, fmt.Sprintf("http://%s:%d/healthz", Host, p.port),
+			p.name, fmt.Sprintf("http://%s:%d/healthz", Loopback, p.port),
 			func(status int) bool { return status == http.StatusOK },
 		})
 	}

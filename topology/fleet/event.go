@@ -62,6 +62,10 @@ func (f *Fleet) notePart(p *part, format string, args ...any) {
 func (f *Fleet) noteState(p *part, e supervise.Event) {
 	text := string(e.To)
 	switch {
+	case e.To == supervise.Ready && e.From == supervise.Unresponsive:
+		text += " again"
+	case e.To == supervise.Unresponsive:
+		text += ": " + e.Reason
 	case e.To == supervise.Ready:
 		text += fmt.Sprintf(", pid %d", e.PID)
 	case e.To == supervise.BackOff && e.Reason != "":

@@ -1,14 +1,13 @@
-// Package fleet runs one layout: the database, the instances and nginx, each kept by supervise, in a folder
+// Package fleet runs one layout: the database, the instances and the balancer, each kept by supervise, in a folder
 // of its own.
 //
 // New prepares the folder and binds every instance's port. Start starts the database, then the instances and
-// nginx side by side, and returns once everything answers. Stop ends them the other way round. In between, Do
+// the balancer side by side, and returns once everything answers. Stop ends them the other way round. In between, Do
 // carries out actions on parts, and Targets tells how they are.
 package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
-	"balanceo/topology/ports"
 	"balanceo/topology/supervise"
 )
 
@@ -30,9 +28,10 @@ type Config struct {
 	From      *layout.Layout // the layout before its ports were moved
 	Dir       string         // absolute; the running layout's own folder
 	Server    string         // path of the server binary
-	Nginx     string         // path of the nginx binary
-	MongoURL  string         // empty: the embedded database is started
-	Grace     time.Duration  // between TERM and KILL (10 s)
+	Balancer  balancer.Balancer
+	Program   string        // path of the balancer's binary
+	MongoURL  string        // empty: the embedded database is started
+	Grace     time.Duration // between TERM and KILL (10 s)
 	// Event is told what happens, in order. It must not block. Nil: nobody is.
 	Event func(Event)
 }
@@ -46,10 +45,15 @@ type Fleet struct {
 
 	// turn holds one token: what acts on parts takes turns, and nothing does once Stop has it.
 	turn     chan struct{}
-	stopping chan struct{} // closed when Stop begins: actions that go on end early
+	stopping chan struct{}  // closed when Stop begins: actions that go on end early
+	balance  chan struct{}  // holds a token when the balancer may have to leave out other instances than it does
+	tasks    sync.WaitGroup // what goes on beside the actions, until stopping
+
+	balancing sync.Mutex // held while the configuration of the balancer is written anew
 
 	mu     sync.Mutex       // guards what follows
-	conf   *balancer.Config // as moved
+	site   balancer.Site    // of the balancer
+	conf   *balancer.Config // what its configuration says
 	server string           // path of the server binary, for the next start of an instance
 }
 
@@ -61,7 +65,7 @@ func New(ctx context.Context, cfg Config) (*Fleet, error) {
 	}
 	f := &Fleet{
 		cfg: cfg, mongoURL: cfg.MongoURL, server: cfg.Server,
-		turn: make(chan struct{}, 1), stopping: make(chan struct{}),
+		balance: make(chan struct{}, 1), turn: make(chan struct{}, 1), stopping: make(chan struct{}),
 	}
 	if err := f.prepare(ctx); err != nil {
 		f.Close()
@@ -71,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Fleet, error) {
 }
 
 func (f *Fleet) prepare(ctx context.Context) (err error) {
-	for _, dir := range []string{"", "logs", "scoreboard", "nginx", "database"} {
+	for _, dir := range []string{"", "logs", "scoreboard", "database"} {
 		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, dir), 0o755); err != nil {
 			return fmt.Errorf("folder of the layout: %w", err)
 		}
@@ -79,18 +83,7 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 	if f.record, err = logs.Open(f.logPath("topology")); err != nil {
 		return err
 	}
-	if err := f.endLeftover(ctx); err != nil {
-		return err
-	}
-	if f.conf, err = f.prepareNginx(ctx, f.nginxConf()); err != nil {
-		return err
-	}
-	for _, port := range f.conf.Listen {
-		if err := ports.Check("", port); err != nil {
-			return fmt.Errorf("nginx: %w", err)
-		}
-	}
-	if err := f.testNginx(ctx, f.nginxConf()); err != nil {
+	if err := f.prepareBalancer(ctx); err != nil {
 		return err
 	}
 	if f.cfg.MongoURL == "" {
@@ -110,11 +103,11 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	nginx, err := f.newNginx()
+	front, err := f.newBalancer()
 	if err != nil {
 		return err
 	}
-	f.tiers[len(f.tiers)-1] = append(instances, nginx)
+	f.tiers[len(f.tiers)-1] = append(instances, front)
 	return nil
 }
 
@@ -131,7 +124,7 @@ func (f *Fleet) Close() {
 	}
 }
 
-// parts lists all parts: the instances in their order, nginx, the database.
+// parts lists all parts: the instances in their order, the balancer, the database.
 func (f *Fleet) parts() []*part {
 	var out []*part
 	for i := len(f.tiers) - 1; i >= 0; i-- {
@@ -158,12 +151,13 @@ func (f *Fleet) State() layout.State {
 	}
 	return layout.State{
 		Dir: f.cfg.Dir, PID: os.Getpid(), Layout: f.cfg.Layout.Name, HTTPPort: f.cfg.Layout.HTTPPort,
-		NginxConf: f.conf.File, NginxDir: f.nginxDir(), Database: database, MongoURL: f.mongoURL,
+		Balancer: f.cfg.Balancer.Name(), Shares: filepath.Join(f.site.Dir, shares),
+		NginxConf: f.conf.File, NginxDir: f.site.Dir, Database: database, MongoURL: f.mongoURL,
 		Instances: f.cfg.Layout.Instances,
 	}
 }
 
-// Groups are the upstream groups of the nginx configuration that is in use.
+// Groups are the groups of the balancer, as its configuration in use says.
 func (f *Fleet) Groups() []balancer.Group {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -199,87 +193,7 @@ func (f *Fleet) Targets() []Target {
 	return out
 }
 
-// StartTimeout bounds Start. One start of a process has less (supervise.Spec.ReadyTimeout), but several may
-// follow each other.
-const StartTimeout = 20 * time.Second
-
-// Start starts everything. It fails, with nothing left to stop but by Stop, when the database, nginx or every
-// instance does not come up. An instance that does not, while others do, is reported in broken: the layout
-// runs without it.
-func (f *Fleet) Start(ctx context.Context) (broken []error, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, StartTimeout, fmt.Errorf("not ready within %v", StartTimeout))
-	defer cancel()
-	for _, parts := range f.tiers {
-		for _, p := range parts {
-			p.start(ctx, f.Note)
-		}
-		errs := f.awaitReady(ctx, parts)
-		failed := 0
-		for i, p := range parts {
-			switch {
-			case errs[i] == nil:
-			case p.kind != Instance:
-				return nil, errs[i]
-			default:
-				failed++
-				broken = append(broken, errs[i])
-			}
-		}
-		if n := len(f.cfg.Layout.Instances); failed == n && failed > 0 {
-			return nil, broken[0]
-		}
-	}
-	if len(broken) > 0 {
-		return broken, nil
-	}
-	return nil, f.awaitAnswers(ctx)
-}
-
-// awaitReady waits for the parts, side by side, and returns the reasons of those that are not ready.
-func (f *Fleet) awaitReady(ctx context.Context, parts []*part) []error {
-	errs := make([]error, len(parts))
-	var wg sync.WaitGroup
-	for i, p := range parts {
-		wg.Go(func() {
-			if err := p.awaitReady(ctx); err != nil {
-				errs[i] = &PartError{Name: p.name, Log: p.logPath, Err: err}
-			}
-		})
-	}
-	wg.Wait()
-	return errs
-}
-
-// PartError is a part that did not come up.
-type PartError struct {
-	Name string
-	Log  string // path of its log
-	Err  error
-}
-
-func (e *PartError) Error() string { return e.Err.Error() }
-func (e *PartError) Unwrap() error { return e.Err }
-
-// Stop ends everything, nginx and the instances first, the database last, and waits for their ends. It says
-// which processes had to be killed. The fleet can't be started again.
-func (f *Fleet) Stop() error {
-	close(f.stopping)
-	f.turn <- struct{}{} // for good
-	var errs []error
-	for i := len(f.tiers) - 1; i >= 0; i-- {
-		killed := make([]error, len(f.tiers[i]))
-		var wg sync.WaitGroup
-		for j, p := range f.tiers[i] {
-			wg.Go(func() { killed[j] = p.stop() })
-		}
-		wg.Wait()
-		errs = append(errs, killed...)
-	}
-	f.Close()
-	return errors.Join(errs...)
-}
-
-// changed follows the states of a part: a port on which nothing will answer soon is given up, so that nginx
+// changed follows the states of a part: a port on which nothing will answer soon is given up, so that the balancer
 // is refused at once and asks another server.
 func (f *Fleet) changed(p *part, e supervise.Event) {
 	switch e.To {
@@ -293,6 +207,9 @@ func (f *Fleet) changed(p *part, e supervise.Event) {
 	}
 	p.noteEvent(e)
 	f.noteState(p, e)
+	if e.To == supervise.Unresponsive || e.From == supervise.Unresponsive || e.To == supervise.Ready {
+		f.wakeBalance()
+	}
 }
 
 // longestWait is how long connections may wait at a port for the next start of its instance.

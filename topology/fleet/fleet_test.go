@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/ports"
@@ -19,11 +20,11 @@ import (
 
 // The port is held while it is open, is given up when it is closed, and can be opened again.
 func TestSocket(t *testing.T) {
-	port, err := ports.FreeBlock(Host, []int{0})
+	port, err := ports.FreeBlock(Loopback, []int{0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &socket{host: Host, port: port}
+	s := &socket{host: Loopback, port: port}
 	for range 2 {
 		files, err := s.files()
 		if err != nil || len(files) != 1 {
@@ -34,12 +35,12 @@ func TestSocket(t *testing.T) {
 			t.Errorf("files again: got %v, %v, want the same", again, err)
 		}
 		var taken *ports.TakenError
-		if err := ports.Check(Host, port); !errors.As(err, &taken) {
+		if err := ports.Check(Loopback, port); !errors.As(err, &taken) {
 			t.Errorf("Check while it is open: got %v", err)
 		}
 		s.close()
 		s.close()
-		if err := ports.Check(Host, port); err != nil {
+		if err := ports.Check(Loopback, port); err != nil {
 			t.Errorf("Check after close: %v", err)
 		}
 	}
@@ -48,20 +49,23 @@ func TestSocket(t *testing.T) {
 // An nginx that has outlived its topology is ended; a pid file that means somebody else harms nobody.
 func TestEndLeftover(t *testing.T) {
 	dir := t.TempDir()
-	f := &Fleet{cfg: Config{Dir: dir, Grace: 20 * time.Second}}
+	f := &Fleet{
+		cfg:  Config{Dir: dir, Grace: 20 * time.Second, Balancer: nginx.Nginx{}},
+		site: balancer.Site{Program: "nginx", Dir: filepath.Join(dir, "nginx"), File: filepath.Join(dir, "nginx", "nginx.conf")},
+	}
 	record, err := logs.Open(filepath.Join(dir, "topology.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = record.Close() }()
 	f.record = record
-	if err := os.Mkdir(f.nginxDir(), 0o755); err != nil {
+	if err := os.Mkdir(f.site.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.endLeftover(t.Context()); err != nil {
 		t.Errorf("endLeftover without a pid file: %v", err)
 	}
-	pidFile := filepath.Join(f.nginxDir(), "nginx.pid")
+	pidFile := filepath.Join(f.site.Dir, "nginx.pid")
 	for _, text := range []string{"", "x", "-1", strconv.Itoa(os.Getpid()) + "\n", "99999999"} {
 		if err := os.WriteFile(pidFile, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -80,15 +84,15 @@ func TestEndLeftover(t *testing.T) {
 	}
 	conf := fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp { access_log off; client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; "+
 		"uwsgi_temp_path t; scgi_temp_path t; server { listen 127.0.0.1:%d; } }\n", port)
-	if err := os.WriteFile(f.nginxConf(), []byte(conf), 0o644); err != nil {
+	if err := os.WriteFile(f.site.File, []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	nginx := exec.Command("nginx", "-p", f.nginxDir()+"/", "-c", f.nginxConf(), "-e", "error.log", "-g", "daemon off;")
-	if err := nginx.Start(); err != nil {
+	front := f.cfg.Balancer.Command(&f.site)
+	if err := front.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- nginx.Wait() }()
+	go func() { ended <- front.Wait() }()
 	// It listens before it writes its pid.
 	for wrote := false; !wrote; {
 		text, err := os.ReadFile(pidFile)
@@ -101,7 +105,7 @@ func TestEndLeftover(t *testing.T) {
 	}
 	if err := f.endLeftover(t.Context()); err != nil {
 		t.Errorf("endLeftover of an nginx that runs: %v", err)
-		_ = nginx.Process.Kill()
+		_ = front.Process.Kill()
 	}
 	<-ended
 	if err := ports.Check("", port); err != nil {
@@ -111,7 +115,7 @@ func TestEndLeftover(t *testing.T) {
 
 // A fleet that can't be made gives back what it had taken already.
 func TestNewGivesBack(t *testing.T) {
-	base, err := ports.FreeBlock(Host, []int{0, 1, 2})
+	base, err := ports.FreeBlock(Loopback, []int{0, 1, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,12 +131,12 @@ func TestNewGivesBack(t *testing.T) {
 	}
 	from := &layout.Layout{HTTPPort: 80, Instances: []layout.Instance{{Name: "a", Port: 8080, Mode: layout.Fork}, {Name: "b", Port: 8081, Mode: layout.Fork}}}
 	to := &layout.Layout{HTTPPort: base + 2, Instances: []layout.Instance{{Name: "a", Port: base, Mode: layout.Fork}, {Name: "b", Port: base + 1, Mode: layout.Fork}}}
-	_, err = New(t.Context(), Config{Layout: to, From: from, NginxConf: conf, Dir: filepath.Join(dir, "run"), Nginx: "nginx", Server: "none"})
+	_, err = New(t.Context(), Config{Layout: to, From: from, NginxConf: conf, Dir: filepath.Join(dir, "run"), Balancer: nginx.Nginx{}, Program: "nginx", Server: "none"})
 	var taken *ports.TakenError
 	if !errors.As(err, &taken) || taken.Port != base+1 || !strings.Contains(err.Error(), "instance b: ") {
 		t.Errorf("New: got %v, want port %d of b taken", err, base+1)
 	}
-	if err := ports.Check(Host, base); err != nil {
+	if err := ports.Check(Loopback, base); err != nil {
 		t.Errorf("the port of a after New failed: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ type Kind string
 // The kinds.
 const (
 	Instance Kind = "instance"
-	Nginx    Kind = "nginx"
+	Balancer Kind = "balancer"
 	Database Kind = "database"
 )
 

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
 	"balanceo/topology/supervise"
 )
 
-// part is one thing that is kept: an instance, nginx or the database.
+// part is one thing that is kept: an instance, the balancer or the database.
 type part struct {
 	name     string
 	kind     Kind
@@ -21,6 +22,8 @@ type part struct {
 	log      *logs.File
 	logPath  string
 	socket   *socket // of an instance; nil otherwise
+
+	answered atomic.Int64 // when an instance was last seen to answer, in Unix nanoseconds
 
 	mu      sync.Mutex
 	workers int                // wanted, in mode CLUSTER; 0: as many as server makes by itself
@@ -113,7 +116,7 @@ func (p *part) setWanted(n int) {
 }
 
 // awaitReady returns when the part is ready, or with the reason why it will not be. An instance has as many
-// tries as it gets from supervise; nginx and the database have one, for a layout is nothing without them.
+// tries as it gets from supervise; the balancer and the database have one, for a layout is nothing without them.
 func (p *part) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -1,12 +1,9 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
 	"time"
 
 	"balanceo/topology/supervise"
@@ -15,7 +12,7 @@ import (
 // reload replaces the processes of the named instances, of all without names, one after the other: the new
 // one answers before the old one drains. It ends at the first that served and could not be replaced, and
 // whose old process serves on; one that did not serve is just started, and if that fails the others' turn
-// comes all the same. nginx reads its configuration anew; without names only if that has changed.
+// comes all the same. The balancer reads its configuration anew; without names only if that has changed.
 func (f *Fleet) reload(ctx context.Context, a Action, progress Progress) error {
 	chosen, err := f.choose(a.Names, func(p *part) bool { return p.kind != Database && p.kept() })
 	if err != nil {
@@ -45,8 +42,8 @@ func (f *Fleet) reloadPart(ctx context.Context, p *part, always bool) (string, e
 		return "", fmt.Errorf("%s can't be reloaded, only restarted: its files belong to one process", p.name)
 	case !p.kept():
 		return "", fmt.Errorf("%s was taken down; restart it", p.name)
-	case p.kind == Nginx:
-		changed, err := f.reloadNginx(ctx, p, always)
+	case p.kind == Balancer:
+		changed, err := f.rebalance(ctx, always, nil)
 		if err != nil || !changed {
 			return "", err
 		}
@@ -62,48 +59,6 @@ func (f *Fleet) reloadPart(ctx context.Context, p *part, always bool) (string, e
 
 // since is for people.
 func since(begun time.Time) time.Duration { return time.Since(begun).Round(time.Millisecond) }
-
-// reloadNginx tells nginx to read its configuration, written anew; unless always, only if that has changed.
-func (f *Fleet) reloadNginx(ctx context.Context, p *part, always bool) (changed bool, err error) {
-	changed, err = f.renewNginx(ctx)
-	if err != nil || !changed && !always {
-		return false, err
-	}
-	if err := p.process.Signal(syscall.SIGHUP); err != nil {
-		return false, err
-	}
-	f.note(Event{Kind: EventBalancer, Part: p.name, Text: "reads its configuration anew"})
-	return true, nil
-}
-
-// renewNginx writes the configuration anew and lets nginx check it; the old one stays where that fails.
-func (f *Fleet) renewNginx(ctx context.Context) (changed bool, err error) {
-	next := f.nginxConf() + ".next"
-	conf, err := f.prepareNginx(ctx, next)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = os.Remove(next) }() // gone already when all went well
-	old, err := os.ReadFile(f.nginxConf())
-	if err != nil {
-		return false, err
-	}
-	text, err := os.ReadFile(next)
-	if err != nil {
-		return false, err
-	}
-	if err := f.testNginx(ctx, next); err != nil {
-		return false, err
-	}
-	if err := os.Rename(next, f.nginxConf()); err != nil {
-		return false, fmt.Errorf("nginx: %w", err)
-	}
-	conf.File = f.nginxConf()
-	f.mu.Lock()
-	f.conf = conf
-	f.mu.Unlock()
-	return !bytes.Equal(old, text), nil
-}
 
 // restart ends the processes of the named parts, of all instances and nginx without names, and starts them
 // anew, one after the other. One that failed or was taken down is started.
@@ -125,8 +80,11 @@ func (f *Fleet) restart(ctx context.Context, a Action, progress Progress) error 
 }
 
 func (f *Fleet) restartPart(ctx context.Context, p *part) error {
-	if p.kind == Nginx { // as by hand: it reads what stands in nginx.conf now, and does not end for one that is broken
-		if _, err := f.renewNginx(ctx); err != nil {
+	if p.kind == Balancer { // as by hand: it reads what stands in nginx.conf now, and does not end for one that is broken
+		f.balancing.Lock()
+		_, err := f.renewBalancer(ctx, f.siteNow())
+		f.balancing.Unlock()
+		if err != nil {
 			return err
 		}
 	}

@@ -62,7 +62,7 @@ func New(ctx context.Context, cfg Config) (*Keeper, error) {
 			told(e)
 		}
 	}
-	if err := freshFolder(cfg.Dir); err != nil {
+	if err := freshFolder(cfg.Dir, cfg.Balancer.Name()); err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
 	if k.fleet, err = fleet.New(ctx, k.cfg.Config); err != nil {
@@ -138,14 +138,14 @@ func (k *Keeper) control(ctx context.Context) (end func(), err error) {
 
 // freshFolder removes what an earlier layout counted and wrote, so that this one begins at zero. Logs and
 // database stay.
-func freshFolder(dir string) error {
+func freshFolder(dir, balancer string) error {
 	for _, name := range []string{"scoreboard", builtFolder} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("folder of the layout: %w", err)
 		}
 	}
 	for _, name := range []string{"access.log", "error.log"} {
-		path := filepath.Join(dir, "nginx", name)
+		path := filepath.Join(dir, balancer, name)
 		if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("folder of the layout: %w", err)
 		}

@@ -2,6 +2,8 @@
 // their answers are told apart, and which layouts run right now.
 package layout
 
+import "time"
+
 // Response headers by which a client tells who answered.
 const (
 	HeaderInstance      = "X-Instance"       // the instance's name in the layout, or its port
@@ -39,12 +41,22 @@ type Instance struct {
 	Args    []string          `yaml:"args,omitempty" json:"args,omitempty"` // further flags of server
 }
 
-// Layout is a set of instances behind one nginx.
+// Layout is a set of instances behind one balancer.
 type Layout struct {
 	Name      string     `yaml:"name" json:"name"`
+	Balancer  string     `yaml:"balancer,omitempty" json:"balancer,omitempty"`     // one of Balancers; empty: the first
 	NginxConf string     `yaml:"nginx_conf,omitempty" json:"nginx_conf,omitempty"` // path; empty: ./nginx.conf
 	HTTPPort  int        `yaml:"http_port,omitempty" json:"http_port"`
+	Probe     Probe      `yaml:"probe,omitempty" json:"probe"`
 	Instances []Instance `yaml:"instances" json:"instances"`
+}
+
+// Probe says how the instances are watched for signs of life while they run.
+type Probe struct {
+	Interval     time.Duration `yaml:"interval,omitempty" json:"interval"`           // between two questions; 0: 500 ms
+	Timeout      time.Duration `yaml:"timeout,omitempty" json:"timeout"`             // of one; 0: 1 s
+	Misses       int           `yaml:"misses,omitempty" json:"misses"`               // so many in a row make it unresponsive; 0: 2
+	ReplaceAfter time.Duration `yaml:"replace_after,omitempty" json:"replace_after"` // of silence; 0: 10 s
 }
 
 // EmbeddedDatabase and ExternalDatabase are the values of State.Database.
@@ -59,10 +71,12 @@ type State struct {
 	Dir       string     `json:"dir"`        // absolute; RunDir/HTTPPORT
 	PID       int        `json:"pid"`        // of topology
 	Layout    string     `json:"layout"`     // name
-	HTTPPort  int        `json:"http_port"`  // where nginx listens, on 127.0.0.1 and every other address
+	HTTPPort  int        `json:"http_port"`  // where the balancer listens
 	Control   string     `json:"control"`    // path of the control socket
-	NginxConf string     `json:"nginx_conf"` // absolute; the moved copy that nginx really reads
-	NginxDir  string     `json:"nginx_dir"`  // absolute; nginx's prefix, against which the paths in NginxConf are read
+	Balancer  string     `json:"balancer"`   // its name
+	Shares    string     `json:"shares"`     // absolute; the file that tells what it promises, for balancer.Load
+	NginxConf string     `json:"nginx_conf"` // absolute; what the balancer really reads: with nginx, the moved copy
+	NginxDir  string     `json:"nginx_dir"`  // absolute; the balancer's folder: with nginx, its prefix
 	Database  string     `json:"database"`   // "embedded" or "external"
 	MongoURL  string     `json:"mongo_url"`
 	Instances []Instance `json:"instances"`

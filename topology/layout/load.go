@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -8,9 +9,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -95,7 +98,7 @@ func located(name string, err error) error {
 	pos := at.GetToken().Position
 	msg := at.GetMessage()
 	if key, ok := strings.CutPrefix(msg, "unknown field "); ok {
-		msg = "unknown key " + key + "; known are name, nginx_conf, http_port and instances, " +
+		msg = "unknown key " + key + "; known are name, balancer, nginx_conf, http_port, probe and instances, " +
 			"and in an instance name, port, mode, workers, threads, env and args"
 	}
 	var mismatch *yaml.TypeError
@@ -147,12 +150,14 @@ func (p *problem) in(name string, file *ast.File) error {
 
 // Names that status and logs use for the parts of a layout that are not instances.
 const (
-	NginxName    = "nginx"
 	DatabaseName = "database"
 )
 
+// Balancers are the names of the balancers that there are, the default first.
+var Balancers = []string{"nginx", "haproxy"}
+
 // MaxWorkers bounds the workers of one instance.
-const MaxWorkers = 1024
+const MaxWorkers = 256
 
 var instanceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
 
@@ -167,6 +172,16 @@ func (l *Layout) Check() error {
 func (l *Layout) check() *problem {
 	if l.HTTPPort < 0 || l.HTTPPort > 65535 {
 		return problemf("$.http_port", "http_port %d is no port: 1 to 65535", l.HTTPPort)
+	}
+	if l.Balancer == "" {
+		l.Balancer = Balancers[0]
+	}
+	if !slices.Contains(Balancers, l.Balancer) {
+		return problemf("$.balancer", "balancer %q: %s", l.Balancer, strings.Join(Balancers, ", "))
+	}
+	l.Probe = l.Probe.withDefaults()
+	if p := l.Probe; p.Interval < 0 || p.Timeout < 0 || p.ReplaceAfter < 0 || p.Misses < 0 {
+		return problemf("$.probe", "probe: no value is below 0 (0: the default)")
 	}
 	if len(l.Instances) == 0 {
 		return problemf("$", "a layout needs at least one instance, under the key instances")
@@ -183,7 +198,7 @@ func (l *Layout) check() *problem {
 		}
 		names[in.Name] = true
 		if in.Port == l.HTTPPort {
-			return problemf(at+".port", "port %d is where nginx listens (http_port)", in.Port)
+			return problemf(at+".port", "port %d is where %s listens (http_port)", in.Port, l.Balancer)
 		}
 		if other, ok := ports[in.Port]; ok {
 			return problemf(at+".port", "port %d is taken by %q already", in.Port, other)
@@ -191,6 +206,13 @@ func (l *Layout) check() *problem {
 		ports[in.Port] = in.Name
 	}
 	return nil
+}
+
+func (p Probe) withDefaults() Probe {
+	return Probe{
+		Interval: cmp.Or(p.Interval, 500*time.Millisecond), Timeout: cmp.Or(p.Timeout, time.Second),
+		Misses: cmp.Or(p.Misses, 2), ReplaceAfter: cmp.Or(p.ReplaceAfter, 10*time.Second),
+	}
 }
 
 func (in *Instance) check(at string) *problem {
@@ -203,7 +225,7 @@ func (in *Instance) check(at string) *problem {
 		return problemf(at, "an instance needs a name")
 	case !instanceName.MatchString(in.Name):
 		return problemf(at+".name", "name %q: a letter, then at most 31 letters, digits, '.', '_' or '-'", in.Name)
-	case in.Name == NginxName || in.Name == DatabaseName:
+	case slices.Contains(Balancers, in.Name) || in.Name == DatabaseName:
 		return problemf(at+".name", "the name %q belongs to another part of every layout", in.Name)
 	case in.Port == 0:
 		return problemf(at, "instance %q needs a port", in.Name)
@@ -223,7 +245,7 @@ func (in *Instance) check(at string) *problem {
 }
 
 // Move gives the layout other ports: its lowest instance port becomes basePort and the others keep their
-// distance from it, and nginx listens on httpPort. Zero leaves a port where it is.
+// distance from it, and the balancer listens on httpPort. Zero leaves a port where it is.
 func (l *Layout) Move(basePort, httpPort int) error {
 	moved := *l
 	moved.Instances = append([]Instance(nil), l.Instances...)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -55,6 +56,7 @@ func TestLoadFile(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"three.yaml": `
 nginx_conf: three.conf
 http_port: 9000
+probe: {interval: 200ms, misses: 3}
 instances:
   - {name: a, port: 9001, mode: cluster, workers: 3}
   - name: b
@@ -65,7 +67,8 @@ instances:
 `})
 	got, err := Load(filepath.Join(dir, "three.yaml"))
 	want := &Layout{
-		Name: "three", NginxConf: filepath.Join(dir, "three.conf"), HTTPPort: 9000,
+		Name: "three", Balancer: "nginx", NginxConf: filepath.Join(dir, "three.conf"), HTTPPort: 9000,
+		Probe: Probe{Interval: 200 * time.Millisecond, Timeout: time.Second, Misses: 3, ReplaceAfter: 10 * time.Second},
 		Instances: []Instance{
 			{Name: "a", Port: 9001, Mode: Cluster, Workers: 3},
 			{
@@ -81,7 +84,7 @@ instances:
 
 func TestLoadErrors(t *testing.T) {
 	tests := []struct{ text, want string }{
-		{"nme: x\n", `l.yaml:1:1: unknown key "nme"; known are name,`},
+		{"nme: x\n", `l.yaml:1:1: unknown key "nme"; known are name, balancer,`},
 		{"name: x\ninstances:\n- name: a\n  port: 1\n  prt: 2\n", `l.yaml:5:3: unknown key "prt"`},
 		{"instances:\n- {name: a, port: 99999}\n", "l.yaml:2:19: port 99999 is no port"},
 		{"instances:\n- {name: a, port: x}\n", "l.yaml:2:19: a number is expected, not a text"},
@@ -89,6 +92,7 @@ func TestLoadErrors(t *testing.T) {
 		{"instances:\n- {name: a, port: 1}\n- {name: a, port: 2}\n", `l.yaml:3:10: the name "a" is used twice`},
 		{"instances:\n- {name: a, port: 1}\n- {name: b, port: 1}\n", `l.yaml:3:19: port 1 is taken by "a"`},
 		{"http_port: 7\ninstances:\n- {name: a, port: 7}\n", "l.yaml:3:19: port 7 is where nginx listens"},
+		{"name: x\nbalancer: ngix\ninstances:\n- {name: a, port: 7}\n", `l.yaml:2:11: balancer "ngix": nginx, haproxy`},
 		{"http_port: 70000\n", "l.yaml:1:12: http_port 70000"},
 		{"instances:\n- {name: nginx, port: 7}\n", `"nginx" belongs to another part`},
 		{"instances:\n- {name: 80, port: 7}\n", `l.yaml:2:10: name "80": a letter`},

@@ -43,7 +43,7 @@ const (
 	longest  = 5 * time.Second
 )
 
-// NewCollector makes a Collector for a layout whose nginx shares load over groups.
+// NewCollector makes a Collector for a layout whose balancer shares load over groups.
 func NewCollector(groups func() []balancer.Group) *Collector {
 	return &Collector{groups: groups, client: &http.Client{
 		Timeout: time.Second,
@@ -108,7 +108,7 @@ func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
 		return p
 	}
 	p.Uptime = now.at.Sub(t.Process.Started).Seconds()
-	if t.Mode == layout.Cluster || t.Kind == fleet.Nginx {
+	if t.Mode == layout.Cluster || t.Kind == fleet.Balancer {
 		p.Workers = append(p.Workers, table.Children(p.PID)...)
 	}
 	var rss int64

@@ -40,7 +40,7 @@ func TestText(t *testing.T) {
 				Name: "site2", Kind: fleet.Instance, Port: 8081, Mode: layout.Fork, State: supervise.Failed, Workers: []int{},
 				Restarts: 5, Reason: "exit status 1: no", Group: "node_app", Expected: ptr(1.0 / 3),
 			},
-			{Name: "nginx", Kind: fleet.Nginx, Port: 80, State: supervise.Starting, PID: 20, Workers: []int{21}, Uptime: 0.2, CPU: ptr(0.0)},
+			{Name: "nginx", Kind: fleet.Balancer, Port: 80, State: supervise.Starting, PID: 20, Workers: []int{21}, Uptime: 0.2, CPU: ptr(0.0)},
 			{Name: "database", Kind: fleet.Database, Port: 31234, State: supervise.Stopped, Workers: []int{}, Reason: "not shown"},
 		},
 	}

@@ -246,6 +246,11 @@ func (c *child) terminate(grace time.Duration, why string) {
 	if why != "" {
 		c.note("%s", why)
 	}
+	if grace == 0 {
+		defer c.ending.Done()
+		_ = c.signalGroup(syscall.SIGKILL)
+		return
+	}
 	go func() {
 		defer c.ending.Done()
 		if err := c.signalGroup(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) {

@@ -15,7 +15,8 @@ import (
 type process interface {
 	pid() int
 	signal(sig syscall.Signal) error
-	// terminate ends it: TERM, then KILL after grace. It returns at once; why goes into its exit reason.
+	// terminate ends it: TERM, then KILL after grace, at once if that is 0. It returns at once; why goes into its
+	// exit reason.
 	terminate(grace time.Duration, why string)
 }
 
@@ -71,6 +72,7 @@ type generation struct {
 	process process
 	started time.Time
 	timeout *time.Timer
+	ctx     context.Context // ends with the generation
 	cancel  context.CancelFunc
 }
 
@@ -162,6 +164,9 @@ func (l *loop) take(ctx context.Context, e event) error {
 			l.output = e.output
 		}
 	}
+	if g := l.alive[e.gen]; e.kind == ready && g != nil && l.p.spec.Alive != nil {
+		l.waiters.Go(func() { l.p.watchLife(g.ctx, e.gen, l.events) })
+	}
 	from := l.m.state
 	actions, err := l.m.step(e)
 	if err != nil {
@@ -177,6 +182,10 @@ func (l *loop) take(ctx context.Context, e event) error {
 		case terminate:
 			if g := l.alive[a.gen]; g != nil {
 				g.process.terminate(l.p.spec.Grace, a.reason)
+			}
+		case kill:
+			if g := l.alive[a.gen]; g != nil {
+				g.process.terminate(0, a.reason)
 			}
 		case wait:
 			l.delay.Reset(a.delay)
@@ -218,7 +227,7 @@ func (l *loop) launch(ctx context.Context, gen int) error {
 		cancel()
 		return err
 	}
-	g := &generation{process: process, started: time.Now(), cancel: cancel}
+	g := &generation{process: process, started: time.Now(), ctx: ctx, cancel: cancel}
 	// A timer that fires when the loop has ended must not wait for it.
 	why := fmt.Sprintf("not ready within %v", l.p.spec.ReadyTimeout)
 	g.timeout = time.AfterFunc(l.p.spec.ReadyTimeout, func() {

@@ -15,6 +15,9 @@ const (
 	exited    eventKind = "exit"          // the generation has ended, its group with it
 	timedOut  eventKind = "ready timeout" // the generation was not ready in time
 	delayOver eventKind = "delay over"    // the back-off is over
+	silent    eventKind = "silent"        // the generation gives no sign of life
+	answered  eventKind = "answered"      // it does again
+	overdue   eventKind = "overdue"       // it has been silent for too long
 	restart   eventKind = "restart"
 	reload    eventKind = "reload"
 	stop      eventKind = "stop"
@@ -23,9 +26,9 @@ const (
 // event is something that happened, at a time.
 type event struct {
 	kind   eventKind
-	gen    int // the generation that it happened to, for ready, exited and timedOut
+	gen    int // the generation that it happened to, for what happens to one
 	at     time.Time
-	reason string   // exited: how
+	reason string   // exited: how; silent, overdue: for how long
 	output []string // exited: the last lines that it wrote; of no interest to the machine
 }
 
@@ -35,6 +38,7 @@ type actionKind string
 const (
 	launch     actionKind = "launch"      // start generation gen
 	terminate  actionKind = "terminate"   // TERM, later KILL, to generation gen
+	kill       actionKind = "kill"        // KILL at once
 	wait       actionKind = "wait"        // report delayOver after delay
 	reloadDone actionKind = "reload done" // answer the reload; reason is why it failed, "" if it did not
 )
@@ -82,6 +86,8 @@ func (m *machine) step(e event) ([]action, error) {
 		return m.onExited(e), nil
 	case timedOut:
 		return m.onTimedOut(e), nil
+	case silent, answered, overdue:
+		return m.onLife(e), nil
 	case delayOver:
 		if m.state == BackOff {
 			m.restarts++
@@ -160,7 +166,7 @@ func (m *machine) onExited(e event) []action {
 
 // ended answers an exit that nobody asked for: at once, later or never again.
 func (m *machine) ended(e event) []action {
-	wasStable := m.state == Ready && e.at.Sub(m.readyAt) >= m.policy.Stable
+	wasStable := (m.state == Ready || m.state == Unresponsive) && e.at.Sub(m.readyAt) >= m.policy.Stable
 	m.cur = 0
 	if wasStable {
 		m.delay, m.quick = 0, nil
@@ -185,9 +191,23 @@ func (m *machine) onTimedOut(e event) []action {
 	return nil
 }
 
+// onLife follows the signs of life of the generation that serves.
+func (m *machine) onLife(e event) []action {
+	switch {
+	case e.gen != m.cur:
+	case e.kind == silent && m.state == Ready:
+		m.state, m.reason = Unresponsive, e.reason
+	case e.kind == answered && m.state == Unresponsive:
+		m.state, m.reason = Ready, ""
+	case e.kind == overdue && m.state == Unresponsive:
+		return []action{{kind: kill, gen: e.gen, reason: e.reason}}
+	}
+	return nil
+}
+
 func (m *machine) onRestart() ([]action, error) {
 	switch m.state {
-	case Starting, Ready:
+	case Starting, Ready, Unresponsive:
 		m.state, m.again = Stopping, true
 		m.forget()
 		return m.terminateAll(), nil
@@ -201,7 +221,7 @@ func (m *machine) onRestart() ([]action, error) {
 
 func (m *machine) onReload() ([]action, error) {
 	switch m.state {
-	case Ready:
+	case Ready, Unresponsive:
 		if m.old != 0 || m.next != 0 {
 			return nil, errors.New("a reload is going on")
 		}

@@ -29,7 +29,7 @@ func show(actions []action, err error) string {
 	for _, a := range actions {
 		s := string(a.kind)
 		switch a.kind {
-		case launch, terminate:
+		case launch, terminate, kill:
 			s += fmt.Sprintf(" %d", a.gen)
 		case wait:
 			s += " " + a.delay.String()
@@ -65,6 +65,31 @@ func TestMachine(t *testing.T) {
 			begun, isReady,
 			{event{kind: stop}, "terminate 1", Stopping},
 			{gone(1), "", Stopped},
+		}, "", 0},
+		{"silent, answers again, silent for too long", []step{
+			begun,
+			{event{kind: silent, gen: 1}, "", Starting},
+			isReady,
+			{event{kind: overdue, gen: 1}, "", Ready},
+			{event{kind: silent, gen: 1, reason: "silence"}, "", Unresponsive},
+			{event{kind: answered, gen: 1}, "", Ready},
+			{event{kind: silent, gen: 1, reason: "silence"}, "", Unresponsive},
+			{event{kind: silent, gen: 7}, "", Unresponsive},
+			{event{kind: overdue, gen: 1, reason: "killed"}, "kill 1 (killed)", Unresponsive},
+			{crash(1, 20), "launch 2", Starting},
+			{event{kind: ready, gen: 2, at: at(21)}, "", Ready},
+		}, "exit status 1", 1},
+		{"silent and reloaded", []step{
+			begun, isReady,
+			{event{kind: silent, gen: 1, reason: "silence"}, "", Unresponsive},
+			{event{kind: reload}, "launch 2", Unresponsive},
+			{event{kind: ready, gen: 2}, "terminate 1", Ready},
+			{event{kind: silent, gen: 1}, "", Ready},
+		}, "", 0},
+		{"silent and restarted", []step{
+			begun, isReady,
+			{event{kind: silent, gen: 1, reason: "silence"}, "", Unresponsive},
+			{event{kind: restart}, "terminate 1", Stopping},
 		}, "", 0},
 		{"stopped while it starts", []step{
 			begun,

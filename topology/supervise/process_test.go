@@ -3,6 +3,7 @@ package supervise_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -200,6 +201,61 @@ func TestTermGoesToTheGroup(t *testing.T) {
 	ready(t, p)
 	if err := stop(); err != nil || p.Status().Reason != "" {
 		t.Errorf("Run = %v, reason %q, want an end without KILL", err, p.Status().Reason)
+	}
+}
+
+// A process that is frozen is unresponsive, ready when it is thawed, and replaced when it stays frozen and nobody
+// has spared it.
+func TestFrozen(t *testing.T) {
+	frozen := make(chan bool, 1)
+	frozen <- false
+	p := supervise.New(supervise.Spec{
+		Name: "frozen", Command: command("plain"),
+		Alive: func(context.Context) error {
+			is := <-frozen
+			frozen <- is
+			if is {
+				return errors.New("frozen")
+			}
+			return nil
+		},
+		Liveness: supervise.Liveness{Interval: time.Millisecond, Misses: 3, ReplaceAfter: 20 * time.Millisecond},
+	})
+	run(t, p)
+	ready(t, p)
+	freeze := func(is bool) {
+		t.Helper()
+		sig := syscall.SIGCONT
+		if is {
+			sig = syscall.SIGSTOP
+		}
+		if err := p.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		<-frozen
+		frozen <- is
+	}
+	pid := p.Status().PID
+	p.Spare(time.Now().Add(time.Hour))
+	freeze(true)
+	eventually(t, "unresponsive", func() bool { return p.Status().State == supervise.Unresponsive })
+	if got := p.Status(); got.PID != pid || !strings.Contains(got.Reason, "no sign of life for ") {
+		t.Errorf("Status of the frozen process: %+v", got)
+	}
+	time.Sleep(60 * time.Millisecond) // there is no event for that nothing happens
+	freeze(false)
+	eventually(t, "ready again", func() bool { return p.Status().State == supervise.Ready })
+	if got := p.Status(); got.PID != pid || got.Restarts != 0 {
+		t.Errorf("Status of the thawed process: %+v, want pid %d, spared", got, pid)
+	}
+	p.Spare(time.Time{})
+	freeze(true)
+	eventually(t, "another process", func() bool { return p.Status().PID != pid && p.Status().PID != 0 })
+	<-frozen
+	frozen <- false
+	ready(t, p)
+	if got := p.Status(); !strings.Contains(got.Reason, "killed: no sign of life for ") || alive(pid) {
+		t.Errorf("Status of the new process: %+v, want the reason of the old one's end", got)
 	}
 }
 

@@ -28,6 +28,9 @@ const (
 	Stopped  State = "stopped"  // not wanted
 	Starting State = "starting" // running, not ready yet
 	Ready    State = "ready"
+	// Unresponsive is a process that was ready, runs, and gives no sign of life any more.
+	Unresponsive State = "unresponsive"
+
 	BackOff  State = "backoff" // ended, waits to be started again
 	Stopping State = "stopping"
 	Failed   State = "failed" // ended too often; is not started again by itself
@@ -48,6 +51,9 @@ type Spec struct {
 	Listen func() ([]*os.File, error)
 	// Probe tells whether the process with that pid answers. Nil: the process itself reports, with Notify.
 	Probe func(ctx context.Context, pid int) error
+	// Alive asks the process, once it is ready, for a sign of life, as Liveness says. Nil: nobody asks.
+	Alive    func(ctx context.Context) error
+	Liveness Liveness
 	// ReadyTimeout bounds a start (10 s). Grace is how long TERM has before KILL (10 s).
 	ReadyTimeout, Grace time.Duration
 	// Restart bounds the restarting.
@@ -63,6 +69,14 @@ type Spec struct {
 	KeepFailed bool
 	// OnEvent is told of every change of state, in order, from one goroutine. It must not block.
 	OnEvent func(Event)
+}
+
+// Liveness says how a process that runs is watched.
+type Liveness struct {
+	Interval     time.Duration // between two questions (500 ms)
+	Timeout      time.Duration // of one (1 s)
+	Misses       int           // so many without an answer in a row (2) make it Unresponsive
+	ReplaceAfter time.Duration // it is killed when it has been so for as long (10 s), unless it is spared
 }
 
 // RestartPolicy says how a process that ended is started again. A process that was ready for Stable is
@@ -114,6 +128,7 @@ type Process struct {
 	gen     int           // generation of current
 	running bool          // Run is going on
 	ended   bool          // a Run has returned since the last one began
+	spared  time.Time     // until then it is not killed for being unresponsive
 	changed chan struct{} // closed and replaced at every change of the fields above
 }
 
@@ -135,7 +150,16 @@ func (s Spec) withDefaults() Spec {
 	s.Grace = orElse(s.Grace, 10*time.Second)
 	s.DeathSignal = orElse(s.DeathSignal, syscall.SIGKILL)
 	s.Restart = s.Restart.withDefaults()
+	s.Liveness = s.Liveness.withDefaults()
 	return s
+}
+
+func (l Liveness) withDefaults() Liveness {
+	l.Interval = orElse(l.Interval, 500*time.Millisecond)
+	l.Timeout = orElse(l.Timeout, time.Second)
+	l.Misses = orElse(l.Misses, 2)
+	l.ReplaceAfter = orElse(l.ReplaceAfter, 10*time.Second)
+	return l
 }
 
 func (r RestartPolicy) withDefaults() RestartPolicy {
@@ -230,6 +254,19 @@ func (p *Process) Signal(sig syscall.Signal) error {
 		return fmt.Errorf("%q: %w", p.spec.Name, err)
 	}
 	return nil
+}
+
+// Spare keeps the process from being killed for being unresponsive until then: somebody holds it up on purpose.
+func (p *Process) Spare(until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spared = until
+}
+
+func (p *Process) sparedUntil() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spared
 }
 
 // Status tells what is known now.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"balanceo/server/database"
 	"balanceo/server/store"
 )
 
@@ -36,7 +37,7 @@ func Main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := store.ServeEmbedded(ctx, store.EmbeddedConfig{
+	err := database.Serve(ctx, database.Config{
 		Dir: *dir, Listen: *listen, IdleExit: *idle,
 		Ready: func(url string) { fmt.Println(url) },
 	})
@@ -142,7 +143,7 @@ func Run(t testing.TB) string {
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- store.ServeEmbedded(ctx, store.EmbeddedConfig{
+		done <- database.Serve(ctx, database.Config{
 			Dir: t.TempDir(), Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url },
 		})
 	}()

@@ -7,10 +7,13 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/procs"
 )
 
 // Nginx implements balancer.Balancer.
@@ -46,10 +49,87 @@ func (Nginx) Check(ctx context.Context, s *balancer.Site, file string) error {
 	return fmt.Errorf("nginx refuses %s: %w: %s", s.Source, err, bytes.TrimSpace(out))
 }
 
-// Reload implements balancer.Balancer: old worker processes finish what they have begun.
-func (Nginx) Reload(_ context.Context, _ *balancer.Site, pid int) error {
+// Reload implements balancer.Balancer: the master starts new worker processes, and the old ones finish what they
+// have begun. It is done when these say that they are shutting down.
+func (Nginx) Reload(ctx context.Context, _ *balancer.Site, pid int) error {
+	table, err := procs.Read()
+	if err != nil {
+		return err
+	}
+	old := table.Children(pid)
 	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 		return fmt.Errorf("nginx, pid %d: %w", pid, err)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("nginx, pid %d, has not read its configuration within 10s; its error.log tells", pid))
+	defer cancel()
+	for {
+		if len(old) == 0 || !slices.ContainsFunc(old, func(pid int) bool { return serves(ctx, pid) }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// serves tells whether a worker process still takes connections.
+func serves(ctx context.Context, pid int) bool {
+	command, err := procs.Command(ctx, pid)
+	return err == nil && strings.Contains(command, "worker process") && !strings.Contains(command, "shutting down")
+}
+
+// Ask implements balancer.Balancer. nginx without Plus has nobody to ask.
+func (Nginx) Ask(context.Context, *balancer.Site) (balancer.State, error) {
+	return nil, balancer.ErrCantAsk
+}
+
+// Promise implements balancer.Balancer.
+func (Nginx) Promise(_ context.Context, _ *balancer.Site, c *balancer.Config) error {
+	for i := range c.Groups {
+		c.Groups[i].Promise = promise(c, &c.Groups[i])
+	}
 	return nil
+}
+
+func promise(c *balancer.Config, g *balancer.Group) *balancer.Promise {
+	nothing := func(why string) *balancer.Promise { return &balancer.Promise{Kind: balancer.Nothing, Because: why} }
+	switch g.Method {
+	case balancer.RoundRobin:
+		peers, sequences := 0, 1
+		for _, s := range g.Servers {
+			if !s.Backup && !s.Down {
+				peers++
+			}
+		}
+		because := "smooth weighted round robin is exact"
+		if !g.Zone && c.Workers > 1 {
+			sequences = c.Workers
+			because = fmt.Sprintf("smooth weighted round robin is exact, and without a zone each of the %d worker processes counts for itself", c.Workers)
+		}
+		return &balancer.Promise{Kind: balancer.Exact, Within: Within(peers, sequences), Because: because}
+	case balancer.Random:
+		if len(g.Args) > 0 {
+			return nothing("random two takes the less busy of two servers, so the shares depend on how fast they answer")
+		}
+		return &balancer.Promise{Kind: balancer.Chance, Because: "each request is drawn by the weights on its own"}
+	case balancer.Hash:
+		return &balancer.Promise{Kind: balancer.ByKey, Because: "requests with the same key get the same server"}
+	case balancer.IPHash:
+		return &balancer.Promise{Kind: balancer.ByKey, Because: "all requests of one client address get the same server"}
+	case balancer.LeastConn:
+		return nothing("least_conn takes the server with the fewest connections for its weight, so the shares depend on how fast they answer")
+	}
+	return nothing(fmt.Sprintf("what %s does to the shares is not known", g.Method))
+}
+
+// Within is how many requests a peer can be off its share over any stretch of requests, by the smooth weighted
+// round robin of nginx: H(n-1) for n peers, for each sequence of choices (proved in loadgen/distribution).
+func Within(peers, sequences int) float64 {
+	var h float64
+	for i := 1; i < peers; i++ {
+		h += 1 / float64(i)
+	}
+	return h * float64(max(sequences, 1))
 }

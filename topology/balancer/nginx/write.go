@@ -162,6 +162,13 @@ func (w *writer) moveServer(addr string) string {
 	return movePort(addr, w.Move.Servers, 0)
 }
 
+// isDown tells whether the server at addr, as moved, is to get nothing for now.
+func (w *writer) isDown(addr string) bool {
+	host, text, err := net.SplitHostPort(addr)
+	port, _ := strconv.Atoi(text)
+	return err == nil && w.Down[port] && layout.IsLocal(host)
+}
+
 // movePort gives an address the port that ports has for its own; assumed is the port of an address without.
 func movePort(addr string, ports map[int]int, assumed int) string {
 	if strings.HasPrefix(addr, "unix:") {
@@ -203,8 +210,7 @@ func (w *writer) upstream(d *crossplane.Directive) error {
 			l.Args = slices.DeleteFunc(l.Args, func(arg string) bool { return strings.HasPrefix(arg, "weight=") })
 			l.Args = slices.Insert(l.Args, 1, "weight="+strconv.Itoa(change.Weights[n]))
 		}
-		host, port, err := net.SplitHostPort(w.moveServer(l.Args[0]))
-		if out, _ := strconv.Atoi(port); err == nil && layout.IsLocal(host) && w.Down[out] && !slices.Contains(l.Args, "down") {
+		if w.isDown(w.moveServer(l.Args[0])) && !slices.Contains(l.Args, "down") {
 			l.Args = append(l.Args, "down")
 		}
 		n++

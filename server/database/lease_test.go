@@ -1,4 +1,4 @@
-package store_test
+package database_test
 
 import (
 	"context"
@@ -13,9 +13,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"balanceo/server/database"
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
 )
+
+func TestMain(m *testing.M) {
+	storetest.Main()
+	os.Exit(m.Run())
+}
+
+// limit bounds one step of a test. It is long: steps wait for events, and other work may slow them.
+const limit = time.Minute
+
+func within(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
 
 // children remembers the database processes that a test started through Shared.
 type children struct {
@@ -23,8 +38,8 @@ type children struct {
 	cmds []*exec.Cmd
 }
 
-func (c *children) config(dir string, idle time.Duration) store.SharedConfig {
-	return store.SharedConfig{Dir: dir, Command: func(dir, listen string) *exec.Cmd {
+func (c *children) config(dir string, idle time.Duration) database.ShareConfig {
+	return database.ShareConfig{Dir: dir, Command: func(dir, listen string) *exec.Cmd {
 		cmd := storetest.Command(dir, listen, idle)
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -63,11 +78,11 @@ func gone(t testing.TB, dir string) {
 	}
 }
 
-func share(t testing.TB, cfg store.SharedConfig) *store.Lease {
+func share(t testing.TB, cfg database.ShareConfig) *database.Lease {
 	t.Helper()
-	l, err := store.Shared(within(t), cfg)
+	l, err := database.Share(within(t), cfg)
 	if err != nil {
-		t.Fatalf("Shared: %v", err)
+		t.Fatalf("Share: %v", err)
 	}
 	return l
 }
@@ -78,13 +93,13 @@ func TestSharedDatabase(t *testing.T) {
 	cfg := c.config(dir, 300*time.Millisecond)
 
 	// Many users at once: one process, one address.
-	leases := make([]*store.Lease, 6)
+	leases := make([]*database.Lease, 6)
 	var wg sync.WaitGroup
 	for i := range leases {
 		wg.Go(func() {
-			l, err := store.Shared(within(t), cfg)
+			l, err := database.Share(within(t), cfg)
 			if err != nil {
-				t.Errorf("Shared: %v", err)
+				t.Errorf("Share: %v", err)
 				return
 			}
 			leases[i] = l
@@ -175,33 +190,33 @@ func TestSharedDatabaseThatIsLeaving(t *testing.T) {
 }
 
 func TestSharedDatabaseThatCannotStart(t *testing.T) {
-	cfg := store.SharedConfig{Dir: t.TempDir(), Command: func(dir, _ string) *exec.Cmd {
+	cfg := database.ShareConfig{Dir: t.TempDir(), Command: func(dir, _ string) *exec.Cmd {
 		return storetest.Command(dir, "256.0.0.1:0", 0)
 	}}
-	_, err := store.Shared(within(t), cfg)
+	_, err := database.Share(within(t), cfg)
 	if err == nil || !strings.Contains(err.Error(), "256.0.0.1") || !strings.Contains(err.Error(), cfg.Dir) {
-		t.Errorf("Shared: got %v, want the folder and the reason", err)
+		t.Errorf("Share: got %v, want the folder and the reason", err)
 	}
 }
 
 // A process that has the folder for a moment before it fails must not be taken for somebody else's.
 func TestSharedDatabaseThatFailsLate(t *testing.T) {
-	cfg := store.SharedConfig{Dir: t.TempDir(), Command: func(dir, _ string) *exec.Cmd {
+	cfg := database.ShareConfig{Dir: t.TempDir(), Command: func(dir, _ string) *exec.Cmd {
 		cmd := exec.Command("sh", "-c", "exec 9>owner; flock 9; sleep 0.3; echo no such disk >&2; exit 1")
 		cmd.Dir = dir
 		return cmd
 	}}
-	_, err := store.Shared(within(t), cfg)
+	_, err := database.Share(within(t), cfg)
 	if err == nil || !strings.Contains(err.Error(), "no such disk") {
-		t.Errorf("Shared: got %v, want the reason", err)
+		t.Errorf("Share: got %v, want the reason", err)
 	}
 }
 
 func TestFolderHasOneDatabaseProcess(t *testing.T) {
 	dir := t.TempDir()
 	storetest.Start(t, dir, "127.0.0.1:0")
-	err := store.ServeEmbedded(context.Background(), store.EmbeddedConfig{Dir: dir, Listen: "127.0.0.1:0"})
-	if !errors.Is(err, store.ErrOwned) {
-		t.Errorf("a second database process on the folder: got %v, want %v", err, store.ErrOwned)
+	err := database.Serve(context.Background(), database.Config{Dir: dir, Listen: "127.0.0.1:0"})
+	if !errors.Is(err, database.ErrOwned) {
+		t.Errorf("a second database process on the folder: got %v, want %v", err, database.ErrOwned)
 	}
 }

@@ -1,17 +1,9 @@
-// Package cluster shares one listening socket among processes: it finds the socket that this process is to
-// serve on, and keeps a set of workers that accept from it.
-//
-// The kernel wakes every worker that waits for a connection, and the quickest gets it. That is no fair split:
-// an idle machine favours some workers, and a connection that is kept open stays with its worker. Sockets of
-// their own (SO_REUSEPORT) would split evenly, but a worker that ends would take the connections that wait on
-// its socket along, which is what a reload must not do.
-package cluster
+package serve
 
 import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 
 	"balanceo/topology/cli"
 	"balanceo/topology/ports"
@@ -55,13 +47,4 @@ func inheritedListener(in *supervise.Inheritance) (*net.TCPListener, error) {
 		return nil, errors.Join(fmt.Errorf("the inherited listener is a %T, a TCP one is wanted", ln), ln.Close())
 	}
 	return tcp, nil
-}
-
-// file returns the listener's socket to hand down. The caller closes it.
-func file(ln *net.TCPListener) (*os.File, error) {
-	f, err := ln.File()
-	if err != nil {
-		return nil, fmt.Errorf("listener %s: %w", ln.Addr(), err)
-	}
-	return f, nil
 }

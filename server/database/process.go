@@ -1,4 +1,11 @@
-package store
+// Package database is the embedded database as a process of its own (FerretDB on SQLite), for whoever names no
+// MongoDB. It owns the folder with the data: who serves it, who uses it, where it is to be found.
+//
+//   - Serve is that process: one a folder. It checks itself and ends where it can't write any more, so that whoever
+//     supervises it starts another.
+//   - Share finds or starts the process of a folder for servers that are started by hand; it stays as long as one
+//     of them holds a Lease.
+package database
 
 import (
 	"context"
@@ -12,6 +19,9 @@ import (
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 	"github.com/google/renameio/v2"
+
+	"balanceo/server/store"
+	"balanceo/topology/lock"
 )
 
 // Files beside the data in the folder of an embedded database.
@@ -26,8 +36,8 @@ const (
 // ErrOwned means that another process serves the folder already.
 var ErrOwned = errors.New("another database process serves this folder")
 
-// EmbeddedConfig says how the embedded database runs.
-type EmbeddedConfig struct {
+// Config says how the embedded database runs.
+type Config struct {
 	Dir    string // where the data lies; made if missing
 	Listen string // host:port; port 0: any free one
 
@@ -38,9 +48,9 @@ type EmbeddedConfig struct {
 	Ready func(url string)
 }
 
-// ServeEmbedded runs the embedded database (FerretDB on SQLite) until ctx ends or nobody has used it for
+// Serve runs the embedded database (FerretDB on SQLite) until ctx ends or nobody has used it for
 // cfg.IdleExit. What it acknowledged is in SQLite's write-ahead log, so that ending it uncleanly loses nothing.
-func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
+func Serve(ctx context.Context, cfg Config) error {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -48,7 +58,7 @@ func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	owner, err := openLock(filepath.Join(dir, ownerFile))
+	owner, err := lock.Open(filepath.Join(dir, ownerFile))
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
@@ -57,9 +67,10 @@ func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
 		return fmt.Errorf("database in %q: %w", dir, err)
 	}
 
+	// It logs each start, connection and query otherwise.
 	db, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: cfg.Listen},
-		Logger:    slog.New(onlyErrors{slog.Default().Handler()}),
+		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		Handler:   "sqlite",
 		SQLiteURL: (&url.URL{Scheme: "file", Path: dir + "/"}).String(),
 	})
@@ -77,14 +88,14 @@ func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
 		<-served
 	}()
 
-	address := db.MongoDBURI() + DatabaseName
-	trimmer, err := Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
+	address := db.MongoDBURI() + store.DatabaseName
+	trimmer, err := store.Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
 	if err != nil {
 		return err
 	}
 	defer func() { _ = trimmer.Close(context.WithoutCancel(ctx)) }()
 	select { // the collections exist before anybody is told the address
-	case <-trimmer.prepared:
+	case <-trimmer.Prepared():
 	case <-ctx.Done():
 		return nil
 	}
@@ -100,17 +111,17 @@ func ServeEmbedded(ctx context.Context, cfg EmbeddedConfig) error {
 
 // own locks the folder. It tries for a moment, because those who look whether the folder has an owner hold the
 // lock for an instant too.
-func own(ctx context.Context, owner *lock) error {
+func own(ctx context.Context, owner *lock.File) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Second, ErrOwned)
 	defer cancel()
-	return waitFor(ctx, owner.tryExclusive)
+	return waitFor(ctx, owner.TryExclusive)
 }
 
 // tend keeps the events collection short and returns when ctx ends or the users are gone. In the second case
 // it still holds the users' lock, until the process ends: somebody who comes now waits for that and starts
 // another.
-func tend(ctx context.Context, dir string, idleExit time.Duration, s *Store) error {
-	users, err := openLock(filepath.Join(dir, usersFile))
+func tend(ctx context.Context, dir string, idleExit time.Duration, s *store.Store) error {
+	users, err := lock.Open(filepath.Join(dir, usersFile))
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
@@ -123,13 +134,13 @@ func tend(ctx context.Context, dir string, idleExit time.Duration, s *Store) err
 			return users.Close()
 		case <-tick.C:
 		}
-		if err := s.trimEvents(ctx); err != nil && ctx.Err() == nil {
+		if err := s.TrimEvents(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("events were not trimmed", "error", err)
 		}
 		if idleExit == 0 {
 			continue
 		}
-		alone, err := users.tryExclusive()
+		alone, err := users.TryExclusive()
 		switch {
 		case err != nil:
 			return errors.Join(fmt.Errorf("database: %w", err), users.Close())
@@ -141,21 +152,8 @@ func tend(ctx context.Context, dir string, idleExit time.Duration, s *Store) err
 			// so that nobody reads it after.
 			return os.Remove(filepath.Join(dir, addressFile))
 		}
-		if err := users.unlock(); err != nil {
+		if err := users.Unlock(); err != nil {
 			return errors.Join(fmt.Errorf("database: %w", err), users.Close())
 		}
 	}
 }
-
-// onlyErrors passes what is worse than a warning: FerretDB logs each start, connection and query.
-type onlyErrors struct{ slog.Handler }
-
-func (h onlyErrors) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelError && h.Handler.Enabled(ctx, level)
-}
-
-func (h onlyErrors) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return onlyErrors{h.Handler.WithAttrs(attrs)}
-}
-
-func (h onlyErrors) WithGroup(name string) slog.Handler { return onlyErrors{h.Handler.WithGroup(name)} }

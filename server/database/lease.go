@@ -1,4 +1,4 @@
-package store
+package database
 
 import (
 	"context"
@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"balanceo/server/store"
+	"balanceo/topology/lock"
 )
 
 // Lease is a share in the embedded database of a folder. The database's process stays while somebody holds
@@ -23,16 +26,16 @@ import (
 type Lease struct {
 	URL string // address of the database, as for MONGO_URL
 
-	users *lock
+	users *lock.File
 	stop  context.CancelFunc
 	work  sync.WaitGroup
 }
 
-// SharedConfig says which folder's database is wanted and how its process is started.
-type SharedConfig struct {
+// ShareConfig says which folder's database is wanted and how its process is started.
+type ShareConfig struct {
 	Dir string // made if missing
 
-	// Command makes the command that serves dir on the address listen, by ServeEmbedded with an IdleExit. It is
+	// Command makes the command that serves dir on the address listen, by Serve with an IdleExit. It is
 	// started detached, in a session of its own, with its output in Dir/database.log.
 	Command func(dir, listen string) *exec.Cmd
 }
@@ -43,9 +46,9 @@ const anyPort = "127.0.0.1:0"
 // pollPeriod is how often a lock or an address that is waited for is looked at.
 const pollPeriod = 10 * time.Millisecond
 
-// Shared finds the database process that serves the folder, or starts it, and waits until it answers. Any
+// Share finds the database process that serves the folder, or starts it, and waits until it answers. Any
 // number of processes may call it at once: one of them starts the database.
-func Shared(ctx context.Context, cfg SharedConfig) (*Lease, error) {
+func Share(ctx context.Context, cfg ShareConfig) (*Lease, error) {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("shared database: %w", err)
@@ -54,12 +57,12 @@ func Shared(ctx context.Context, cfg SharedConfig) (*Lease, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("shared database: %w", err)
 	}
-	users, err := openLock(filepath.Join(dir, usersFile))
+	users, err := lock.Open(filepath.Join(dir, usersFile))
 	if err != nil {
 		return nil, fmt.Errorf("shared database: %w", err)
 	}
 	// Taken before the address is read: from here on the database does not leave.
-	if err := waitFor(ctx, users.tryShared); err != nil {
+	if err := waitFor(ctx, users.TryShared); err != nil {
 		return nil, errors.Join(fmt.Errorf("shared database in %q: waiting for the last one to end: %w", dir, err), users.Close())
 	}
 	address, err := cfg.ensure(ctx, anyPort)
@@ -80,7 +83,7 @@ func (l *Lease) Close() error {
 }
 
 // keep starts the database process again, at the same address, when it has died.
-func (l *Lease) keep(ctx context.Context, cfg SharedConfig) {
+func (l *Lease) keep(ctx context.Context, cfg ShareConfig) {
 	cs, err := connstring.ParseAndValidate(l.URL)
 	if err != nil || len(cs.Hosts) != 1 {
 		slog.Error("address of the shared database can't be read", "url", l.URL, "error", err)
@@ -107,13 +110,13 @@ func (l *Lease) keep(ctx context.Context, cfg SharedConfig) {
 
 // ensure returns the address of the running database process. If there is none it starts one: where the last
 // one was, if that was killed, since others may still look for it there; else on listen.
-func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, error) {
-	start, err := openLock(filepath.Join(cfg.Dir, startFile))
+func (cfg ShareConfig) ensure(ctx context.Context, listen string) (string, error) {
+	start, err := lock.Open(filepath.Join(cfg.Dir, startFile))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = start.Close() }()
-	if err := waitFor(ctx, start.tryExclusive); err != nil {
+	if err := waitFor(ctx, start.TryExclusive); err != nil {
 		return "", fmt.Errorf("waiting for the process that starts it: %w", err)
 	}
 	var exited <-chan error // of the process started here
@@ -161,18 +164,18 @@ func (cfg SharedConfig) ensure(ctx context.Context, listen string) (string, erro
 }
 
 // owned tells whether a database process has the folder.
-func (cfg SharedConfig) owned() (bool, error) {
-	owner, err := openLock(filepath.Join(cfg.Dir, ownerFile))
+func (cfg ShareConfig) owned() (bool, error) {
+	owner, err := lock.Open(filepath.Join(cfg.Dir, ownerFile))
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = owner.Close() }()
-	free, err := owner.tryShared()
+	free, err := owner.TryShared()
 	return !free, err
 }
 
 // lastHost returns the host and port in the folder, of a database process that runs or was killed.
-func (cfg SharedConfig) lastHost() (string, bool) {
+func (cfg ShareConfig) lastHost() (string, bool) {
 	text, err := os.ReadFile(filepath.Join(cfg.Dir, addressFile))
 	if err != nil {
 		return "", false
@@ -185,7 +188,7 @@ func (cfg SharedConfig) lastHost() (string, bool) {
 }
 
 // answering returns the address in the folder if something accepts connections there.
-func (cfg SharedConfig) answering(ctx context.Context) (string, bool) {
+func (cfg ShareConfig) answering(ctx context.Context) (string, bool) {
 	host, ok := cfg.lastHost()
 	if !ok {
 		return "", false
@@ -195,11 +198,11 @@ func (cfg SharedConfig) answering(ctx context.Context) (string, bool) {
 		return "", false
 	}
 	_ = c.Close()
-	return "mongodb://" + host + "/" + DatabaseName, true
+	return "mongodb://" + host + "/" + store.DatabaseName, true
 }
 
 // start starts the database process. The channel gets how it ended.
-func (cfg SharedConfig) start(listen string) (<-chan error, error) {
+func (cfg ShareConfig) start(listen string) (<-chan error, error) {
 	log, err := os.Create(filepath.Join(cfg.Dir, logFile))
 	if err != nil {
 		return nil, err

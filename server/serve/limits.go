@@ -1,4 +1,4 @@
-package app
+package serve
 
 import (
 	"time"
@@ -6,22 +6,23 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Limits of one connection. A request is small: the largest is a form with three fields.
+// MaxBody is the longest body of a request that is read, in bytes: the largest is a form with three fields.
+const MaxBody = 64 << 10
+
+// Further limits of one connection.
 const (
-	maxBody     = 64 << 10
 	headBuffer  = 8 << 10
 	readTimeout = 10 * time.Second
 	idleTimeout = 75 * time.Second // longer than nginx keeps an idle upstream connection (60 s), so that nginx ends it
 )
 
-// NewServer returns a server with the application's limits around handler. Callers add what is theirs, such
-// as a logger, before serving.
-func NewServer(handler fasthttp.RequestHandler) *fasthttp.Server {
+// Limited returns a server around handler with the limits of this package.
+func Limited(handler fasthttp.RequestHandler) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:               handler,
 		Name:                  "balanceo",
 		ReadBufferSize:        headBuffer,
-		MaxRequestBodySize:    maxBody,
+		MaxRequestBodySize:    MaxBody,
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,
 		WriteTimeout:          30 * time.Second,

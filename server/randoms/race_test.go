@@ -1,0 +1,5 @@
+//go:build race
+
+package randoms
+
+const raceEnabled = true

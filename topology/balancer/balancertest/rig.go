@@ -1,0 +1,305 @@
+// Package balancertest is what every balancer has to show: Run starts its real program in front of servers whose
+// answers the test controls, and looks at what clients, servers and the log see.
+package balancertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"balanceo/topology/balancer"
+	"balanceo/topology/ports"
+)
+
+// Server is one server behind the balancer. It counts what it gets.
+type Server struct {
+	*httptest.Server
+	Addr string
+	n    atomic.Int64
+	mu   sync.Mutex
+	last *http.Request
+}
+
+// NewServer starts a server that answers everything with 200, /status/CODE with that status, and websockets with
+// an echo of what comes first.
+func NewServer(t *testing.T) *Server {
+	t.Helper()
+	s := &Server{}
+	s.Server = httptest.NewServer(s)
+	s.Addr = s.Listener.Addr().String()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.n.Add(1)
+	s.mu.Lock()
+	s.last = r.Clone(context.WithoutCancel(r.Context()))
+	s.mu.Unlock()
+	_, _ = io.Copy(io.Discard, r.Body)
+	if r.Header.Get("Upgrade") == "websocket" {
+		echo(w)
+		return
+	}
+	if code, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/status/")); err == nil {
+		w.WriteHeader(code)
+		return
+	}
+	_, _ = fmt.Fprintln(w, s.Addr)
+}
+
+// echo takes the connection over and sends back the first bytes that come.
+func echo(w http.ResponseWriter) {
+	c, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") // for the key that the client sends here
+	_ = rw.Flush()
+	got := make([]byte, 4)
+	if _, err := io.ReadFull(rw, got); err == nil {
+		_, _ = c.Write(got)
+	}
+}
+
+// Rig is a balancer that runs in front of servers.
+type Rig struct {
+	balancer.Balancer
+	Site    *balancer.Site
+	Conf    *balancer.Config
+	URL     string
+	Servers []*Server
+	process *exec.Cmd
+	out     *bytes.Buffer
+}
+
+// Program finds the balancer's binary. It fails the test where there is none: .ci/need installs it.
+func Program(t *testing.T, b balancer.Balancer) string {
+	t.Helper()
+	for _, name := range b.Programs() {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatalf("%s is not installed; .ci/need %s installs it", b.Name(), b.Name())
+	return ""
+}
+
+// Start runs the balancer with a source in which the servers have the ports 1, 2, 3 … and the balancer 80, until
+// the test is over.
+func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server) *Rig {
+	t.Helper()
+	port, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	r := &Rig{
+		Balancer: b, Servers: servers, URL: "http://127.0.0.1:" + strconv.Itoa(port), out: &bytes.Buffer{},
+		Site: &balancer.Site{
+			Program: Program(t, b), Source: filepath.Join(dir, "nginx.conf.source"), Dir: dir, File: filepath.Join(dir, b.Name()+".conf"),
+			Move: balancer.Move{Listen: map[int]int{80: port}, Servers: map[int]int{}},
+		},
+	}
+	for i, s := range servers {
+		r.Site.Move.Servers[i+1] = s.port()
+	}
+	if err := os.WriteFile(r.Site.Source, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.Write(t)
+	r.process = b.Command(r.Site)
+	r.process.Stdout, r.process.Stderr = r.out, r.out
+	r.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := r.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.process.Wait() }()
+	t.Cleanup(func() { r.stop(t, ended) })
+	for {
+		c, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
+		if err == nil {
+			_ = c.Close()
+			return r
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("%s ended: %v\n%s", b.Name(), err, r.out)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) port() int { return s.Listener.Addr().(*net.TCPAddr).Port }
+
+// stop ends the balancer by TERM, as supervise does, and waits until nothing of its process group is left.
+func (r *Rig) stop(t *testing.T, ended <-chan error) {
+	pid := r.process.Process.Pid
+	_ = syscall.Kill(pid, syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Errorf("%s does not end within 20s of TERM\n%s", r.Name(), r.out)
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+		<-ended
+	}
+	for deadline := time.Now().Add(10 * time.Second); syscall.Kill(-pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("%s left processes behind", r.Name())
+			_ = syscall.Kill(-pid, syscall.SIGKILL)
+			return
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s said:\n%s", r.Name(), r.out)
+	}
+}
+
+// Write writes and checks the site's configuration.
+func (r *Rig) Write(t *testing.T) {
+	t.Helper()
+	conf, err := r.Balancer.Write(r.Site, r.Site.File)
+	if err == nil {
+		err = r.Check(t.Context(), r.Site, r.Site.File)
+	}
+	if err == nil {
+		err = r.Promise(t.Context(), r.Site, conf)
+	}
+	if err != nil {
+		text, _ := os.ReadFile(r.Site.File)
+		t.Fatalf("%v\n%s", err, text)
+	}
+	r.Conf = conf
+}
+
+// Renew changes the site and lets the balancer read it.
+func (r *Rig) Renew(t *testing.T, change func(*balancer.Site)) {
+	t.Helper()
+	change(r.Site)
+	r.Write(t)
+	if err := r.Reload(t.Context(), r.Site, r.process.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Agent names the client of these tests.
+const Agent = "balancertest"
+
+// Client sends to the balancer, over at most n connections; 0 makes a connection for each request.
+func (r *Rig) Client(t *testing.T, n int) *http.Client {
+	transport := &http.Transport{MaxConnsPerHost: n, MaxIdleConnsPerHost: n, DisableKeepAlives: n == 0}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+}
+
+// Get sends one request and returns the answer, its body read.
+func (r *Rig) Get(client *http.Client, path string, header ...string) (*http.Response, error) {
+	req, err := http.NewRequest(http.MethodGet, r.URL+path, nil) //nolint:noctx // the client has a time-out
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", Agent)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp, err
+}
+
+// Split sends n requests over that many connections at once and counts the answers by X-Upstream.
+func (r *Rig) Split(t *testing.T, n, connections int, path string) map[string]int {
+	t.Helper()
+	client := r.Client(t, connections)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	counts := map[string]int{}
+	var left atomic.Int64
+	left.Store(int64(n))
+	for range max(connections, 1) {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				resp, err := r.Get(client, path)
+				mu.Lock()
+				switch {
+				case err != nil:
+					counts["error: "+err.Error()]++
+				case resp.StatusCode != http.StatusOK:
+					counts["status "+resp.Status]++
+				default:
+					tried := strings.Split(resp.Header.Get("X-Upstream"), ", ")
+					counts[tried[len(tried)-1]]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return counts
+}
+
+// Line is one line of the access log.
+type Line struct {
+	Msec        float64 `json:"msec"`
+	RequestTime float64 `json:"request_time"`
+	Method      string  `json:"method"`
+	URI         string  `json:"uri"`
+	Status      int     `json:"status"`
+	Group       string  `json:"upstream_group"`
+	Addr        string  `json:"upstream_addr"`
+	HeaderTime  string  `json:"upstream_header_time"`
+	UserAgent   string  `json:"user_agent"`
+	RequestID   string  `json:"request_id"`
+}
+
+// Log waits until the log has n lines and returns them.
+func (r *Rig) Log(t *testing.T, n int) []Line {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(r.Conf.AccessLog)
+		if err == nil && bytes.Count(text, []byte("\n")) >= n {
+			return r.lines(t, text)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the log %s has %d of %d lines: %v\n%s", r.Conf.AccessLog, bytes.Count(text, []byte("\n")), n, err, text)
+		}
+	}
+}
+
+func (r *Rig) lines(t *testing.T, text []byte) []Line {
+	t.Helper()
+	var out []Line
+	for row := range bytes.Lines(text) {
+		var l Line
+		if err := json.Unmarshal(balancer.LogLine(row), &l); err != nil {
+			t.Fatalf("the log's line %s: %v", row, err)
+		}
+		out = append(out, l)
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+package haproxy
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"balanceo/topology/balancer"
+)
+
+// command asks the worker that serves now, over the site's socket.
+func command(ctx context.Context, s *balancer.Site, text string) (string, error) {
+	d := net.Dialer{Timeout: time.Second}
+	c, err := d.DialContext(ctx, "unix", s.Socket())
+	if err != nil {
+		return "", fmt.Errorf("haproxy's socket: %w", err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := fmt.Fprintln(c, text); err != nil {
+		return "", fmt.Errorf("haproxy's socket: %q: %w", text, err)
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		return "", fmt.Errorf("haproxy's socket: %q: %w", text, err)
+	}
+	return string(answer), nil
+}
+
+// worker is the pid of the worker that serves now.
+func worker(ctx context.Context, s *balancer.Site) (int, error) {
+	info, err := command(ctx, s, "show info")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(info) {
+		if pid, ok := strings.CutPrefix(line, "Pid: "); ok {
+			return strconv.Atoi(strings.TrimSpace(pid))
+		}
+	}
+	return 0, fmt.Errorf("haproxy's socket: show info has no pid: %.80q", info)
+}
+
+// Ask implements balancer.Balancer.
+func (HAProxy) Ask(ctx context.Context, s *balancer.Site) (balancer.State, error) {
+	text, err := command(ctx, s, "show stat")
+	if err != nil {
+		return nil, err
+	}
+	return parseStat(text)
+}
+
+// parseStat reads what "show stat" prints: a table with the names of its columns in the first line.
+func parseStat(text string) (balancer.State, error) {
+	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "# ")))
+	r.FieldsPerRecord = -1
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("haproxy's socket: show stat: %.80q: %w", text, err)
+	}
+	if len(rows) == 0 {
+		return nil, errors.New("haproxy's socket: show stat: no answer")
+	}
+	column := map[string]int{}
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	state := balancer.State{}
+	for _, row := range rows[1:] {
+		field := func(name string) string {
+			if i, ok := column[name]; ok && i < len(row) {
+				return row[i]
+			}
+			return ""
+		}
+		if field("type") != "2" { // 2: a server
+			continue
+		}
+		weight, errWeight := strconv.Atoi(field("weight"))
+		requests, errRequests := strconv.ParseInt(field("lbtot"), 10, 64)
+		if errWeight != nil || errRequests != nil || field("addr") == "" {
+			return nil, fmt.Errorf("haproxy's socket: show stat: server %q has weight %q, lbtot %q, addr %q",
+				field("svname"), field("weight"), field("lbtot"), field("addr"))
+		}
+		status := field("status")
+		state[field("pxname")] = append(state[field("pxname")], balancer.ServerState{
+			Addr: field("addr"), Weight: weight, Requests: requests,
+			Up: strings.HasPrefix(status, "UP") || status == "no check",
+		})
+	}
+	return state, nil
+}

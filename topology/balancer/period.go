@@ -1,0 +1,82 @@
+package balancer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Repeated is the promise of a method that gives its servers turns in an order that repeats, from the order as Try
+// saw it. ok tells whether it does repeat: the second half of the order has to hold a whole period twice.
+func Repeated(g *Group, order []int, because string) (promise *Promise, period int, ok bool) {
+	settled := order[len(order)/3:] // the first turns after a start may be others
+	period = periodOf(settled)
+	if period == 0 || 2*period > len(settled) {
+		return nil, 0, false
+	}
+	counts := make([]int, len(g.Servers))
+	for _, i := range settled[:period] {
+		counts[i]++
+	}
+	p := &Promise{Kind: Exact, Because: because, Shares: map[string]float64{}}
+	for i, s := range g.Servers {
+		p.Shares[s.Addr] = float64(counts[i]) / float64(period)
+		p.Within = max(p.Within, spread(order, i, p.Shares[s.Addr]))
+	}
+	p.Warning = drift(g, p.Shares)
+	return p, period, true
+}
+
+// periodOf is the shortest period of an order, 0 if it has none that it shows at least once whole.
+func periodOf(order []int) int {
+	// The failure function of Knuth, Morris and Pratt: the longest beginning that is an end, too.
+	border := make([]int, len(order)+1)
+	for i, k := 1, 0; i < len(order); i++ {
+		for k > 0 && order[i] != order[k] {
+			k = border[k]
+		}
+		if order[i] == order[k] {
+			k++
+		}
+		border[i+1] = k
+	}
+	if period := len(order) - border[len(order)]; period < len(order) {
+		return period
+	}
+	return 0
+}
+
+// spread is how far the count of server i is off its share, over the worst stretch of an order: the deviation at the
+// end of a stretch less that at its beginning, so the widest range of the deviations.
+func spread(order []int, i int, share float64) float64 {
+	var now, least, most float64
+	for _, j := range order {
+		now -= share
+		if i == j {
+			now++
+		}
+		least, most = min(least, now), max(most, now)
+	}
+	return most - least
+}
+
+// drift tells of a server that gets another share than its weight's for good: the one that lacks most.
+func drift(g *Group, shares map[string]float64) string {
+	const n = 1200
+	worst, off := -1, 1.0 // less than one request is nothing to talk about
+	for i, s := range g.Servers {
+		if d := (g.Share(s.Addr) - shares[s.Addr]) * n; d >= off {
+			worst, off = i, d
+		}
+	}
+	if worst < 0 {
+		return ""
+	}
+	weights := make([]string, len(g.Servers))
+	for i, s := range g.Servers {
+		weights[i] = strconv.Itoa(s.Weight)
+	}
+	s := g.Servers[worst]
+	return fmt.Sprintf("of 1,200 requests %s gets %.0f and not the %.0f of its weight, and always will: %s does this with the weights %s",
+		s.Addr, shares[s.Addr]*n, g.Share(s.Addr)*n, g.Method, strings.Join(weights, ":"))
+}
