@@ -122,6 +122,22 @@ func testScale(t *testing.T, l *lab) {
 			t.Errorf("scale serverC %d: got workers %v, wanted %d", n, p.Workers, p.Wanted)
 		}
 	}
+	l.must("scale", "serverC", "4")
+	for range 8 { // requests that never come whole: whichever worker has one drains for as long as it may
+		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(part(t, l.status(), "serverC").Port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.must("scale", "serverC", "3")
+	if p := part(t, l.status(), "serverC"); len(p.Workers) != 3 {
+		t.Errorf("scale serverC 3 while a worker drains: got workers %v", p.Workers)
+	}
+	l.must("scale", "serverC", "1")
 	l.must("restart", "serverC")
 	if p := part(t, l.status(), "serverC"); len(p.Workers) != 1 {
 		t.Errorf("serverC after scale 1 and restart: got workers %v", p.Workers)

@@ -28,8 +28,11 @@ func TestGracePeriodsOutlastEachOther(t *testing.T) {
 		name string
 		d    time.Duration
 	}{
-		{"quietTime", quietTime}, {"OrphanLimit", OrphanLimit}, {"DrainLimit", DrainLimit},
-		{"WorkerGrace", WorkerGrace}, {"InstanceGrace", InstanceGrace},
+		{"quietTime", quietTime},
+		{"OrphanLimit", OrphanLimit},
+		{"DrainLimit", DrainLimit},
+		{"WorkerGrace", WorkerGrace},
+		{"InstanceGrace", InstanceGrace},
 	}
 	for i := 1; i < len(periods); i++ {
 		if before, after := periods[i-1], periods[i]; after.d-before.d < 200*time.Millisecond {

@@ -56,7 +56,7 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 	cmd := exec.Command(f.serverPath(), append(args, in.Args...)...) //nolint:noctx // supervise ends it
 	cmd.Env = append(os.Environ(),
 		"INSTANCE="+in.Name,
-		"SCOREBOARD="+filepath.Join(f.cfg.Dir, "scoreboard", in.Name),
+		"SCOREBOARD="+f.scoreboard(in.Name),
 		"MONGO_URL="+f.mongoURL,
 	)
 	if in.Threads > 0 {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"time"
 
+	"balanceo/server/scoreboard"
 	"balanceo/topology/layout"
 	"balanceo/topology/procs"
 	"balanceo/topology/supervise"
@@ -33,7 +35,7 @@ func (f *Fleet) scale(ctx context.Context, a Action, progress Progress) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("not within 20s"))
 	defer cancel()
-	workers, err := p.resize(ctx, s.PID, n)
+	workers, err := f.resize(ctx, p, s.PID, n)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -41,34 +43,36 @@ func (f *Fleet) scale(ctx context.Context, a Action, progress Progress) error {
 	return nil
 }
 
-// resize tells the master one worker more or one less, by a signal, until there are n. Signals that come
-// close together become one, so each one's effect is waited for.
-func (p *part) resize(ctx context.Context, master, n int) ([]int, error) {
-	signalled := -1 // number of workers when the last signal was sent
-	var sent time.Time
+// resize tells the master how many workers it is to have, and waits until so many serve and the others have ended.
+// The number is a value: workers that still drain, and a number that is told twice, change nothing.
+func (f *Fleet) resize(ctx context.Context, p *part, master, n int) ([]int, error) {
+	path := f.scoreboard(p.name)
+	if err := scoreboard.SetWorkers(path, n); err != nil {
+		return nil, err
+	}
+	if err := p.process.Signal(syscall.SIGUSR1); err != nil {
+		return nil, err
+	}
 	for {
+		_, ready, err := scoreboard.Workers(path)
+		if err != nil {
+			return nil, err
+		}
 		table, err := procs.Read()
 		if err != nil {
 			return nil, err
 		}
 		workers := table.Children(master)
-		if len(workers) == n {
+		if ready == n && len(workers) == n {
 			return workers, nil
-		}
-		if len(workers) != signalled || time.Since(sent) > time.Second {
-			sig := syscall.SIGTTIN
-			if len(workers) > n {
-				sig = syscall.SIGTTOU
-			}
-			if err := p.process.Signal(sig); err != nil {
-				return nil, err
-			}
-			signalled, sent = len(workers), time.Now()
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%d of %d workers: %w", len(workers), n, context.Cause(ctx))
+			return nil, fmt.Errorf("%d of %d workers are ready, %d processes: %w", ready, n, len(workers), context.Cause(ctx))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
+
+// scoreboard is the file in which an instance counts.
+func (f *Fleet) scoreboard(name string) string { return filepath.Join(f.cfg.Dir, "scoreboard", name) }
