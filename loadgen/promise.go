@@ -43,7 +43,7 @@ func (p *plan) findPromise(ctx context.Context) (*promise, error) {
 		out.nginx, err = nginx.Read(p.nginxConf, "")
 	case found:
 		out.from = fmt.Sprintf("%s of the running layout %s", nearby(state.NginxConf), state.Layout)
-		out.nginx, err = nginx.Read(state.NginxConf, state.NginxDir)
+		out.nginx, err = balancer.Load(state.Shares)
 	default:
 		out.from = "./nginx.conf"
 		out.nginx, err = nginx.Read("nginx.conf", "")

@@ -123,6 +123,10 @@ func (in *Input) judge(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 }
 
 func (in *Input) judgeMethod(g *run.Group, conf *balancer.Group, e tally.Evidence) {
+	if conf.Promise != nil {
+		in.promised(g, conf, e)
+		return
+	}
 	switch conf.Method {
 	case balancer.RoundRobin:
 		in.roundRobin(g, conf, e)

@@ -40,7 +40,11 @@ func (in *Input) roundRobin(g *run.Group, conf *balancer.Group, e tally.Evidence
 	foreign := in.Foreign[g.Name]
 	unknown := e.Lost + foreign.Border
 	late, waiting := stragglers(g, e)
-	g.Bound = Bound(peers, sequences) + late + most*float64(unknown)
+	within := Bound(peers, sequences)
+	if conf.Promise != nil {
+		within = conf.Promise.Within
+	}
+	g.Bound = within + late + most*float64(unknown)
 	g.WorstDeviation = worst(g, foreign)
 	g.Verdict = run.Pass
 	if g.WorstDeviation > g.Bound+tolerance {

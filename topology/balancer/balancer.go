@@ -66,9 +66,17 @@ func (c *Config) Group(name string) *Group {
 	return nil
 }
 
-// Share is the part of the group's requests, 0..1, that the server at addr is due while every server is up:
-// its weight over the sum of weights of all servers that are neither backup nor down.
+// Share is the part of the group's requests, 0..1, that is promised to the server at addr while every server is up:
+// that of its weight, unless the promise says otherwise.
 func (g Group) Share(addr string) float64 {
+	if g.Promise != nil && g.Promise.Shares != nil {
+		return g.Promise.Shares[addr]
+	}
+	return g.byWeight(addr)
+}
+
+// byWeight is a server's weight over the sum of weights of all servers that are neither backup nor down.
+func (g Group) byWeight(addr string) float64 {
 	var own, sum int
 	for _, s := range g.Servers {
 		if s.Backup || s.Down {

@@ -65,7 +65,7 @@ func drift(g *Group, shares map[string]float64) string {
 	const n = 1200
 	worst, off := -1, 1.0 // less than one request is nothing to talk about
 	for i, s := range g.Servers {
-		if d := (g.Share(s.Addr) - shares[s.Addr]) * n; d >= off {
+		if d := (g.byWeight(s.Addr) - shares[s.Addr]) * n; d >= off {
 			worst, off = i, d
 		}
 	}
@@ -77,6 +77,6 @@ func drift(g *Group, shares map[string]float64) string {
 		weights[i] = strconv.Itoa(s.Weight)
 	}
 	s := g.Servers[worst]
-	return fmt.Sprintf("of 1,200 requests %s gets %.0f and not the %.0f of its weight, and always will: %s does this with the weights %s",
-		s.Addr, shares[s.Addr]*n, g.Share(s.Addr)*n, g.Method, strings.Join(weights, ":"))
+	return fmt.Sprintf("Of 1,200 requests %s gets %.0f and not the %.0f of its weight, and always will: %s does this with the weights %s.",
+		s.Addr, shares[s.Addr]*n, g.byWeight(s.Addr)*n, g.Method, strings.Join(weights, ":"))
 }

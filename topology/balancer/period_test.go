@@ -32,7 +32,7 @@ func TestRepeated(t *testing.T) {
 		{"A B A", group(2, 1), repeat(nil, []int{0, 1, 0}, 20), 3, 2.0 / 3, 2.0 / 3, ""},
 		{"runs", group(2, 1), repeat(nil, []int{0, 0, 1}, 20), 3, 2.0 / 3, 2.0 / 3, ""},
 		{"another beginning", group(1, 1), repeat([]int{0, 0, 0}, []int{1, 0}, 20), 2, 1.5, 0.5, ""},
-		{"off for good", group(1, 1), repeat(nil, []int{0, 1, 0}, 20), 3, 2.0 / 3, 2.0 / 3, "of 1,200 requests b gets 400 and not the 600 of its weight, and always will: m does this with the weights 1:1"},
+		{"off for good", group(1, 1), repeat(nil, []int{0, 1, 0}, 20), 3, 2.0 / 3, 2.0 / 3, "Of 1,200 requests b gets 400 and not the 600 of its weight, and always will: m does this with the weights 1:1."},
 		{"one", group(5), repeat(nil, []int{0}, 20), 1, 0, 1, ""},
 		{"no period", group(1, 1), []int{0, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1}, 0, 0, 0, ""},
 	}

@@ -19,8 +19,8 @@ type Promise struct {
 	// Within is, for Exact, how many requests a server's count may be off its share, over any stretch of
 	// requests in the order in which they were given out.
 	Within float64 `json:"within,omitempty"`
-	// Because is the source of the promise, or why nothing is promised, in one sentence.
+	// Because is the source of the promise, or why nothing is promised: one sentence.
 	Because string `json:"because"`
-	// Warning is what people should know of the method with these weights.
+	// Warning is a sentence that people should know of the method with these weights.
 	Warning string `json:"warning,omitempty"`
 }

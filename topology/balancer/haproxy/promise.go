@@ -19,13 +19,13 @@ func (h HAProxy) Promise(ctx context.Context, s *balancer.Site, c *balancer.Conf
 			g.Promise, err = h.turns(ctx, s, g)
 		case "random":
 			g.Promise = nothing("random draws points on a ring on which the servers' arcs are near their weights and not equal to them, " +
-				"and random(2) takes the less busy of two")
+				"and random(2) takes the less busy of two.")
 		case "leastconn":
-			g.Promise = nothing("leastconn takes the server with the fewest connections for its weight, so the shares depend on how fast they answer")
+			g.Promise = nothing("leastconn takes the server with the fewest connections for its weight, so the shares depend on how fast they answer.")
 		case "first":
-			g.Promise = nothing("first fills one server up to its maxconn before it takes the next")
+			g.Promise = nothing("first fills one server up to its maxconn before it takes the next.")
 		default: // source, uri, hdr, url_param
-			g.Promise = &balancer.Promise{Kind: balancer.ByKey, Because: fmt.Sprintf("%s gives requests with the same key to the same server", g.Method)}
+			g.Promise = &balancer.Promise{Kind: balancer.ByKey, Because: fmt.Sprintf("%s gives requests with the same key to the same server.", g.Method)}
 		}
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (h HAProxy) turns(ctx context.Context, s *balancer.Site, g *balancer.Group)
 		n = sum
 	}
 	if n = 4*n + 30; n > mostTried {
-		return nothing(fmt.Sprintf("with weights whose sum is %d it would take %d requests to try out the order in which %s gives turns", sum, n, g.Method)), nil
+		return nothing(fmt.Sprintf("With weights whose sum is %d it would take %d requests to try out the order in which %s gives turns.", sum, n, g.Method)), nil
 	}
 	order, err := balancer.Try(ctx, h, s.Program, g, n)
 	if err != nil {
@@ -66,11 +66,11 @@ func (h HAProxy) turns(ctx context.Context, s *balancer.Site, g *balancer.Group)
 	}
 	p, period, ok := balancer.Repeated(g, order, "")
 	if !ok {
-		return nothing(fmt.Sprintf("%s gives turns in an order that did not repeat within %d requests", g.Method, n)), nil
+		return nothing(fmt.Sprintf("%s gives turns in an order that did not repeat within %d requests.", g.Method, n)), nil
 	}
-	p.Because = fmt.Sprintf("this haproxy, tried with these weights, gives turns in an order that repeats after %d requests", period)
+	p.Because = fmt.Sprintf("This haproxy, tried with these weights, gives turns in an order that repeats after %d requests.", period)
 	if p.Warning != "" {
-		p.Warning += "; static-rr does not, and larger weights do so less"
+		p.Warning += " static-rr does not, and larger weights do so less."
 	}
 	return p, nil
 }

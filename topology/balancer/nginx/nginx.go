@@ -103,25 +103,25 @@ func promise(c *balancer.Config, g *balancer.Group) *balancer.Promise {
 				peers++
 			}
 		}
-		because := "smooth weighted round robin is exact"
+		because := "Smooth weighted round robin is exact."
 		if !g.Zone && c.Workers > 1 {
 			sequences = c.Workers
-			because = fmt.Sprintf("smooth weighted round robin is exact, and without a zone each of the %d worker processes counts for itself", c.Workers)
+			because = fmt.Sprintf("Smooth weighted round robin is exact, and without a zone each of the %d worker processes counts for itself.", c.Workers)
 		}
 		return &balancer.Promise{Kind: balancer.Exact, Within: Within(peers, sequences), Because: because}
 	case balancer.Random:
 		if len(g.Args) > 0 {
-			return nothing("random two takes the less busy of two servers, so the shares depend on how fast they answer")
+			return nothing("random two takes the less busy of two servers, so the split depends on how fast they answer.")
 		}
-		return &balancer.Promise{Kind: balancer.Chance, Because: "each request is drawn by the weights on its own"}
+		return &balancer.Promise{Kind: balancer.Chance, Because: "Each request is drawn by the weights on its own."}
 	case balancer.Hash:
-		return &balancer.Promise{Kind: balancer.ByKey, Because: "requests with the same key get the same server"}
+		return &balancer.Promise{Kind: balancer.ByKey, Because: "Requests with the same key get the same server."}
 	case balancer.IPHash:
-		return &balancer.Promise{Kind: balancer.ByKey, Because: "all requests of one client address get the same server"}
+		return &balancer.Promise{Kind: balancer.ByKey, Because: "ip_hash sends all requests of one client address to one server, and this load comes from one client."}
 	case balancer.LeastConn:
-		return nothing("least_conn takes the server with the fewest connections for its weight, so the shares depend on how fast they answer")
+		return nothing("least_conn sends a request to the server with the fewest open connections for its weight, so the split depends on how fast the servers answer.")
 	}
-	return nothing(fmt.Sprintf("what %s does to the shares is not known", g.Method))
+	return nothing(fmt.Sprintf("What %s does to the shares is not known.", g.Method))
 }
 
 // Within is how many requests a peer can be off its share over any stretch of requests, by the smooth weighted
