@@ -4,11 +4,8 @@ package merge
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"balanceo/results/run"
 )
@@ -65,72 +62,6 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	m.Session, m.WS = session(parts), webSocket(parts)
 	m.Warnings = warnings(parts)
 	return m, nil
-}
-
-// together puts the parts in their order, or says why they are none of one whole.
-func together(parts []*run.Record) ([]*run.Record, error) {
-	if len(parts) == 0 {
-		return nil, fmt.Errorf("no parts")
-	}
-	for _, r := range parts {
-		switch {
-		case r.Part == nil:
-			return nil, fmt.Errorf("run %q is not a part: it was not measured with -part", r.ID)
-		case r.Search != nil:
-			return nil, fmt.Errorf("run %q is a search for the highest rate, which has no parts", r.ID)
-		}
-	}
-	first := parts[0]
-	var missing []string
-	for number := 1; number <= first.Part.Of; number++ {
-		if !slices.ContainsFunc(parts, func(r *run.Record) bool { return r.Part.Number == number }) {
-			missing = append(missing, fmt.Sprint(number))
-		}
-	}
-	for i, r := range parts {
-		for _, d := range []struct {
-			name      string
-			one, this any
-		}{
-			{"the number of parts", first.Part.Of, r.Part.Of},
-			{"the time at which they were to begin", first.Part.StartAt.UTC(), r.Part.StartAt.UTC()},
-			{"the scenario", first.Scenario, r.Scenario},
-			{"the pace", cmp.Or(first.Pace, "constant"), cmp.Or(r.Pace, "constant")},
-			{"the warm-up", first.Warmup, r.Warmup},
-			{"the layout", first.Layout, r.Layout},
-			{"the label", first.Label, r.Label},
-			{"the target", first.Target, r.Target},
-		} {
-			if d.one != d.this {
-				return nil, fmt.Errorf("runs %q and %q don't belong together: %s is %v and %v", first.ID, r.ID, d.name, d.one, d.this)
-			}
-		}
-		for _, other := range parts[:i] {
-			if other.Part.Number == r.Part.Number {
-				return nil, fmt.Errorf("part %d of %d is there twice: runs %q and %q", r.Part.Number, r.Part.Of, other.ID, r.ID)
-			}
-		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("of %d parts some are missing: %s", first.Part.Of, strings.Join(missing, ", "))
-	}
-	return slices.SortedFunc(slices.Values(parts), func(a, b *run.Record) int { return cmp.Compare(a.Part.Number, b.Part.Number) }), nil
-}
-
-// command is what repeats the whole load from one generator.
-func command(args []string) []string {
-	var out []string
-	for i := 0; i < len(args); i++ {
-		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		if strings.HasPrefix(args[i], "-") && (name == "part" || name == "start-at") {
-			if !joined {
-				i++ // its value
-			}
-			continue
-		}
-		out = append(out, args[i])
-	}
-	return out
 }
 
 func addCounts[K comparable](sum, more map[K]int64) {
@@ -198,68 +129,6 @@ func events(parts []*run.Record) []run.Event {
 	}
 	slices.SortStableFunc(out, func(a, b run.Event) int { return cmp.Compare(a.T, b.T) })
 	return out
-}
-
-// warnings tells of the clocks first, then what the parts warned of.
-func warnings(parts []*run.Record) []string {
-	var out []string
-	if text := clocks(parts); text != "" {
-		out = append(out, text)
-	}
-	said := map[string][]string{}
-	var order []string
-	for _, r := range parts {
-		if len(r.Asserts) > 0 && !slices.Contains(out, notAsserted) {
-			out = append(out, notAsserted)
-		}
-		for _, w := range r.Warnings {
-			if said[w] == nil {
-				order = append(order, w)
-			}
-			said[w] = append(said[w], fmt.Sprint(r.Part.Number))
-		}
-	}
-	for _, w := range order {
-		name := "Part "
-		if len(said[w]) > 1 {
-			name = "Parts "
-		}
-		out = append(out, name+strings.Join(said[w], ", ")+": "+w)
-	}
-	return out
-}
-
-const notAsserted = "The parts' assertions are of the parts, and nothing is asserted of the sum."
-
-// clocks says how far the parts were apart and what that does to the sum; empty where it does nothing.
-func clocks(parts []*run.Record) string {
-	low, high := parts[0].Started, parts[0].Started
-	known := true
-	for _, r := range parts {
-		known = known && r.Part.ClockOffset != nil
-	}
-	for i, r := range parts {
-		started := r.Started
-		if known {
-			started = started.Add(-time.Duration(*r.Part.ClockOffset * float64(time.Second)))
-		}
-		if i == 0 || started.Before(low) {
-			low = started
-		}
-		if i == 0 || started.After(high) {
-			high = started
-		}
-	}
-	apart := high.Sub(low)
-	switch {
-	case !known:
-		return fmt.Sprintf("The parts began within %v of each other by their own clocks; how far these are apart is not known. "+
-			"Counts and latencies are right nevertheless; the sums of a second may mix neighbouring ones.", apart.Round(time.Millisecond))
-	case apart >= time.Second/10:
-		return fmt.Sprintf("The parts began %v apart: so much of the load's beginning and end had fewer generators, "+
-			"and the sums of a second mix neighbouring ones. Counts and latencies are right.", apart.Round(time.Millisecond))
-	}
-	return ""
 }
 
 // reconciliation adds the parts' counts. What is foreign to a part is in part what the others sent.

@@ -196,7 +196,7 @@ const script = `(() => {
 
 func (f *pageFacts) check(t *testing.T, name string, width int64, scheme string) {
 	t.Helper()
-	if f.Plots < 13 || len(f.NoAlt) > 0 || f.NoNumbers > 0 {
+	if f.Plots < 10 || len(f.NoAlt) > 0 || f.NoNumbers > 0 {
 		t.Errorf("%s: %d plots; without numbers in their text: %q, without a table: %d", name, f.Plots, f.NoAlt, f.NoNumbers)
 	}
 	if len(f.Clipped) > 0 || len(f.Overlaps) > 0 {

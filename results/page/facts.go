@@ -45,9 +45,13 @@ func facts(in Input) []fact {
 			when = first.Local().Format("2 January 2006 15:04") + " to " + last.Local().Format("2 January 2006 15:04")
 		}
 	}
+	count := ""
+	if len(runs) > 1 {
+		count = countRuns(len(runs))
+	}
 	return []fact{
 		{"When", when},
-		{"Runs", countRuns(len(runs))},
+		{"Runs", count},
 		{"Rate", values(rated, func(r *run.Record) string {
 			if r.RequestedRate == 0 {
 				return "as fast as it goes"
@@ -118,6 +122,9 @@ func verdicts(sets []compare.Set) []fact {
 		text := "makes no promise that could be checked"
 		if judged > 0 {
 			text = fmt.Sprintf("as promised in %d of %s%s", passed, countRuns(judged), reason)
+			if passed == 1 && judged == 1 {
+				text = "as promised"
+			}
 		}
 		out = append(out, fact{name + " (" + strings.ReplaceAll(method, "_", " ") + ")", text})
 	}

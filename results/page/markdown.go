@@ -11,34 +11,48 @@ import (
 func Markdown(w io.Writer, in Input) error {
 	v := newView(in)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "## %s\n\n%s\n\n", escapeMD(v.Title), escapeMD(v.Verdict))
+	badge := ""
+	if v.Badge != "" {
+		badge = "**" + v.Badge + "** "
+	}
+	fmt.Fprintf(&b, "## %s\n\n%s%s\n\n", escapeMD(v.Title), badge, escapeMD(v.About))
+	for _, r := range v.Bad {
+		fmt.Fprintf(&b, "- **%s** `%s` %s: %s\n", r.Word, r.ID, escapeMD(r.Layout), escapeMD(r.Why))
+	}
 	for _, f := range v.Facts {
 		fmt.Fprintf(&b, "- **%s**: %s\n", f.Name, escapeMD(f.Value))
 	}
-	heading := append([]string{""}, v.GlanceSets...)
-	rows := make([][]string, len(v.Glance))
-	for i, g := range v.Glance {
-		rows[i] = append([]string{g.Name}, g.Cells...)
+	heading := []string{""}
+	for _, k := range v.Legend {
+		heading = append(heading, k.Name)
 	}
-	b.WriteString("\n### At a glance\n\n")
-	tableMD(&b, heading, rows)
-	for _, c := range v.Comparisons {
-		fmt.Fprintf(&b, "\n### %s\n\n", escapeMD(c.Title))
-		var rows [][]string
-		for _, r := range c.Rows {
-			change := r.Change
-			if r.Class != "" {
-				change = "**" + change + "**"
+	rows := make([][]string, len(v.Differences))
+	for i, d := range v.Differences {
+		rows[i] = []string{d.Metric}
+		for _, c := range d.Cells {
+			text := c.Value
+			if c.Change != "" {
+				text += " " + c.Change
 			}
-			rows = append(rows, []string{r.Metric, r.Base, r.Other, change, r.Range, r.P, r.N, r.Remark})
+			if c.Class != "" {
+				text = "**" + text + "**"
+			}
+			if c.Outcome != "" {
+				text += " (" + c.Outcome + ")"
+			}
+			rows[i] = append(rows[i], text)
 		}
-		tableMD(&b, []string{"", c.Base, c.Other, "change", "interval", "p", "pairs", "result"}, rows)
-		for _, n := range c.Notes {
-			fmt.Fprintf(&b, "\n- %s", escapeMD(n))
-		}
-		b.WriteString("\n")
 	}
-	for _, s := range v.Sections[max(0, len(v.Sections)-2):] {
+	b.WriteString("\n")
+	tableMD(&b, heading, rows)
+	for _, n := range v.Notes {
+		fmt.Fprintf(&b, "\n- %s", escapeMD(n))
+	}
+	b.WriteString("\n")
+	for _, s := range v.Sections {
+		if strings.HasPrefix(s.Title, "Latency") {
+			continue // too many numbers for a pull request
+		}
 		fmt.Fprintf(&b, "\n### %s\n", s.Title)
 		for _, f := range s.Figures {
 			fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n", escapeMD(f.Title))

@@ -3,13 +3,12 @@
 package page
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"balanceo/results/compare"
 	"balanceo/results/plots"
+	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/results/units"
 )
@@ -26,47 +25,45 @@ type fact struct{ Name, Value string }
 
 // key is an entry of the legend.
 type key struct {
-	Name  string
-	Color string // the style sheet's name of it
-	Dash  string
-	Runs  string
+	Name string
+	plots.Key
+	Runs string
 }
 
-// glance is the first table: a metric a line, a set a column.
-type glance struct {
-	Name  string
-	Cells []string
+// badRun is a run that failed or is worth nothing, and why.
+type badRun struct{ Word, ID, Layout, Why string }
+
+// difference is a line of the table: a metric and what it is in each set.
+type difference struct {
+	Metric string
+	Cells  []cell
 }
 
-// comparison is a table of package compare, as text.
-type comparison struct {
-	Title, Base, Other string
-	Rows               []compareRow
-	Notes              []string
-	Figure             *plots.Figure
-}
-
-type compareRow struct {
-	Metric, Base, Other, Change, Range, P, N, Remark string
-	Class                                            string // "good", "bad" or empty
+// cell is the figure of one set and how it differs from the base's.
+type cell struct {
+	Value, Change, Outcome string
+	Class                  string // "good", "bad" or empty
 }
 
 // section is a heading and figures.
 type section struct {
 	Title   string
 	Lead    string
+	Legend  []key // where the figures are in the colours of the sets, and there are several
 	Figures []plots.Figure
 }
 
 // view is the page before it has a form.
 type view struct {
-	Title       string
-	Verdict     string
+	Title       string // what matters
+	Badge       string // of a single run
+	About       string // which runs
+	Bad         []badRun
 	Facts       []fact
+	Single      bool // it speaks of one run
 	Legend      []key
-	GlanceSets  []string
-	Glance      []glance
-	Comparisons []comparison
+	Differences []difference
+	Notes       []string
 	Sections    []section
 	Verdicts    []fact // of the groups
 	Environment []fact
@@ -76,79 +73,138 @@ type view struct {
 }
 
 func newView(in Input) view {
+	runs := all(in.Sets)
 	v := view{
-		Title: title(in), Verdict: verdict(in), Facts: facts(in), Glance: glances(in), Verdicts: verdicts(in.Sets),
-		Environment: environment(in.Sets), Warnings: warnings(in.Sets), Commands: commands(in.Sets),
+		Title: verdict(in), About: about(in), Facts: facts(in), Single: len(runs) == 1, Differences: differences(in),
+		Verdicts: verdicts(in.Sets), Environment: environment(in.Sets), Warnings: warnings(in.Sets), Commands: commands(in.Sets),
 		Made: in.Now.UTC().Format("2006-01-02 15:04 UTC"),
 	}
 	for i, s := range in.Sets {
-		v.GlanceSets = append(v.GlanceSets, s.Name)
-		v.Legend = append(v.Legend, key{s.Name, fmt.Sprintf("series%d", i%plots.Series), plots.Dash(i), countRuns(len(s.Runs))})
+		v.Legend = append(v.Legend, key{s.Name, plots.SeriesKey(i, ""), countRuns(len(s.Runs))})
+	}
+	for _, r := range runs {
+		word, why := report.Outcome(r)
+		switch {
+		case v.Single:
+			v.Badge = word
+		case word == "FAIL" || word == "INVALID":
+			v.Bad = append(v.Bad, badRun{word, r.ID, r.Layout, why})
+		}
 	}
 	for _, t := range in.Tables {
-		v.Comparisons = append(v.Comparisons, newComparison(t))
+		for _, note := range slices.Concat(t.Method(), t.Notes) {
+			if !slices.Contains(v.Notes, note) {
+				v.Notes = append(v.Notes, note)
+			}
+		}
 	}
-	v.Sections = sections(in.Sets)
+	legend := v.Legend
+	if len(legend) == 1 {
+		legend = nil
+	}
+	v.Sections = sections(in, legend)
 	return v
 }
 
-func newComparison(t *compare.Table) comparison {
-	c := comparison{
-		Title: t.Other.Name + " against " + t.Base.Name, Base: t.Base.Name, Other: t.Other.Name,
-	}
-	c.Notes = append(c.Notes, t.Method()...)
-	c.Notes = append(c.Notes, t.Notes...)
-	for i := range t.Rows {
-		row := &t.Rows[i]
-		class := ""
-		if row.Significant {
-			class = "bad"
-			if row.Better == t.Other.Name {
-				class = "good"
+// differences sets the figures of all sets side by side, with the change against the base where that was tested.
+func differences(in Input) []difference {
+	var out []difference
+	for _, m := range compare.Metrics() {
+		d := difference{Metric: m.Name}
+		found := false
+		for i, s := range in.Sets {
+			c := cell{Value: "–"}
+			var values []float64
+			for _, r := range s.Runs {
+				if v, ok := m.Of(r); ok && !r.Partial && m.Search == (r.Search != nil) {
+					values = append(values, v)
+				}
 			}
+			if len(values) > 0 {
+				found = true
+				c.Value = units.Format(compare.Median(values), m.Unit)
+			}
+			if i > 0 && i <= len(in.Tables) {
+				c.compare(in.Tables[i-1], m.Key)
+			}
+			d.Cells = append(d.Cells, c)
 		}
-		cells := row.Cells()
-		c.Rows = append(c.Rows, compareRow{cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7], class})
+		if found {
+			out = append(out, d)
+		}
 	}
-	if f, ok := plots.Intervals(t); ok {
-		c.Figure = &f
-	}
-	return c
+	return out
 }
 
-func sections(sets []compare.Set) []section {
+// compare adds what a table says of a metric.
+func (c *cell) compare(t *compare.Table, key string) {
+	i := slices.IndexFunc(t.Rows, func(r compare.Row) bool { return r.Key == key })
+	if i < 0 {
+		return
+	}
+	row := &t.Rows[i]
+	c.Value, c.Change, c.Outcome = units.Format(row.OtherValue, row.Metric.Unit), row.ChangeText(), row.Outcome()
+	if row.Significant && row.Result == compare.Different {
+		c.Class = "bad"
+		if row.Better == t.Other.Name {
+			c.Class = "good"
+		}
+	}
+}
+
+// mostFailures is how many failed runs are drawn second by second.
+const mostFailures = 3
+
+func sections(in Input, legend []key) []section {
+	sets := in.Sets
 	var out []section
-	add := func(title, lead string, figures ...plots.Figure) {
-		if len(figures) > 0 {
-			out = append(out, section{title, lead, figures})
-		}
-	}
-	keep := func(figures []plots.Figure, f plots.Figure, ok bool) []plots.Figure {
+	var figures []plots.Figure
+	draw := func(f plots.Figure, ok bool) {
 		if ok {
-			return append(figures, f)
+			figures = append(figures, f)
 		}
-		return figures
 	}
-	var latency, distribution, workers []plots.Figure
-	f, ok := plots.Percentiles(sets)
-	latency = keep(latency, f, ok)
-	f, ok = plots.Capacity(sets)
-	latency = keep(latency, f, ok)
-	f, ok = plots.LatencyOverTime(sets)
-	latency = keep(latency, f, ok)
-	f, ok = plots.RateOverTime(sets)
-	latency = keep(latency, f, ok)
+	add := func(title, lead string, legend []key) {
+		if len(figures) > 0 {
+			out = append(out, section{title, lead, legend, figures})
+		}
+		figures = nil
+	}
+	for _, t := range in.Tables {
+		draw(plots.Intervals(t))
+	}
+	add("How sure that is", "", nil)
+	draw(plots.Percentiles(sets))
+	speed := "Latency"
+	if f, ok := plots.Capacity(sets); ok {
+		figures, speed = append(figures, f), "Latency and capacity"
+	}
+	draw(plots.LatencyOverTime(sets))
+	if slices.ContainsFunc(all(sets), func(r *run.Record) bool { return r.Search == nil && (r.RequestedRate == 0 || r.Pace != "" && r.Pace != "constant") }) {
+		draw(plots.RateOverTime(sets)) // at a constant pace it is a level line
+	}
+	add(speed, "", legend)
 	for _, name := range groupNames(sets) {
-		f, ok = plots.Shares(name, sets)
-		distribution = keep(distribution, f, ok)
+		draw(plots.Shares(name, sets))
 	}
+	add("Who got what share", "What nginx.conf promises against what the clients saw.", legend)
+	drawn := 0
+	for _, r := range all(sets) {
+		word, _ := report.Outcome(r)
+		if len(all(sets)) > 1 && (word != "FAIL" || drawn == mostFailures) {
+			continue
+		}
+		drawn++
+		for _, g := range r.Groups {
+			draw(plots.SharesBySecond(g.Name, r))
+			draw(plots.LatencyBySecond(g.Name, r))
+		}
+	}
+	add("Second by second", "What happened to the servers meanwhile is marked by a line and a number.", nil)
 	for i, s := range sets {
-		f, ok = plots.Workers(s, i)
-		workers = keep(workers, f, ok)
+		draw(plots.Workers(s, i))
 	}
-	add("Latency and capacity", "", latency...)
-	add("Who got what share", "What nginx.conf promises against what the clients saw.", distribution...)
-	add("Evenness over workers", "Behind one port there may be several processes; nginx does not know of them.", workers...)
+	add("Evenness over workers", "Behind one port there may be several processes; nginx does not know of them.", legend)
 	return out
 }
 
@@ -167,10 +223,11 @@ func groupNames(sets []compare.Set) []string {
 	return names
 }
 
-func title(in Input) string {
+// about names what is compared.
+func about(in Input) string {
 	if len(in.Sets) == 1 {
-		if len(in.Sets[0].Runs) == 1 {
-			return "Run " + in.Sets[0].Runs[0].ID
+		if runs := in.Sets[0].Runs; len(runs) == 1 {
+			return "Run " + runs[0].ID
 		}
 		return in.Sets[0].Name
 	}
@@ -178,33 +235,7 @@ func title(in Input) string {
 	for i, s := range in.Sets {
 		names[i] = s.Name
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
-func glances(in Input) []glance {
-	var out []glance
-	for _, m := range compare.Metrics() {
-		g := glance{Name: m.Name}
-		found := false
-		for _, s := range in.Sets {
-			cell := "–"
-			var values []float64
-			for _, r := range s.Runs {
-				if v, ok := m.Of(r); ok && !r.Partial && m.Search == (r.Search != nil) {
-					values = append(values, v)
-				}
-			}
-			if len(values) > 0 {
-				found = true
-				cell = units.Format(compare.Median(values), m.Unit)
-			}
-			g.Cells = append(g.Cells, cell)
-		}
-		if found {
-			out = append(out, g)
-		}
-	}
-	return out
+	return list(names)
 }
 
 func all(sets []compare.Set) []*run.Record {

@@ -74,14 +74,14 @@ func TestVerdict(t *testing.T) {
 		},
 		"one run": {
 			campaign(t, 1, runtest.Spec{Layout: "fork"}),
-			`^All 3000 requests were answered, load was shared as nginx.conf promises, half of them within [0-9]+ µs and 99 % within [0-9.]+ ms\.$`,
+			`^All 3,000 requests were answered, half of them within [0-9]+ µs and 99 % within [0-9.]+ ms, and load was shared as nginx.conf promises\.$`,
 		},
 		"errors": {
 			campaign(t, 1, runtest.Spec{Layout: "fork", Errors: 30}),
-			`^1\.0 % of 3000 requests failed, load was shared`,
+			`^1\.0 % of 3,000 requests failed, `,
 		},
 	} {
-		got := strings.ReplaceAll(newView(c.in).Verdict, "\u00a0", " ")
+		got := strings.ReplaceAll(newView(c.in).Title, "\u00a0", " ")
 		if !regexp.MustCompile(c.want).MatchString(got) {
 			t.Errorf("%s: verdict = %q, want %s", name, got, c.want)
 		}
@@ -93,8 +93,8 @@ func TestVerdictOfFailedGroup(t *testing.T) {
 	g := &in.Sets[0].Runs[0].Groups[1]
 	g.Verdict, g.Reasons = run.Fail, []string{"serverA was stopped"}
 	v := newView(in)
-	if want := "load was not shared as nginx.conf promises in node_app_api"; !strings.Contains(v.Verdict, want) {
-		t.Errorf("verdict = %q, want %q in it", v.Verdict, want)
+	if want := "node_app_api: serverA was stopped"; !strings.Contains(v.Title, want) {
+		t.Errorf("verdict = %q, want %q in it", v.Title, want)
 	}
 	if got := v.Verdicts[1].Value; !strings.Contains(got, "0 of 1 run; ") || !strings.Contains(got, "serverA was stopped") {
 		t.Errorf("verdict on node_app_api = %q, want the reason", got)
@@ -118,12 +118,12 @@ func TestHTML(t *testing.T) {
 		}
 	}
 	svgs := strings.Count(text, "<svg")
-	if alts := strings.Count(text, `role="img" aria-label="`); alts < 3+4+2+4 || alts+strings.Count(text, `aria-hidden="true"`) != svgs {
-		t.Errorf("%d plots with a text alternative and %d hidden ones of %d drawings; want all, and 13 at least", alts, strings.Count(text, `aria-hidden="true"`), svgs)
+	if alts := strings.Count(text, `role="img" aria-label="`); alts < 10 || alts+strings.Count(text, `aria-hidden="true"`) != svgs {
+		t.Errorf("%d plots with a text alternative and %d hidden ones of %d drawings; want all, and 10 at least", alts, strings.Count(text, `aria-hidden="true"`), svgs)
 	}
 	for _, want := range []string{
-		"cluster against fork", "Latency by percentile", "Rate against p99", "Latency over time", "Rate over time",
-		"Shares of node_app_api", "Workers of seed", "topology run --free-ports --layout cluster -- loadgen", "nginx",
+		"cluster against fork", "Latency by percentile", "Rate against p99", "Latency over time",
+		"Shares of node_app_api", "Workers of seed", "How sure that is", "topology run --free-ports --layout cluster -- loadgen", "nginx",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
@@ -170,6 +170,49 @@ func TestPageOfLittle(t *testing.T) {
 	}
 }
 
+// TestFailedRuns: a run that failed carries a badge and the reason, and is drawn second by second with what happened.
+func TestFailedRuns(t *testing.T) {
+	in := campaign(t, 2, runtest.Spec{Layout: "fork"}, runtest.Spec{Layout: "seed"})
+	dead := runtest.Record(runtest.Spec{Layout: "seed", Dies: true, Seed: 9, Started: in.Now})
+	in.Sets[1].Runs = append(in.Sets[1].Runs, dead)
+	in.Tables = nil
+	for name, in := range map[string]Input{"among others": in, "alone": {Sets: []compare.Set{{Name: "seed", Runs: []*run.Record{dead}}}, Now: in.Now}} {
+		var b bytes.Buffer
+		if err := HTML(&b, in); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			`<b class="badge fail">FAIL</b>`, "127.0.0.1:8083 refused connections at 5.00 s", dead.ID, "Shares of node_app_api by second",
+			"p99 of node_app_api by second", "<li>5.0 s: serverB refused connections</li>",
+		} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: the page lacks %q", name, want)
+			}
+		}
+		wellFormed(t, b.String())
+	}
+}
+
+// TestSingleRun: the page of one run speaks of one run, and leaves out what would be empty.
+func TestSingleRun(t *testing.T) {
+	in := campaign(t, 1, runtest.Spec{Layout: "fork"})
+	var b bytes.Buffer
+	if err := HTML(&b, in); err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`(?s)<style>.*?</style>|<svg.*?</svg>`).ReplaceAllString(b.String(), "")
+	for _, forbidden := range []string{"median over", "runs", "Rate over time", "Workers of", "went badly"} {
+		if at := strings.Index(text, forbidden); at >= 0 {
+			t.Errorf("the page of one run says %q: …%s…", forbidden, text[max(0, at-80):at+40])
+		}
+	}
+	for _, want := range []string{`<b class="badge pass">PASS</b>`, "<h2>The run</h2>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page of one run lacks %q", want)
+		}
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	in := four(t)
 	in.Sets[0].Runs[0].Warnings = []string{"a | in a warning"}
@@ -179,7 +222,7 @@ func TestMarkdown(t *testing.T) {
 	}
 	text := b.String()
 	for _, want := range []string{
-		"## fork, cluster, single and seed\n\nAgainst fork", "### cluster against fork", "| latency p50 |", "**+", `\~`,
+		"## Against fork", "fork, cluster, single and seed\n", "| latency p50 |", " +1", "** (different, better: fork)", `\~`,
 		"### To repeat it\n\n```sh\ntopology run", `a \| in a warning`,
 	} {
 		if !strings.Contains(text, want) {

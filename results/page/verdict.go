@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"balanceo/results/compare"
+	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/results/units"
 )
@@ -111,21 +112,24 @@ func runVerdict(sets []compare.Set) string {
 			}
 		}
 	}
-	answered := fmt.Sprintf("All %d requests were answered", requests)
-	if errs >= 0.5 {
-		answered = fmt.Sprintf("%s of %d requests failed", units.Percent(errs/float64(requests)), requests)
+	if len(runs) == 1 {
+		if word, why := report.Outcome(runs[0]); word == "FAIL" || word == "INVALID" {
+			return why
+		}
 	}
-	shared := ""
+	parts := []string{"All " + units.Count(requests, "request") + " were answered"}
+	if errs >= 0.5 {
+		parts[0] = units.Percent(errs/float64(requests)) + " of " + units.Count(requests, "request") + " failed"
+	}
+	if h, err := run.MergedHistogram(runs); err == nil {
+		parts = append(parts, fmt.Sprintf("half of them within %s and 99 %% within %s",
+			units.Format(float64(h.ValueAtQuantile(50))/1e6, units.Seconds), units.Format(float64(h.ValueAtQuantile(99))/1e6, units.Seconds)))
+	}
 	switch {
 	case len(failed) > 0:
-		shared = ", load was not shared as nginx.conf promises in " + list(failed)
+		parts = append(parts, "and load was not shared as nginx.conf promises in "+list(failed))
 	case judged:
-		shared = ", load was shared as nginx.conf promises"
+		parts = append(parts, "and load was shared as nginx.conf promises")
 	}
-	h, err := run.MergedHistogram(runs)
-	if err != nil {
-		return answered + shared + "."
-	}
-	return fmt.Sprintf("%s%s, half of them within %s and 99 %% within %s.", answered, shared,
-		units.Format(float64(h.ValueAtQuantile(50))/1e6, units.Seconds), units.Format(float64(h.ValueAtQuantile(99))/1e6, units.Seconds))
+	return strings.Join(parts, ", ") + "."
 }

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -20,15 +21,7 @@ import (
 func pointAt(x, y vg.Length) vg.Point { return vg.Point{X: x, Y: y} }
 
 func byRate(steps []run.SearchStep) []run.SearchStep {
-	return slices.SortedStableFunc(slices.Values(steps), func(a, b run.SearchStep) int {
-		switch {
-		case a.Rate < b.Rate:
-			return -1
-		case a.Rate > b.Rate:
-			return 1
-		}
-		return 0
-	})
+	return slices.SortedStableFunc(slices.Values(steps), func(a, b run.SearchStep) int { return cmp.Compare(a.Rate, b.Rate) })
 }
 
 // span is a horizontal bar from one value to another, on a row counted from the top.
@@ -81,6 +74,7 @@ func rowAxis(p *plot.Plot, names []string) {
 	p.Y.Tick.Label.Font.Size = 11
 	p.Y.Tick.Length = 0
 	p.Y.Width = 0
+	p.Y.Padding = 6 // browsers without the font that was measured write a little wider
 }
 
 // rowsHeight is the height of a plot with so many bars.
@@ -187,8 +181,8 @@ func Workers(set compare.Set, series int) (Figure, bool) {
 		for _, g := range r.Groups {
 			for _, u := range g.Upstreams {
 				shares := ranked(u.Workers)
-				if len(shares) == 0 {
-					continue
+				if len(shares) == 0 || len(shares) == 1 && u.Mode != "CLUSTER" {
+					continue // one process has nothing to share
 				}
 				name := upstreamName(u)
 				if counts[name] == 0 {
@@ -255,14 +249,6 @@ func ranked(workers []run.Worker) []float64 {
 	for i, w := range workers {
 		shares[i] = float64(w.Requests) / total
 	}
-	slices.SortFunc(shares, func(a, b float64) int {
-		switch {
-		case a > b:
-			return -1
-		case a < b:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(shares, func(a, b float64) int { return cmp.Compare(b, a) })
 	return shares
 }

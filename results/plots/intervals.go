@@ -26,14 +26,14 @@ func Intervals(t *compare.Table) (Figure, bool) {
 		Title: fmt.Sprintf("%s against %s", t.Other.Name, t.Base.Name),
 		Caption: fmt.Sprintf("Change from %s to %s: the estimate from the pairs and its interval. "+
 			"Grey: not significant. Green: better in %s. Red: worse.", t.Base.Name, t.Other.Name, t.Other.Name),
-		Columns: []string{"metric", t.Base.Name, t.Other.Name, "change", "interval", "p"},
+		Columns: []string{"metric", t.Base.Name, t.Other.Name, "change", "interval", "p", "pairs", "result"},
 	}
 	var marks intervalMarks
 	var names, alts []string
 	reach := 0.02
 	for i := range t.Rows {
 		row := &t.Rows[i]
-		f.Rows = append(f.Rows, row.Cells()[:6])
+		f.Rows = append(f.Rows, row.Cells())
 		if !row.Relative || row.Interval == nil {
 			continue // not tested, or from zero to something: there is no relative change
 		}

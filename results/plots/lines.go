@@ -112,12 +112,22 @@ func rated(set compare.Set) []*run.Record {
 	return out
 }
 
-// LatencyOverTime draws p50 and p99 of each second, the median over the runs of a set.
+// overRuns says what a figure of several runs is.
+func overRuns(sets []compare.Set) string {
+	for _, s := range sets {
+		if len(rated(s)) > 1 {
+			return ", the median over the runs"
+		}
+	}
+	return ""
+}
+
+// LatencyOverTime draws p50 and p99 of each second, where there are several, the median over the runs.
 func LatencyOverTime(sets []compare.Set) (Figure, bool) {
 	p := newPlot("seconds from the start of a run", "latency, p99 and p50")
 	f, ok := overTime(sets, p, Figure{
 		Title: "Latency over time",
-		Caption: "Each second of a run, the median over the runs: p99 as the thick line, p50 as the thin one below. " +
+		Caption: "Each second of a run" + overRuns(sets) + ": p99 as the thick line, p50 as the thin one below. " +
 			"A step or a slope means that the system was not in a steady state.",
 	}, []timeLine{
 		{"p99", units.Seconds, func(pt run.Point) float64 { return pt.P99 }, false, true},
@@ -132,12 +142,12 @@ func LatencyOverTime(sets []compare.Set) (Figure, bool) {
 	return f, true
 }
 
-// RateOverTime draws the requests of each second, the median over the runs of a set.
+// RateOverTime draws the requests of each second, where there are several, the median over the runs.
 func RateOverTime(sets []compare.Set) (Figure, bool) {
 	p := newPlot("seconds from the start of a run", "requests sent per second")
 	f, ok := overTime(sets, p, Figure{
 		Title:   "Rate over time",
-		Caption: "Requests sent in each second, the median over the runs. At a constant pace this is a level line.",
+		Caption: "Requests sent in each second" + overRuns(sets) + ". At a constant pace this is a level line.",
 	}, []timeLine{{"requests", units.PerSecond, func(pt run.Point) float64 { return float64(pt.Sent) }, false, false}})
 	if !ok {
 		return f, false

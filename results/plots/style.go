@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/font/liberation"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -30,7 +31,15 @@ type Figure struct {
 	Alt     string     // the numbers as a sentence or several
 	Columns []string   // headings of the numbers
 	Rows    [][]string // the numbers
+	Legend  []Key      // of a figure whose colours are not those of the sets
+	Marks   []string   // what the numbered lines mark
 }
+
+// Key is what a line is drawn with.
+type Key struct{ Name, Color, Dash string }
+
+// SeriesKey is that of the i-th set.
+func SeriesKey(i int, name string) Key { return Key{name, fmt.Sprintf("series%d", i%Series), dash(i)} }
 
 // width of every figure, in units of its view box. At this width 11 units of text read well on a phone, where a
 // figure gets 345 pixels, and on a screen, where it gets 540.
@@ -70,8 +79,8 @@ func seriesDash(i int) []vg.Length {
 	return [][]vg.Length{nil, {6, 3}, {2, 2}, {8, 2, 2, 2}, {4, 4}, {1, 3}}[i%Series]
 }
 
-// Dash is the stroke-dasharray of the i-th set, for a legend.
-func Dash(i int) string {
+// dash is the stroke-dasharray of the i-th set, for a legend.
+func dash(i int) string {
 	var parts []string
 	for _, l := range seriesDash(i) {
 		parts = append(parts, fmt.Sprint(l.Points()))
@@ -101,29 +110,14 @@ func newPlot(xLabel, yLabel string) *plot.Plot {
 		align = a.Label.TextStyle
 		a.Label.TextStyle = textStyle(10.5, muted())
 		a.Label.TextStyle.XAlign, a.Label.TextStyle.YAlign = align.XAlign, align.YAlign
-		a.Padding = 0
+		a.Padding = 4
 	}
 	p.X.Label.Text, p.Y.Label.Text = xLabel, yLabel
-	p.Add(gridLines{})
+	lines := plotter.NewGrid()
+	lines.Vertical = draw.LineStyle{Color: grid(), Width: 0.6}
+	lines.Horizontal = lines.Vertical
+	p.Add(lines)
 	return p
-}
-
-// gridLines draws a line at every labelled tick.
-type gridLines struct{}
-
-func (gridLines) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	style := draw.LineStyle{Color: grid(), Width: 0.6}
-	for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
-		if !t.IsMinor() && t.Value >= p.X.Min && t.Value <= p.X.Max {
-			c.StrokeLine2(style, x(t.Value), c.Min.Y, x(t.Value), c.Max.Y)
-		}
-	}
-	for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
-		if !t.IsMinor() && t.Value >= p.Y.Min && t.Value <= p.Y.Max {
-			c.StrokeLine2(style, c.Min.X, y(t.Value), c.Max.X, y(t.Value))
-		}
-	}
 }
 
 // render draws p and makes the SVG fit for a page.

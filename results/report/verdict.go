@@ -58,6 +58,13 @@ func overall(r *run.Record) judgement {
 	return out
 }
 
+// Outcome is what a run comes to, PASS, FAIL, INVALID or INFO, and why.
+func Outcome(r *run.Record) (word, why string) {
+	j := overall(r)
+	word, _ = j.word()
+	return word, because(r, j)
+}
+
 // because says in a sentence or two why the run is judged so.
 func because(r *run.Record, j judgement) string {
 	switch j {

@@ -25,6 +25,7 @@ type Spec struct {
 	Slower   float64       // what latency and CPU are multiplied with; default: 1
 	Noise    float64       // relative standard deviation from run to run; default: 0.04
 	Errors   int64         // answers 502
+	Dies     bool          // serverB is away in the middle third of the run
 	Capacity float64       // not 0: the record is of a search for the highest rate, and this is what it found
 }
 
@@ -89,6 +90,14 @@ func Record(spec Spec) *run.Record {
 		NginxCPU: 20e-6 * float64(requests), RSS: int64(m.vary(240 << 20)),
 	}
 	r.Series = m.series(median)
+	if m.Dies {
+		r.Events = []run.Event{
+			{T: m.Duration.Seconds() / 3, Addr: "127.0.0.1:8083", Text: "refused connections"},
+			{T: m.Duration.Seconds() * 2 / 3, Addr: "127.0.0.1:8083", Text: "answers again"},
+		}
+		g := &r.Groups[1]
+		g.Verdict, g.Reasons = run.Fail, []string{"127.0.0.1:8083 refused connections at 5.00 s and answered again at 10.0 s."}
+	}
 	if m.Capacity > 0 {
 		m.search(r)
 	}
@@ -151,6 +160,7 @@ func (m *maker) groups(requests int64, median float64) []run.Group {
 			u.Workers = m.workers(first+i, n, modes[first+i])
 			g.Upstreams = append(g.Upstreams, u)
 		}
+		m.seconds(&g, median)
 		return g
 	}
 	return []run.Group{group("node_app", 0, 2, 1), group("node_app_api", 2, 1, 1, 1, 1)}
@@ -192,6 +202,30 @@ func (m *maker) series(median float64) []run.Point {
 		})
 	}
 	return points
+}
+
+// seconds spreads the group's requests over time.
+func (m *maker) seconds(g *run.Group, median float64) {
+	for second := range int(m.Duration.Seconds()) {
+		away := 0.0
+		third := m.Duration.Seconds() / 3
+		dead := func(i int) bool {
+			return m.Dies && g.Upstreams[i].Instance == "serverB" && float64(second) >= third && float64(second) < 2*third
+		}
+		for i, u := range g.Upstreams {
+			if dead(i) {
+				away = u.ExpectedShare
+			}
+		}
+		for i := range g.Upstreams {
+			u := &g.Upstreams[i]
+			s := run.Second{Requests: int64(m.Rate/2*u.ExpectedShare/(1-away) + m.rng.Float64()), P50: m.vary(median), P99: m.vary(4 * median)}
+			if dead(i) {
+				s = run.Second{Retries: 1}
+			}
+			u.Series = append(u.Series, s)
+		}
+	}
 }
 
 // search puts the search's outcome into r: doubling until it no longer holds, then halving the gap.
