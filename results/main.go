@@ -71,6 +71,10 @@ func (c *command) parser() *flags.Parser {
 	add("simulate", "play balancers that can't be run here",
 		"Play round robin, random, two choices and least connections with many upstreams and balancers without shared state, "+
 			"and tell how far from fair each is.", &simulateCommand{c: c})
+	add("judge", "tell whether shares are as promised",
+		"Hold counts, or the servers named line by line on standard input, against what a load balancer promises. "+
+			"The exit code is 3 where they are not chance, and 0 where they are as promised or too few to tell.",
+		&judgeCommand{c: c, stdin: os.Stdin})
 	add("campaign", "run and compare all layouts",
 		"Measure several layouts in interleaved runs, find the capacity of each, compare them and draw the page. "+
 			"Interrupted, it goes on where it stopped when called again.", &campaignCommand{c: c})
