@@ -56,6 +56,7 @@ func (a *attack) runFast(shards int) error {
 		loops[i] = &loop{
 			attack: a, index: uint64(i), shards: uint64(shards), poll: poll, sink: a.cfg.Sink(), buffer: make([]byte, 64<<10),
 			most: max(1, (a.cfg.Workers+i)/shards), addrs: a.sockaddrs(ips, port), unresolved: unresolved,
+			dueOf: none,
 		}
 		defer loops[i].close()
 	}
@@ -227,6 +228,9 @@ func (l *loop) fill(hit *tally.Hit, a *answer) {
 	hit.Worker = l.known.String(h.Peek(layout.HeaderWorker))
 	hit.Name = l.known.String(h.Peek(layout.HeaderInstance))
 }
+
+// none is no number of a hit.
+const none = ^uint64(0)
 
 // keepIdle is how long a connection is kept that a short burst needed and nothing since.
 const keepIdle = 15 * time.Second

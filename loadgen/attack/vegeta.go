@@ -194,6 +194,7 @@ func (v *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
 	if v.cfg.RequestID == "" {
 		r.Header.Del(HeaderRequestID)
 	}
+	f.bytes = 0 // but for those of a redirect
 	resp, err := v.client.RoundTrip(r)
 	if err != nil {
 		release()
