@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type killCommand struct {
 	which
 	Signal signalName `short:"s" long:"signal" value-name:"SIGNAL" default:"KILL" description:"a name or a number"`
 	Worker int        `long:"worker" value-name:"PID" description:"to this worker instead of the master"`
+	For    spanOfTime `long:"for" value-name:"TIME" description:"start it again, or with STOP let it go on, only after this time"`
 	Args   struct {
 		Name partName `positional-arg-name:"NAME" description:"an instance, by name or port; nginx; database"`
 	} `positional-args:"yes" required:"yes"`
@@ -59,7 +61,53 @@ func (c *killCommand) run(ctx context.Context, s *session, rest []string) error 
 		return cli.Usagef("--worker %d: accepted is a pid", c.Worker)
 	}
 	return s.do(ctx, c.which, []partName{c.Args.Name},
-		fleet.Action{Verb: fleet.Kill, Signal: string(c.Signal), Worker: c.Worker})
+		fleet.Action{Verb: fleet.Kill, Signal: string(c.Signal), Worker: c.Worker, For: c.For.Duration})
+}
+
+type slowCommand struct {
+	which
+	Args struct {
+		Name  partName   `positional-arg-name:"NAME" description:"an instance, by name or port"`
+		Delay spanOfTime `positional-arg-name:"TIME" description:"how much later it answers; 0: no more"`
+	} `positional-args:"yes" required:"yes"`
+}
+
+func (c *slowCommand) run(ctx context.Context, s *session, rest []string) error {
+	if len(rest) > 0 {
+		return cli.Usagef("slow %q: accepted are one name and one time", rest[0])
+	}
+	return s.do(ctx, c.which, []partName{c.Args.Name}, fleet.Action{Verb: fleet.Slow, Delay: c.Args.Delay.Duration})
+}
+
+type balanceCommand struct {
+	which
+	Args struct {
+		Group  string `positional-arg-name:"GROUP" description:"a group of servers, as nginx.conf names it"`
+		Method string `positional-arg-name:"METHOD" description:"for example round_robin, least_conn or random, in the balancer's words"`
+	} `positional-args:"yes" required:"yes"`
+}
+
+func (c *balanceCommand) run(ctx context.Context, s *session, rest []string) error {
+	if len(rest) > 0 {
+		return cli.Usagef("balance %q: accepted are one group and one method", rest[0])
+	}
+	return s.do(ctx, c.which, nil, fleet.Action{Verb: fleet.Balance, Group: c.Args.Group, Method: c.Args.Method})
+}
+
+type weightsCommand struct {
+	which
+	Args struct {
+		Group   string `positional-arg-name:"GROUP" description:"a group of servers, as nginx.conf names it"`
+		Weights string `positional-arg-name:"WEIGHTS" description:"of its servers in their order, for example 3,1"`
+	} `positional-args:"yes" required:"yes"`
+}
+
+func (c *weightsCommand) run(ctx context.Context, s *session, rest []string) error {
+	weights, err := fleet.ParseWeights(c.Args.Weights)
+	if len(rest) > 0 || err != nil {
+		return cli.Usagef("weights: %w", cmp.Or(err, fmt.Errorf("%q is too much; accepted are one group and its weights", rest)))
+	}
+	return s.do(ctx, c.which, nil, fleet.Action{Verb: fleet.Weights, Group: c.Args.Group, Weights: weights})
 }
 
 type scaleCommand struct {

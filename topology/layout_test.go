@@ -93,6 +93,8 @@ func TestLayout(t *testing.T) {
 	t.Run("kill", func(t *testing.T) { testKill(t, l) })
 	t.Run("nginx", func(t *testing.T) { testNginx(t, l) })
 	t.Run("restart", func(t *testing.T) { testRestart(t, l) })
+	t.Run("shares", func(t *testing.T) { testShares(t, l) })
+	t.Run("for a time", func(t *testing.T) { testForATime(t, l) })
 	t.Run("logs", func(t *testing.T) {
 		out := l.must("logs", "-n", "1000")
 		for _, want := range []string{" site1 ", " serverA ", " database ", " topology ", "serving"} {
@@ -208,6 +210,83 @@ func testNginx(t *testing.T, l *lab) {
 		t.Errorf("GET after the broken configuration: got %d, %v", code, err)
 	}
 	l.write("nginx.conf", string(conf))
+}
+
+// Method, weights and members of a group change while it runs, and the expected shares with them.
+func testShares(t *testing.T, l *lab) {
+	expected := func(name string) float64 { return *part(t, l.status(), name).Expected }
+	if out := l.must("weights", "node_app", "3,1"); !strings.Contains(out, "node_app: round_robin, weights 3,1") || expected("site1") != 0.75 {
+		t.Errorf("weights node_app 3,1: got %s, expected share %v", out, expected("site1"))
+	}
+	if out := l.must("balance", "node_app", "least_conn"); !strings.Contains(out, "node_app: least_conn, weights 3,1") {
+		t.Errorf("balance node_app least_conn: got %s", out)
+	}
+	l.must("down", "serverB")
+	if got := [2]float64{expected("serverA"), expected("serverB")}; got != [2]float64{1.0 / 3, 0} {
+		t.Errorf("expected shares of serverA and serverB after down serverB: %v", got)
+	}
+	l.must("restart", "serverB")
+	l.must("balance", "node_app", "round_robin")
+	l.must("weights", "node_app", "2,1")
+	if got := expected("serverB"); got != 0.25 {
+		t.Errorf("expected share of serverB after restart: %v", got)
+	}
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"weights nosuch 1,2", 1, `"nosuch" is no group of servers; accepted are node_app, node_app_api`},
+		{"weights node_app 1,2,3", 1, "3 weights for the 2 servers of node_app"},
+		{"weights node_app 1,x", 2, `"1,x" is given; whole numbers from 1 to 65535 are accepted`},
+		{"balance node_app nosuch", 1, "nosuch"},
+		{"slow nginx 1s", 1, "nginx is no instance"},
+		{"slow site1 soon", 2, `"soon" is given; a time is accepted`},
+		{"kill site1 --for soon", 2, `--for: "soon" is given; a time is accepted`},
+		{"kill site1 --for 1s --signal HUP", 1, "SIGHUP for a time: accepted are KILL,"},
+	} {
+		if out, code := l.topology(strings.Fields(tt.args)...); code != tt.code || !strings.Contains(out, tt.want) {
+			t.Errorf("%s: code %d, %s, want %d and %q", tt.args, code, out, tt.code, tt.want)
+		}
+	}
+	l.must("slow", "serverC", "200ms")
+	if p := part(t, l.status(), "serverC"); p.Delay != 0.2 {
+		t.Errorf("serverC after slow: got a delay of %v", p.Delay)
+	}
+	l.must("slow", "serverC", "0")
+}
+
+// What is killed or frozen for a time comes back by itself, and every action is an event with who did it.
+func testForATime(t *testing.T, l *lab) {
+	before := l.status()
+	l.must("kill", "serverB", "--for", "1s")
+	if p := part(t, l.status(), "serverB"); p.State != supervise.Stopped || p.PID != 0 {
+		t.Errorf("serverB, killed for 1s: got %s, pid %d", p.State, p.PID)
+	}
+	after := l.eventually("serverB is back", func(s *status.Snapshot) bool { return part(t, s, "serverB").State == supervise.Ready })
+	if p := part(t, after, "serverB"); p.PID == part(t, before, "serverB").PID {
+		t.Errorf("serverB has pid %d again", p.PID)
+	}
+	l.must("kill", "serverA", "--signal", "STOP", "--for", "300ms")
+	l.eventually("serverA is thawed", func(s *status.Snapshot) bool {
+		return strings.Contains(fmt.Sprint(s.Events), "thawed after 300ms") && part(t, s, "serverA").State == supervise.Ready
+	})
+	l.must("kill", "serverA", "--for", "1h")
+	l.must("restart", "serverA") // who acts on it ends that
+	last := 0
+	var acted []string
+	for _, e := range l.status().Events {
+		if e.Number != last+1 && last != 0 {
+			t.Errorf("event %d comes after %d", e.Number, last)
+		}
+		if last = e.Number; e.Kind == fleet.EventAction && e.By == "command line" {
+			acted = append(acted, e.Text)
+		}
+	}
+	want := []string{"kill serverB --for 1s", "kill serverA --signal STOP --for 300ms", "kill serverA --for 1h0m0s", "restart serverA"}
+	if got := acted[max(0, len(acted)-len(want)):]; !slices.Equal(got, want) {
+		t.Errorf("actions: got %q, want %q last", got, want)
+	}
 }
 
 func testRestart(t *testing.T, l *lab) {

@@ -84,7 +84,11 @@ func newParser(common *common) (*flags.Parser, map[string]command) {
 	add("reload", "Replace processes without losing a request",
 		"Replaces the processes of the named instances, one after the other: the new one answers before the old one "+
 			"drains. Without names all of them, and nginx if its configuration has changed.", &partsCommand{verb: fleet.Reload})
-	add("kill", "Send a signal to a part", "Sends a signal (KILL) to a part or one of its workers.", &killCommand{})
+	add("kill", "Send a signal to a part", "Sends a signal (KILL) to a part or one of its workers. With --for it stays "+
+		"down, or with --signal STOP frozen, for that long.", &killCommand{})
+	add("slow", "Delay an instance's answers", "Makes an instance answer later, /healthz excepted; 0 ends that.", &slowCommand{})
+	add("balance", "Give a group another method", "Lets the balancer share a group's requests by another method.", &balanceCommand{})
+	add("weights", "Give a group other weights", "Lets the balancer share a group's requests by other weights.", &weightsCommand{})
 	add("scale", "Set the number of workers", "Gives a CLUSTER instance another number of workers.", &scaleCommand{})
 	add("down", "End parts or the layout", "Ends the named parts; without names the layout.", &downCommand{})
 	return parser, commands

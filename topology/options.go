@@ -59,6 +59,17 @@ func (s *signalName) Complete(match string) []flags.Completion {
 	return completions(fleet.SignalNames(), strings.ToUpper(match))
 }
 
+// spanOfTime is a time given as a flag or an argument.
+type spanOfTime struct{ fleet.Duration }
+
+// UnmarshalFlag implements flags.Unmarshaler.
+func (t *spanOfTime) UnmarshalFlag(text string) error {
+	if err := t.UnmarshalText([]byte(text)); err != nil {
+		return &cli.UsageError{Err: err}
+	}
+	return nil
+}
+
 // layoutName is a layout given as a flag: a built-in name or a file.
 type layoutName string
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,9 @@ const (
 	Down    Verb = "down"    // end parts, while the others run on
 	Kill    Verb = "kill"    // send a signal
 	Scale   Verb = "scale"   // set the number of workers
+	Slow    Verb = "slow"    // delay an instance's answers
+	Balance Verb = "balance" // give a group another method
+	Weights Verb = "weights" // give a group other weights
 )
 
 // Action is one thing that is done to a running layout, as a command line or a page asks for it.
@@ -28,8 +32,29 @@ type Action struct {
 	Names   []string `json:"names,omitempty"`   // parts, by name or port; none: all that the verb is for
 	Signal  string   `json:"signal,omitempty"`  // of Kill: a name; empty: KILL
 	Worker  int      `json:"worker,omitempty"`  // of Kill: the process among the part's that is meant; 0: the first one
+	For     Duration `json:"for,omitzero"`      // of Kill: undone after this; 0: not at all
 	Workers int      `json:"workers,omitempty"` // of Scale
+	Delay   Duration `json:"delay,omitzero"`    // of Slow; 0 ends it
+	Group   string   `json:"group,omitempty"`   // of Balance and Weights
+	Method  string   `json:"method,omitempty"`  // of Balance, in the balancer's words
+	Weights []int    `json:"weights,omitempty"` // of Weights, in the order of nginx.conf
 	By      string   `json:"by,omitempty"`      // who wants it
+}
+
+// Duration is a time that is "200ms" in JSON.
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	t, err := time.ParseDuration(string(text))
+	if err != nil || t < 0 {
+		return fmt.Errorf("%q is given; a time is accepted, for example 200ms or 10s", text)
+	}
+	*d = Duration(t)
+	return nil
 }
 
 // String is the command line that does the same.
@@ -41,8 +66,19 @@ func (a Action) String() string {
 	if a.Worker != 0 {
 		words = append(words, "--worker", strconv.Itoa(a.Worker))
 	}
-	if a.Workers != 0 {
+	if a.For != 0 {
+		words = append(words, "--for", time.Duration(a.For).String())
+	}
+	switch a.Verb {
+	case Scale:
 		words = append(words, strconv.Itoa(a.Workers))
+	case Slow:
+		words = append(words, time.Duration(a.Delay).String())
+	case Balance:
+		words = append(words, a.Group, a.Method)
+	case Weights:
+		words = append(words, a.Group, FormatWeights(a.Weights))
+	default:
 	}
 	return strings.Join(words, " ")
 }
@@ -52,30 +88,34 @@ type Progress func(line string)
 
 var errStopping = errors.New("the layout is being taken down")
 
-// verb finds what v does. Verbs that are urgent don't wait for an action that goes on.
-func (f *Fleet) verb(v Verb) (do func(context.Context, Action, Progress) error, urgent bool) {
+// verb finds what v does, nil if there is no such verb.
+func (f *Fleet) verb(v Verb) func(context.Context, Action, Progress) error {
 	switch v {
 	case Reload:
-		return f.reload, false
+		return f.reload
 	case Restart:
-		return f.restart, false
+		return f.restart
 	case Down:
-		return f.down, false
+		return f.down
 	case Kill:
-		return f.kill, true
+		return f.kill
 	case Scale:
-		return f.scale, false
+		return f.scale
+	case Slow:
+		return f.slow
+	case Balance, Weights:
+		return f.changeShares
 	}
-	return nil, false
+	return nil
 }
 
 // Do carries out an action and returns when it is done.
 func (f *Fleet) Do(ctx context.Context, a Action, progress Progress) error {
-	do, urgent := f.verb(a.Verb)
+	do := f.verb(a.Verb)
 	if do == nil {
 		return fmt.Errorf("%q is no action", a.Verb)
 	}
-	if !urgent {
+	if a.Verb != Kill || a.For != 0 { // what only sends a signal does not wait for an action that hangs
 		acting, release, err := f.takeTurn(ctx)
 		if err != nil {
 			return err
@@ -132,6 +172,24 @@ func (f *Fleet) choose(names []string, all func(*part) bool) ([]*part, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// ParseWeights reads weights as they stand on a command line: "3,1".
+func ParseWeights(text string) ([]int, error) {
+	var weights []int
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("%q is given; whole numbers from 1 to 65535 are accepted, for example 3,1", text)
+		}
+		weights = append(weights, n)
+	}
+	return weights, nil
+}
+
+// FormatWeights is the opposite of ParseWeights.
+func FormatWeights(weights []int) string {
+	return strings.Join(strings.Fields(strings.Trim(fmt.Sprint(weights), "[]")), ",")
 }
 
 // one returns the only part that an action names.

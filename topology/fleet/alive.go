@@ -73,11 +73,11 @@ func (f *Fleet) keepBalance() {
 	}
 }
 
-// leaveOut brings the balancer's configuration in line with who is unresponsive now.
+// leaveOut brings the balancer's configuration in line with who is unresponsive or taken down now.
 func (f *Fleet) leaveOut(ctx context.Context) error {
 	silent := map[int]bool{}
 	for _, p := range f.instances() {
-		if p.process.Status().State == supervise.Unresponsive {
+		if p.leftOut.Load() || p.process.Status().State == supervise.Unresponsive {
 			silent[p.port] = true
 		}
 	}

@@ -184,6 +184,7 @@ func (f *Fleet) Targets() []Target {
 	for _, p := range f.parts() {
 		t := Target{
 			Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Process: p.process.Status(),
+			Delay: time.Duration(p.delay.Load()),
 		}
 		if t.Mode == layout.Cluster {
 			t.Wanted = p.wanted()

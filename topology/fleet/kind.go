@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"time"
+
 	"balanceo/topology/layout"
 	"balanceo/topology/supervise"
 )
@@ -21,6 +23,7 @@ type Target struct {
 	Kind    Kind
 	Port    int
 	Mode    layout.Mode
-	Wanted  int // workers; 0: not CLUSTER
+	Wanted  int           // workers; 0: not CLUSTER
+	Delay   time.Duration // of its answers, on purpose
 	Process supervise.Status
 }

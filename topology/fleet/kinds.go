@@ -56,7 +56,7 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 	cmd := exec.Command(f.serverPath(), append(args, in.Args...)...) //nolint:noctx // supervise ends it
 	cmd.Env = append(os.Environ(),
 		"INSTANCE="+in.Name,
-		"SCOREBOARD="+f.scoreboard(in.Name),
+		"SCOREBOARD="+f.scoreboard(p),
 		"MONGO_URL="+f.mongoURL,
 	)
 	if in.Threads > 0 {
@@ -68,6 +68,9 @@ func (f *Fleet) instanceCommand(p *part) *exec.Cmd {
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	return cmd
 }
+
+// scoreboard is the file in which an instance counts, and by which it is told things.
+func (f *Fleet) scoreboard(p *part) string { return filepath.Join(f.cfg.Dir, "scoreboard", p.name) }
 
 // addDatabase makes the embedded database, as the first tier.
 func (f *Fleet) addDatabase() error {

@@ -23,6 +23,8 @@ type part struct {
 	logPath  string
 	socket   *socket // of an instance; nil otherwise
 
+	delay    atomic.Int64 // of an instance's answers, in nanoseconds
+	leftOut  atomic.Bool  // on purpose: it was taken down
 	answered atomic.Int64 // when an instance was last seen to answer, in Unix nanoseconds
 
 	mu      sync.Mutex
@@ -31,6 +33,7 @@ type part struct {
 	done    chan struct{}      // closed when it has ended
 	exited  chan struct{}      // closed at the first exit since the last start
 	reason  string             // of that exit
+	unhold  context.CancelFunc // ends what holds it up for a time; nil: nothing does
 	begun   chan struct{}      // closed at the first event since the last start
 }
 

@@ -88,21 +88,33 @@ func (f *Fleet) restartPart(ctx context.Context, p *part) error {
 			return err
 		}
 	}
+	p.letGo()
 	if p.kept() {
 		return p.process.Restart(ctx)
 	}
 	p.start(ctx, f.Note)
-	return p.awaitReady(ctx)
+	if err := p.awaitReady(ctx); err != nil {
+		return err
+	}
+	p.leftOut.Store(false)
+	return f.leaveOut(ctx)
 }
 
-// down ends the named parts, while the others run on.
-func (f *Fleet) down(_ context.Context, a Action, progress Progress) error {
+// down ends the named parts, while the others run on. The balancer leaves an instance out before it ends.
+func (f *Fleet) down(ctx context.Context, a Action, progress Progress) error {
 	chosen, err := f.choose(a.Names, func(*part) bool { return false })
 	if err != nil {
 		return err
 	}
 	for _, p := range chosen {
+		p.leftOut.Store(true)
+	}
+	if err := f.leaveOut(ctx); err != nil { // then it finds out by itself
+		f.Note("%v", err)
+	}
+	for _, p := range chosen {
 		begun := time.Now()
+		p.letGo()
 		switch err := p.stop(); {
 		case err != nil:
 			progress(fmt.Sprintf("%s is down after %v: %v", p.name, since(begun), err))

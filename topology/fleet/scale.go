@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -46,7 +45,7 @@ func (f *Fleet) scale(ctx context.Context, a Action, progress Progress) error {
 // resize tells the master how many workers it is to have, and waits until so many serve and the others have ended.
 // The number is a value: workers that still drain, and a number that is told twice, change nothing.
 func (f *Fleet) resize(ctx context.Context, p *part, master, n int) ([]int, error) {
-	path := f.scoreboard(p.name)
+	path := f.scoreboard(p)
 	if err := scoreboard.SetWorkers(path, n); err != nil {
 		return nil, err
 	}
@@ -74,5 +73,3 @@ func (f *Fleet) resize(ctx context.Context, p *part, master, n int) ([]int, erro
 	}
 }
 
-// scoreboard is the file in which an instance counts.
-func (f *Fleet) scoreboard(name string) string { return filepath.Join(f.cfg.Dir, "scoreboard", name) }
