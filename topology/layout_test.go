@@ -124,6 +124,9 @@ func testScale(t *testing.T, l *lab) {
 			t.Errorf("scale serverC %d: got workers %v, wanted %d", n, p.Workers, p.Wanted)
 		}
 	}
+	if out, code := l.topology("scale", "site1", "500"); code != 2 || !strings.Contains(out, "scale: 500 workers; accepted are 1 to 256") {
+		t.Errorf("scale site1 500: code %d, %s", code, out)
+	}
 	l.must("scale", "serverC", "4")
 	for range 8 { // requests that never come whole: whichever worker has one drains for as long as it may
 		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(part(t, l.status(), "serverC").Port))
