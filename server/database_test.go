@@ -1,14 +1,18 @@
 package main
 
 import (
+	"database/sql"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite" // the driver that holds up the writes
 )
 
 // Servers that are started by hand in one folder share its embedded database, which leaves some seconds after
@@ -81,4 +85,43 @@ func TestDatabaseCommand(t *testing.T) {
 	if code := p.end(); code != 0 {
 		t.Errorf("exit code when nobody uses it = %d, want 0; log:\n%s", code, p.log)
 	}
+}
+
+// A database that answers but takes no writes is no reason to take a server out of service; the server says so.
+func TestDatabaseThatRefusesWritesIsTold(t *testing.T) {
+	t.Parallel()
+	db := command(t, "database", "--listen", "127.0.0.1:0", "--dir", "data")
+	startOn(t, listen(t), db)
+	address, err := os.ReadFile(filepath.Join(db.Dir, "data", "address"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "-m", "FORK")
+	cmd.Env = append(cmd.Env, "MONGO_URL="+string(address))
+	p := startOn(t, listen(t), cmd)
+	says := func(state string) func() bool {
+		return func() bool {
+			res, body := p.get("/healthz")
+			if res.StatusCode != http.StatusOK {
+				t.Fatalf("/healthz: %s %s", res.Status, body)
+			}
+			return strings.Contains(body, `"database":"`+state+`"`) &&
+				metrics(t, p).total("balanceo_database_state", "state", state) == 1
+		}
+	}
+	eventually(t, "the database is available", says("available"))
+	lock, err := sql.Open("sqlite", filepath.Join(db.Dir, "data", "balanceo.sqlite")+"?_pragma=busy_timeout(30000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	lock.SetMaxOpenConns(1)
+	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the database refuses writes", says("refuses writes"))
+	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the database is available again", says("available"))
 }

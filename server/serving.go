@@ -13,6 +13,7 @@ import (
 	"balanceo/server/app"
 	"balanceo/server/scoreboard"
 	"balanceo/server/serve"
+	"balanceo/server/store"
 	"balanceo/topology/supervise"
 )
 
@@ -59,7 +60,8 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	}
 	server := serve.New(serve.Config{
 		Listener: ln, Slot: slot, Handler: application.Handler(), Instance: opts.instance,
-		Delay: func() time.Duration { return max(opts.testDelay, board.Delay()) },
+		Delay:   func() time.Duration { return max(opts.testDelay, board.Delay()) },
+		Metrics: func(b []byte) []byte { return appendDatabase(b, db.State()) },
 	})
 	server.Start()
 	if err := in.Notify(); err != nil {
@@ -78,4 +80,18 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 		limit = serve.OrphanLimit
 	}
 	return server.Drain(ending, limit, application.Close)
+}
+
+// appendDatabase appends what is known of the database in the Prometheus text format.
+func appendDatabase(b []byte, now store.State) []byte {
+	b = append(b, "# HELP balanceo_database_state The state of the database: 1 for the one that it is in.\n"+
+		"# TYPE balanceo_database_state gauge\n"...)
+	for _, state := range []store.State{store.Available, store.Unavailable, store.Refusing} {
+		value := 0
+		if state == now {
+			value = 1
+		}
+		b = fmt.Appendf(b, "balanceo_database_state{state=%q} %d\n", state, value)
+	}
+	return b
 }

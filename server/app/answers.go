@@ -50,9 +50,7 @@ func (a *App) health(ctx *fasthttp.RequestCtx) {
 	}
 	database := "none"
 	if a.cfg.Store != nil {
-		if database = "unavailable"; a.cfg.Store.Available() {
-			database = "available"
-		}
+		database = string(a.cfg.Store.State())
 	}
 	writeJSON(ctx, fasthttp.StatusOK, map[string]any{"status": "ready", "database": database})
 }

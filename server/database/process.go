@@ -117,6 +117,29 @@ func own(ctx context.Context, owner *lock.File) error {
 	return waitFor(ctx, owner.TryExclusive)
 }
 
+// refusalLimit is how long writes may fail before the process ends.
+const refusalLimit = 10 * time.Second
+
+// writes returns an error where the database has not written for too long. A new process may: SQLite's connections
+// can be left in a state in which they refuse whatever comes. It can't where the disk is full; then this one goes on
+// with what can be read.
+func writes(dir string, s *store.Store) error {
+	since, refused := s.Refusal()
+	if refused == nil || time.Since(since) < refusalLimit {
+		return nil
+	}
+	room, err := os.CreateTemp(dir, "room-*")
+	if err == nil {
+		_, err = room.Write(make([]byte, 64<<10))
+		err = errors.Join(err, room.Close(), os.Remove(room.Name()))
+	}
+	if err != nil {
+		slog.Error("the database can't write because its folder can't be written", "dir", dir, "error", err)
+		return nil
+	}
+	return fmt.Errorf("database in %q: it has refused writes for %v and ends, so that another can be started: %w", dir, refusalLimit, refused)
+}
+
 // tend keeps the events collection short and returns when ctx ends or the users are gone. In the second case
 // it still holds the users' lock, until the process ends: somebody who comes now waits for that and starts
 // another.
@@ -127,7 +150,7 @@ func tend(ctx context.Context, dir string, idleExit time.Duration, s *store.Stor
 	}
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	lastUsed := time.Now()
+	lastUsed, checked := time.Now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -136,6 +159,12 @@ func tend(ctx context.Context, dir string, idleExit time.Duration, s *store.Stor
 		}
 		if err := s.TrimEvents(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("events were not trimmed", "error", err)
+		}
+		if time.Since(checked) > time.Second {
+			checked = time.Now()
+			if err := writes(dir, s); err != nil {
+				return errors.Join(err, users.Close())
+			}
 		}
 		if idleExit == 0 {
 			continue

@@ -33,11 +33,18 @@ const (
 	productsName = "productos"
 	sessionsName = "sessions"
 	eventsName   = "events"
+	checksName   = "checks"
 )
 
 // purgePeriod is how often sessions that have ended are removed. MongoDB could do it by itself; the embedded
 // database has no such index.
 const purgePeriod = time.Minute
+
+// Whether a database that answers also writes is tried every writePeriod, and every second while it does not.
+const (
+	writePeriod = 5 * time.Second
+	writeLimit  = 2 * time.Second
+)
 
 // ErrUnavailable is returned, wrapped, by whatever could not be done because the database did not answer in
 // time.
@@ -48,7 +55,8 @@ type Store struct {
 	client    *mongo.Client
 	db        *mongo.Database
 	available atomic.Bool
-	prepared  chan struct{} // closed once collections and indexes exist
+	refusing  atomic.Pointer[refusal] // nil: writes are taken, as far as is known
+	prepared  chan struct{}           // closed once collections and indexes exist
 	stop      context.CancelFunc
 	work      sync.WaitGroup
 }
@@ -94,13 +102,46 @@ func (s *Store) Close(ctx context.Context) error {
 // Prepared is closed once collections and indexes exist.
 func (s *Store) Prepared() <-chan struct{} { return s.prepared }
 
-// Available tells whether the database answered when it was asked last, which is about once a second.
-func (s *Store) Available() bool { return s.available.Load() }
+// State is what is known of a database. None of them is a reason to take a process out of service: whatever needs
+// no database goes on, and a new process would find the same one.
+type State string
 
-// watch prepares the database once it answers and then keeps asking whether it does.
+// The states.
+const (
+	Available   State = "available"
+	Unavailable State = "unavailable"    // does not answer
+	Refusing    State = "refuses writes" // answers, but writes fail
+)
+
+// State tells how the database was when it was asked last, which is about once a second.
+func (s *Store) State() State {
+	switch {
+	case !s.available.Load():
+		return Unavailable
+	case s.refusing.Load() != nil:
+		return Refusing
+	}
+	return Available
+}
+
+// refusal is a database's refusal to write.
+type refusal struct {
+	since time.Time
+	err   error
+}
+
+// Refusal tells since when writes have failed, and why; err is nil where they don't.
+func (s *Store) Refusal() (since time.Time, err error) {
+	if r := s.refusing.Load(); r != nil {
+		return r.since, r.err
+	}
+	return time.Time{}, nil
+}
+
+// watch prepares the database once it answers and then keeps asking whether it does, and whether it writes.
 func (s *Store) watch(ctx context.Context) {
 	prepared, reported := false, false
-	purged := time.Now()
+	purged, written := time.Now(), time.Time{}
 	for ctx.Err() == nil {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		var err error
@@ -122,10 +163,36 @@ func (s *Store) watch(ctx context.Context) {
 			slog.Info("database answers again")
 		}
 		reported = err != nil
+		if err == nil && (s.refusing.Load() != nil || time.Since(written) > writePeriod) {
+			s.tryWrite(ctx)
+			written = time.Now()
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
 		}
+	}
+}
+
+// tryWrite finds out whether the database writes.
+func (s *Store) tryWrite(ctx context.Context) {
+	try, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	set := bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: time.Now()}}}}
+	_, err := s.db.Collection(checksName).UpdateOne(try, byKey("write"), set, options.UpdateOne().SetUpsert(true))
+	before := s.refusing.Load()
+	switch {
+	case ctx.Err() != nil:
+	case err == nil || mongo.IsDuplicateKeyError(err): // another process was first
+		if before != nil {
+			slog.Info("database writes again", "after", time.Since(before.since).Round(time.Second))
+		}
+		s.refusing.Store(nil)
+	case before != nil:
+		s.refusing.Store(&refusal{before.since, err})
+	default:
+		slog.Error("database refuses writes", "error", err)
+		s.refusing.Store(&refusal{time.Now(), err})
 	}
 }
 
