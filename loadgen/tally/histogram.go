@@ -54,13 +54,17 @@ func (h *Histogram) Latency() run.Latency {
 	}
 }
 
-// optional is Latency; nil where there is none.
-func (h *Histogram) optional() *run.Latency {
+// optional is Latency, or LatencyHDR to keep; nil where there is none.
+func (h *Histogram) optional(keep bool) (*run.Latency, error) {
 	if h.Count() == 0 {
-		return nil
+		return nil, nil
 	}
 	l := h.Latency()
-	return &l
+	var err error
+	if keep {
+		l, err = h.LatencyHDR()
+	}
+	return &l, err
 }
 
 // Count is how many values there are.

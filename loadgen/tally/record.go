@@ -58,10 +58,8 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	r.ScheduleLag = t.lag.Lag()
 	r.Generator.Lag = t.own.Lag()
 	r.Generator.P99WithoutLag = t.without.Latency().P99
-	r.Connect, r.FirstByte, r.Failures = t.connect.optional(), t.firstByte.optional(), t.failures.optional()
 	r.BytesReceived, r.BytesSent = t.in, t.out
-	r.Groups = t.recordGroups()
-	r.Series = t.series.record()
+	r.Slowest = t.slowest.record(routes)
 	r.AnswerTime = max(t.answerTime(), measured).Seconds()
 	if r.AnswerTime > 0 {
 		r.Throughput = float64(t.successes) / r.AnswerTime
@@ -71,9 +69,24 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	for i := range t.routes {
 		all.Merge(&t.routes[i].latency)
 	}
+	keep := r.Part != nil // parts are added later, histogram by histogram
 	var err error
 	if r.Latency, err = all.LatencyHDR(); err != nil {
 		return err
+	}
+	if r.Series, err = t.series.record(keep); err != nil {
+		return err
+	}
+	if r.Groups, err = t.recordGroups(keep); err != nil {
+		return err
+	}
+	for _, d := range []struct {
+		to   **run.Latency
+		from *Histogram
+	}{{&r.Connect, &t.connect}, {&r.FirstByte, &t.firstByte}, {&r.Failures, &t.failures}} {
+		if *d.to, err = d.from.optional(keep); err != nil {
+			return err
+		}
 	}
 	r.Routes, err = t.recordRoutes(routes, r.AnswerTime)
 	return err
@@ -98,7 +111,7 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-func (t *Tally) recordGroups() []run.Group {
+func (t *Tally) recordGroups(keep bool) ([]run.Group, error) {
 	out := []run.Group{}
 	for _, name := range slices.Sorted(maps.Keys(t.groups)) {
 		g := run.Group{Name: name, Verdict: run.Info, Upstreams: []run.Upstream{}}
@@ -107,20 +120,34 @@ func (t *Tally) recordGroups() []run.Group {
 		}
 		for _, addr := range slices.Sorted(maps.Keys(t.groups[name].upstreams)) {
 			u := t.groups[name].upstreams[addr]
-			g.Upstreams = append(g.Upstreams, u.record(addr, g.Requests))
+			shown, err := u.record(addr, g.Requests)
+			if err != nil {
+				return nil, err
+			}
+			if shown.Series, err = u.series.seconds(&t.series, keep); err != nil {
+				return nil, err
+			}
+			if !keep {
+				shown.Latency.HDR = ""
+			}
+			g.Upstreams = append(g.Upstreams, shown)
 		}
 		if g.Requests > 0 || t.groups[name].noLive > 0 {
 			out = append(out, g)
 		}
 	}
-	return out
+	return out, nil
 }
 
-func (u *upstream) record(addr string, groupRequests int64) run.Upstream {
+func (u *upstream) record(addr string, groupRequests int64) (run.Upstream, error) {
+	latency, err := u.latency.LatencyHDR()
+	if err != nil {
+		return run.Upstream{}, err
+	}
 	out := run.Upstream{
 		Addr: addr, Instance: u.instance,
 		Requests: u.requests, Share: ratio(u.requests, groupRequests), RetriedAway: u.retriedAway,
-		SuccessRatio: ratio(u.successes, u.requests), Latency: u.latency.Latency(),
+		SuccessRatio: ratio(u.successes, u.requests), Latency: latency,
 		Workers: []run.Worker{},
 	}
 	for _, pid := range slices.Sorted(maps.Keys(u.workers)) {
@@ -128,7 +155,7 @@ func (u *upstream) record(addr string, groupRequests int64) run.Upstream {
 			out.Workers = append(out.Workers, run.Worker{PID: pid, Requests: n})
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (t *Tally) recordRoutes(routes []Route, seconds float64) ([]run.Route, error) {

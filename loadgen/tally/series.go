@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -23,11 +24,12 @@ type series struct {
 }
 
 type point struct {
-	sent, errors int64
-	latency      *hdrhistogram.PackedHistogram
+	sent, errors, retries int64
+	latency               *hdrhistogram.PackedHistogram
 }
 
-func (s *series) add(due, latency time.Duration, failed bool) {
+// at is the point of a hit that was due then.
+func (s *series) at(due time.Duration) *point {
 	s.width = max(s.width, 1)
 	i := int(due/time.Second) / s.width
 	for i >= maxPoints {
@@ -40,7 +42,11 @@ func (s *series) add(due, latency time.Duration, failed bool) {
 			s.points[old].latency.Compact()
 		}
 	}
-	p := &s.points[i]
+	return &s.points[i]
+}
+
+func (s *series) add(due, latency time.Duration, failed bool) {
+	p := s.at(due)
 	p.sent++
 	if failed {
 		p.errors++
@@ -74,6 +80,7 @@ func (s *series) coarsen() {
 func (p *point) merge(other *point) {
 	p.sent += other.sent
 	p.errors += other.errors
+	p.retries += other.retries
 	if other.latency == nil {
 		return
 	}
@@ -100,15 +107,49 @@ func (s *series) merge(other *series) {
 	}
 }
 
-func (s *series) record() []run.Point {
+func (s *series) record(keep bool) ([]run.Point, error) {
 	out := make([]run.Point, 0, len(s.points))
 	for i, p := range s.points {
 		r := run.Point{T: float64(i * s.width), Sent: p.sent, Errors: p.errors}
-		if p.latency != nil {
-			v := p.latency.ValueAtPercentilesSlice([]float64{50, 99})
-			r.P50, r.P99 = seconds(v[0]), seconds(v[1])
+		var err error
+		if r.P50, r.P99, r.HDR, err = p.quantiles(keep); err != nil {
+			return nil, err
 		}
 		out = append(out, r)
 	}
-	return out
+	return out, nil
+}
+
+// seconds are the points of one upstream, as wide and as many as those of all.
+func (s *series) seconds(all *series, keep bool) ([]run.Second, error) {
+	s.width = max(s.width, 1)
+	for s.width < all.width {
+		s.coarsen()
+	}
+	out := make([]run.Second, len(all.points))
+	for i, p := range s.points[:min(len(s.points), len(out))] {
+		r := run.Second{Requests: p.sent, Retries: p.retries, Errors: p.errors}
+		var err error
+		if r.P50, r.P99, r.HDR, err = p.quantiles(keep); err != nil {
+			return nil, err
+		}
+		out[i] = r
+	}
+	return out, nil
+}
+
+// quantiles are p50 and p99 and, to keep, the whole histogram.
+func (p *point) quantiles(keep bool) (p50, p99 float64, hdr string, err error) {
+	if p.latency == nil {
+		return 0, 0, "", nil
+	}
+	v := p.latency.ValueAtPercentilesSlice([]float64{50, 99})
+	if keep {
+		text, err := p.latency.Encode()
+		if err != nil {
+			return 0, 0, "", fmt.Errorf("encode latency histogram: %w", err)
+		}
+		hdr = string(text)
+	}
+	return seconds(v[0]), seconds(v[1]), hdr, nil
 }

@@ -46,6 +46,7 @@ type Tally struct {
 	answers   map[origin]*answer
 	groups    map[string]*group
 	series    series
+	slowest   slowest
 
 	warmed int64 // hits of the warm-up
 }
@@ -76,6 +77,7 @@ type upstream struct {
 	successes   int64
 	retriedAway int64
 	latency     Histogram
+	series      series
 	workers     map[int]*int64
 	byRoute     []int64 // requests, by route
 
@@ -132,9 +134,10 @@ func (t *Tally) Add(h *Hit) {
 	t.out += h.BytesOut
 	t.addTimes(h, latency, ok)
 	t.series.add(h.Due-t.cfg.Warmup, latency, !ok)
+	t.slowest.add(h, t.cfg.Warmup)
 	t.addRoute(h, a, latency, ok)
 	if a != nil {
-		a.add(h.Route, latency, ok)
+		a.add(h.Route, h.Due-t.cfg.Warmup, latency, ok)
 	}
 }
 
@@ -198,15 +201,17 @@ func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
 	}
 }
 
-func (a *answer) add(route int, latency time.Duration, ok bool) {
+func (a *answer) add(route int, due, latency time.Duration, ok bool) {
 	for _, u := range a.failed {
 		u.retriedAway++
+		u.series.at(due).retries++
 	}
 	if a.upstream == nil {
 		a.group.noLive++
 		return
 	}
 	a.upstream.requests++
+	a.upstream.series.add(due, latency, !ok)
 	a.upstream.byRoute[min(max(route, 0), len(a.upstream.byRoute)-1)]++
 	if ok {
 		a.upstream.latency.Add(latency)
@@ -339,6 +344,7 @@ func (t *Tally) Merge(other *Tally) {
 		h.Merge(theirs[i])
 	}
 	t.series.merge(&other.series)
+	t.slowest.merge(other.slowest)
 	for i := range other.routes {
 		t.routes[min(i, len(t.routes)-1)].merge(&other.routes[i])
 	}
@@ -379,6 +385,7 @@ func (u *upstream) merge(other *upstream) {
 		u.byRoute[i] += n
 	}
 	u.latency.Merge(&other.latency)
+	u.series.merge(&other.series)
 	for pid, n := range other.workers {
 		*u.worker(pid) += *n
 	}

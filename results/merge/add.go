@@ -49,6 +49,15 @@ func (a *adder) latency(parts []*run.Record, what string, of func(*run.Record) *
 	return a.latencies(what, all, keep)
 }
 
+// optional adds a distribution that not every run has; nil where none has it.
+func (a *adder) optional(parts []*run.Record, what string, of func(*run.Record) *run.Latency) *run.Latency {
+	if !slices.ContainsFunc(parts, func(r *run.Record) bool { return of(r) != nil }) {
+		return nil
+	}
+	l := a.latency(parts, what, of, true)
+	return &l
+}
+
 func (a *adder) latencies(what string, all []run.Latency, keep bool) run.Latency {
 	texts, requests := make([]string, len(all)), make([]int64, len(all))
 	for i, l := range all {

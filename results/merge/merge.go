@@ -36,6 +36,8 @@ func Records(parts []*run.Record) (*run.Record, error) {
 		m.Requests += r.Requests
 		m.Responses += r.Responses
 		m.Unsent += r.Unsent
+		m.Missing += r.Missing
+		m.AnswerTime = max(m.AnswerTime, r.AnswerTime)
 		m.BytesReceived += r.BytesReceived
 		m.BytesSent += r.BytesSent
 		addCounts(m.Status, r.Status)
@@ -44,9 +46,11 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	m.SuccessRatio = weighted(parts, func(r *run.Record) (float64, int64) { return r.SuccessRatio, r.Requests + r.Unsent })
 	a := adder{}
 	m.Latency = a.latency(parts, "latency of the run", func(r *run.Record) *run.Latency { return &r.Latency }, true)
-	if slices.ContainsFunc(parts, func(r *run.Record) bool { return r.Failures != nil }) {
-		failures := a.latency(parts, "latency of the failures", func(r *run.Record) *run.Latency { return r.Failures }, true)
-		m.Failures = &failures
+	m.Failures = a.optional(parts, "latency of the failures", func(r *run.Record) *run.Latency { return r.Failures })
+	m.Connect = a.optional(parts, "time to connect", func(r *run.Record) *run.Latency { return r.Connect })
+	m.FirstByte = a.optional(parts, "time to the first byte", func(r *run.Record) *run.Latency { return r.FirstByte })
+	if m.AnswerTime > 0 {
+		m.Throughput = m.SuccessRatio * float64(m.Requests+m.Unsent) / m.AnswerTime
 	}
 	m.Errors = errorClasses(parts)
 	m.Slowest = slowest(parts)
@@ -59,6 +63,8 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	}
 	m.Reconciliation = reconciliation(parts)
 	m.Generator, m.ScheduleLag, m.Servers = usage(parts, m.Requests)
+	m.Generator.P99WithoutLag = m.Latency.P99 - lagOfP99(parts)
+	m.Load = load(parts)
 	m.Session, m.WS = session(parts), webSocket(parts)
 	m.Warnings = warnings(parts)
 	return m, nil
@@ -177,7 +183,9 @@ func usage(parts []*run.Record, requests int64) (run.Generator, run.Lag, *run.Se
 		if r.Generator.SendRatio > 0 {
 			due += float64(r.Requests) / r.Generator.SendRatio
 		}
-		lag.P50, lag.P99, lag.Max = max(lag.P50, r.ScheduleLag.P50), max(lag.P99, r.ScheduleLag.P99), max(lag.Max, r.ScheduleLag.Max)
+		lag = later(lag, r.ScheduleLag)
+		g.Lag = later(g.Lag, r.Generator.Lag)
+		g.Grid = max(g.Grid, r.Generator.Grid)
 		if s := r.Servers; s != nil && (servers == nil || s.CPU > servers.CPU) {
 			seen := *s
 			servers = &seen
@@ -190,6 +198,34 @@ func usage(parts []*run.Record, requests int64) (run.Generator, run.Lag, *run.Se
 		servers.CPUPerRequest = servers.CPU / float64(requests)
 	}
 	return g, lag, servers
+}
+
+func later(a, b run.Lag) run.Lag {
+	return run.Lag{P50: max(a.P50, b.P50), P99: max(a.P99, b.P99), Max: max(a.Max, b.Max)}
+}
+
+// lagOfP99 is how much of p99 the worst generator caused itself.
+func lagOfP99(parts []*run.Record) float64 {
+	worst := 0.0
+	for _, r := range parts {
+		if r.Generator.P99WithoutLag > 0 {
+			worst = max(worst, r.Latency.P99-r.Generator.P99WithoutLag)
+		}
+	}
+	return worst
+}
+
+// load is how all generators together sent.
+func load(parts []*run.Record) run.Load {
+	sum := parts[0].Load
+	for _, r := range parts[1:] {
+		sum.Workers += r.Load.Workers
+		sum.Connections += r.Load.Connections
+		sum.Users += r.Load.Users
+		sum.Clients += r.Load.Clients
+		sum.Cores += r.Load.Cores
+	}
+	return sum
 }
 
 func session(parts []*run.Record) *run.Session {

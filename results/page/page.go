@@ -180,7 +180,9 @@ func sections(in Input, legend []key) []section {
 		figures, speed = append(figures, f), "Latency and capacity"
 	}
 	draw(plots.LatencyOverTime(sets))
-	if slices.ContainsFunc(all(sets), func(r *run.Record) bool { return r.Search == nil && (r.RequestedRate == 0 || r.Pace != "" && r.Pace != "constant") }) {
+	if slices.ContainsFunc(all(sets), func(r *run.Record) bool {
+		return r.Search == nil && (r.RequestedRate == 0 || r.Pace != "" && r.Pace != "constant")
+	}) {
 		draw(plots.RateOverTime(sets)) // at a constant pace it is a level line
 	}
 	add(speed, "", legend)

@@ -6,9 +6,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -122,11 +124,31 @@ func (p *page) answers(r *run.Record) {
 	case r.Requests == 0:
 		p.fact("failed", console.Dim, status)
 	case r.SuccessRatio < 1 || len(r.Errors) > 0:
-		p.fact("failed", console.Red, join(units.Percent(1-r.SuccessRatio)+" of "+units.Count(r.Requests, noun(r)), failures(r), status))
+		unsent := ""
+		if r.Unsent > 0 {
+			unsent = units.Number(float64(r.Unsent)) + " due and never sent"
+		}
+		p.fact("failed", console.Red, join(units.Percent(1-r.SuccessRatio)+" of "+units.Count(r.Requests+r.Unsent, noun(r)), failures(r), unsent, status))
 	default:
 		p.fact("failed", console.Dim, join("none of "+units.Count(r.Requests, noun(r)), status))
 	}
-	p.latency("latency", r.Latency, r.Responses)
+	missing := ""
+	if r.Missing > 0 {
+		missing = units.Number(float64(r.Missing)) + " slower or never answered are missing"
+	}
+	p.latency("latency", r.Latency, successes(r), missing)
+	if r.Failures != nil {
+		p.latency("of failures", *r.Failures, max(r.Requests-successes(r), 1), "")
+	}
+	if text := slowest(r.Slowest); text != "" {
+		p.fact("slowest", console.Dim, text)
+	}
+	if r.Connect != nil && p.Verbose {
+		p.latency("connecting", *r.Connect, successes(r), "")
+	}
+	if r.FirstByte != nil && p.Verbose {
+		p.latency("first byte", *r.FirstByte, successes(r), "")
+	}
 	asked := "as many " + noun(r) + "s as it could send"
 	if r.RequestedRate > 0 {
 		asked = units.Number(r.RequestedRate) + " " + noun(r) + "s/s asked"
@@ -138,7 +160,15 @@ func (p *page) answers(r *run.Record) {
 	if r.Warmup > 0 {
 		measured += " after " + units.Number(r.Warmup) + " s of warm-up"
 	}
-	p.fact("load", console.Dim, join(asked, units.Number(r.ActualRate)+"/s sent", measured))
+	answered := ""
+	if r.AnswerTime > r.Duration*1.01 && r.Throughput > 0 {
+		answered = units.Number(r.Throughput) + "/s answered in " + units.Number(r.AnswerTime) + " s"
+	}
+	received := ""
+	if r.BytesReceived > 0 && r.Duration > 0 {
+		received = units.Format(float64(r.BytesReceived)/max(r.AnswerTime, r.Duration), units.Bytes) + "/s received"
+	}
+	p.fact("load", console.Dim, join(asked, units.Number(r.ActualRate)+"/s sent", answered, received, measured))
 	p.reconciliation(&r.Reconciliation)
 	for _, a := range r.Asserts {
 		mark, colour := "holds", console.Green
@@ -166,8 +196,41 @@ func failures(r *run.Record) string {
 	return join(parts...)
 }
 
+// successes is how many requests the latencies of a run are of.
+func successes(r *run.Record) int64 {
+	return int64(math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent)))
+}
+
+// slowest names the slowest request, or all that took half as long at least where one process is behind them.
+func slowest(all []run.Outlier) string {
+	if len(all) == 0 {
+		return ""
+	}
+	first := all[0]
+	at := ""
+	if name := cmp.Or(first.Instance, first.Upstream); name != "" {
+		at = " at " + name
+	}
+	if first.PID != 0 {
+		at += fmt.Sprintf(", worker %d", first.PID)
+	}
+	n := 0
+	for n < len(all) && all[n].Latency >= first.Latency/2 && all[n].Upstream == first.Upstream && all[n].PID == first.PID {
+		n++
+	}
+	same := n == len(all) || all[n].Latency < first.Latency/2
+	if n > 1 && same && at != "" {
+		return fmt.Sprintf("%s took %s to %s, all%s", units.Count(int64(n), "request"), seconds(all[n-1].Latency), seconds(first.Latency), at)
+	}
+	text := fmt.Sprintf("%s, %s %s%s, due %s after the start", seconds(first.Latency), first.Method, first.Path, at, seconds(first.T))
+	if first.Class != "" {
+		text += " (" + first.Class + ")"
+	}
+	return text
+}
+
 // latency writes the percentiles of n requests, those that so many tell.
-func (p *page) latency(name string, l run.Latency, n int64) {
+func (p *page) latency(name string, l run.Latency, n int64, note string) {
 	var parts []string
 	for _, q := range quantiles(l) {
 		if text := q.text(n); text != "" && q.name != "p95" {
@@ -175,7 +238,7 @@ func (p *page) latency(name string, l run.Latency, n int64) {
 		}
 	}
 	if len(parts) > 0 {
-		p.fact(name, console.Dim, join(parts...))
+		p.fact(name, console.Dim, join(append(parts, note)...))
 	}
 }
 

@@ -71,6 +71,10 @@ func because(r *run.Record, j judgement) string {
 	case failed:
 		return whyFailed(r)
 	case invalid:
+		if r.Lagged() {
+			return fmt.Sprintf("The generator itself was late: without its own lag p99 would be %s and not %s, so the figures speak of it "+
+				"and not of the servers.", seconds(r.Generator.P99WithoutLag), seconds(r.Latency.P99))
+		}
 		return fmt.Sprintf("The generator fell behind: it sent %s of what was due, so the figures speak of it and not of the servers. "+
 			"Repeat the run at a lower rate.", units.Percent(r.Generator.SendRatio))
 	case nothing:
