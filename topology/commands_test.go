@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"balanceo/topology/layout"
+	"balanceo/topology/procs"
 	"balanceo/topology/status"
 	"balanceo/topology/supervise"
 )
@@ -266,7 +268,7 @@ func main() {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.env = []string{"MONGO_URL=mongodb://127.0.0.1:1/none"} // the stand-in has no database
+	l.env = []string{"MONGO_URL=mongodb://user:topsecret@127.0.0.1:1/none"} // the stand-in has no database
 	for _, dir := range []string{"server", "bin"} {
 		if err := os.Mkdir(filepath.Join(l.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -328,7 +330,42 @@ func TestWatch(t *testing.T) {
 	if now, err := os.ReadFile(filepath.Join(l.dir, "bin", "server")); !bytes.Equal(now, given) || err != nil {
 		t.Errorf("the program given by --server-bin was overwritten; %v", err)
 	}
+	private(t, l)
 	if table := l.must("status"); !strings.Contains(table, "\nwatch: ") {
 		t.Errorf("status does not tell of the watching: %s", table)
+	}
+}
+
+// private wants nothing secret in what a layout writes, says and shows in the list of processes, and its folder closed
+// to others.
+func private(t *testing.T, l *lab) {
+	t.Helper()
+	s := l.status()
+	run := filepath.Join(l.dir, "run")
+	for _, dir := range []string{run, s.Dir, filepath.Join(s.Dir, "logs"), filepath.Join(s.Dir, "database")} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("folder %s: got %v, %v, want it for this user only", dir, info.Mode(), err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(s.Dir, "state.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("state.json: got %v, %v, want it for this user only", info.Mode(), err)
+	}
+	told := l.must("status", "--json")
+	for _, pid := range pids(s) {
+		command, err := procs.Command(t.Context(), pid)
+		if err != nil {
+			t.Error(err)
+		}
+		told += command
+	}
+	err := filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			text, readErr := os.ReadFile(path)
+			told, err = told+string(text), readErr
+		}
+		return err
+	})
+	if err != nil || strings.Contains(told, "topsecret") {
+		t.Errorf("%v; the password is told: %v", err, strings.Contains(told, "topsecret"))
 	}
 }

@@ -157,7 +157,7 @@ func readReport(s *session, pipe *os.File) (up bool, failed []error) {
 
 func crashFile(dir string) (*os.File, error) {
 	dir = filepath.Join(dir, "logs")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the layout: %w", err)
 	}
 	f, err := os.Create(filepath.Join(dir, "crash.txt"))

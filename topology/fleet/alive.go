@@ -58,12 +58,18 @@ const rebalanceAgain = time.Second
 func (f *Fleet) keepBalance() {
 	again := time.NewTimer(rebalanceAgain)
 	defer again.Stop()
+	told := ""
 	for {
 		again.Stop()
+		failure := ""
 		if err := f.leaveOut(context.Background()); err != nil {
-			f.Note("%v", err)
+			failure = err.Error()
 			again.Reset(rebalanceAgain)
 		}
+		if failure != told && failure != "" {
+			f.Note("%s", failure)
+		}
+		told = failure
 		select {
 		case <-f.stopping:
 			return

@@ -26,7 +26,7 @@ const shares = "shares.json"
 // prepareBalancer makes the balancer's place and its first configuration.
 func (f *Fleet) prepareBalancer(ctx context.Context) error {
 	dir := filepath.Join(f.cfg.Dir, f.cfg.Balancer.Name())
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("folder of the layout: %w", err)
 	}
 	f.site = balancer.Site{

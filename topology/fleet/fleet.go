@@ -76,7 +76,7 @@ func New(ctx context.Context, cfg Config) (*Fleet, error) {
 
 func (f *Fleet) prepare(ctx context.Context) (err error) {
 	for _, dir := range []string{"", "logs", "scoreboard", "database"} {
-		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, dir), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, dir), 0o700); err != nil {
 			return fmt.Errorf("folder of the layout: %w", err)
 		}
 	}
@@ -152,9 +152,17 @@ func (f *Fleet) State() layout.State {
 	return layout.State{
 		Dir: f.cfg.Dir, PID: os.Getpid(), Layout: f.cfg.Layout.Name, HTTPPort: f.cfg.Layout.HTTPPort,
 		Balancer: f.cfg.Balancer.Name(), Shares: filepath.Join(f.site.Dir, shares),
-		NginxConf: f.conf.File, NginxDir: f.site.Dir, Database: database, MongoURL: f.mongoURL,
+		NginxConf: f.conf.File, NginxDir: f.site.Dir, Database: database, MongoURL: withoutSecrets(f.mongoURL),
 		Instances: f.cfg.Layout.Instances,
 	}
+}
+
+// withoutSecrets is the URL of a database with its hosts alone: neither user and password, nor options, which may
+// hold keys.
+func withoutSecrets(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 // Groups are the groups of the balancer, as its configuration in use says.

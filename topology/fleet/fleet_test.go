@@ -19,6 +19,18 @@ import (
 )
 
 // The port is held while it is open, is given up when it is closed, and can be opened again.
+func TestWithoutSecrets(t *testing.T) {
+	for given, want := range map[string]string{
+		"mongodb://127.0.0.1:1/balanceo":                 "mongodb://127.0.0.1:1/balanceo",
+		"mongodb://u:se@cret@a:1,b:2/db?password=secret": "mongodb://a:1,b:2/db",
+		"mongodb+srv://u:secret@host/?tls=true":          "mongodb+srv://host/",
+	} {
+		if got := withoutSecrets(given); got != want {
+			t.Errorf("withoutSecrets(%q): got %q, want %q", given, got, want)
+		}
+	}
+}
+
 func TestSocket(t *testing.T) {
 	port, err := ports.FreeBlock(Loopback, []int{0})
 	if err != nil {

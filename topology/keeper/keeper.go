@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"balanceo/topology/control"
@@ -33,6 +34,7 @@ type Keeper struct {
 	started   time.Time
 	collector *status.Collector
 	journal   *journal
+	disk      disk
 	watch     *watcher // nil: nothing is watched
 
 	end     context.CancelCauseFunc // wants the layout down
@@ -47,14 +49,18 @@ const lockWait = time.Second
 
 // New takes the folder of the layout and its ports; a folder that another topology has is lock.ErrHeld.
 func New(ctx context.Context, cfg Config) (*Keeper, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	err := os.MkdirAll(cfg.Dir, 0o700)
+	if err == nil {
+		err = os.Chmod(cfg.Dir, 0o700) // also one of an earlier version
+	}
+	if err != nil {
 		return nil, fmt.Errorf("folder of the layout: %w", err)
 	}
 	held, err := lock.Wait(ctx, filepath.Join(cfg.Dir, "lock"), lockWait)
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{cfg: cfg, lock: held, started: time.Now(), journal: newJournal(), stopped: make(chan struct{})}
+	k := &Keeper{cfg: cfg, lock: held, started: time.Now(), journal: newJournal(), disk: disk{dir: cfg.Dir}, stopped: make(chan struct{})}
 	told := cfg.Event
 	k.cfg.Event = func(e fleet.Event) {
 		k.journal.add(e)
@@ -89,6 +95,11 @@ func (k *Keeper) Run(ctx context.Context, ready func(ctx context.Context, broken
 		return err
 	}
 	defer endControl()
+	looking, endLooking := context.WithCancel(context.WithoutCancel(ctx))
+	var looks sync.WaitGroup
+	looks.Go(func() { k.disk.watch(looking, k.fleet.Note) })
+	defer looks.Wait()
+	defer endLooking()
 
 	broken, err := k.fleet.Start(ctx)
 	if err == nil {
@@ -162,7 +173,7 @@ func (k *Keeper) Status(ctx context.Context) (*status.Snapshot, error) {
 	return &status.Snapshot{
 		Layout: k.state.Layout, HTTPPort: k.state.HTTPPort, Dir: k.state.Dir, PID: k.state.PID,
 		Started: k.started, At: time.Now(), NginxConf: k.state.NginxConf, MongoURL: k.state.MongoURL,
-		Watch: k.watch.last(), Parts: parts, Events: k.journal.all(),
+		Watch: k.watch.last(), Disk: k.disk.problem(), Parts: parts, Events: k.journal.all(),
 	}, nil
 }
 

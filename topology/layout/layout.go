@@ -78,6 +78,6 @@ type State struct {
 	NginxConf string     `json:"nginx_conf"` // absolute; what the balancer really reads: with nginx, the moved copy
 	NginxDir  string     `json:"nginx_dir"`  // absolute; the balancer's folder: with nginx, its prefix
 	Database  string     `json:"database"`   // "embedded" or "external"
-	MongoURL  string     `json:"mongo_url"`
+	MongoURL  string     `json:"mongo_url"`  // where it is; without user, password and options
 	Instances []Instance `json:"instances"`
 }

@@ -40,7 +40,7 @@ func (s *State) Write() error {
 	if err != nil {
 		return fmt.Errorf("state of layout %q: %w", s.Layout, err)
 	}
-	if err := renameio.WriteFile(filepath.Join(s.Dir, stateFile), append(text, '\n'), 0o644); err != nil {
+	if err := renameio.WriteFile(filepath.Join(s.Dir, stateFile), append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("state of layout %q: %w", s.Layout, err)
 	}
 	return nil

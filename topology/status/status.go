@@ -21,6 +21,7 @@ type Snapshot struct {
 	NginxConf string    `json:"nginx_conf"`
 	MongoURL  string    `json:"mongo_url"`
 	Watch     string    `json:"watch,omitempty"` // what --watch did last
+	Disk      string    `json:"disk,omitempty"`  // what is wrong with it
 	Parts     []Part    `json:"parts"`
 
 	Events []fleet.Event `json:"events"` // the latest, oldest first

@@ -49,6 +49,9 @@ func Text(w io.Writer, s *Snapshot, colour bool) error {
 			fmt.Fprintf(&b, "\n%s: %s", p.Name, p.Reason)
 		}
 	}
+	if s.Disk != "" {
+		fmt.Fprintf(&b, "\ndisk: %s", s.Disk)
+	}
 	if s.Watch != "" {
 		fmt.Fprintf(&b, "\nwatch: %s", s.Watch)
 	}

@@ -3,6 +3,7 @@ package nginx
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -39,6 +40,10 @@ func (Nginx) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 	w := &writer{Site: s, folder: filepath.Dir(source), named: map[string]bool{}}
 	if directives, err = w.block("", directives); err != nil {
 		return nil, err
+	}
+	// Workers can't become somebody to whom the layout's folder is closed.
+	if os.Geteuid() == 0 && !slices.ContainsFunc(directives, func(d *crossplane.Directive) bool { return d.Directive == "user" }) {
+		directives = append(crossplane.Directives{{Directive: "user", Args: []string{"root"}}}, directives...)
 	}
 	text, err := build(directives)
 	if err != nil {
