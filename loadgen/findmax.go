@@ -28,6 +28,9 @@ func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (
 			plan = *p
 		}
 		plan.rate = rate
+		if enough := time.Duration(p.search.Sample() / rate * float64(time.Second)); !confirm {
+			plan.duration = min(max(plan.duration, enough), p.duration)
+		}
 		schedule, err := plan.schedule()
 		if err != nil {
 			return nil, err
@@ -59,6 +62,9 @@ func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (
 		return nil, err
 	}
 	r.Search = found
+	if sample := p.search.Sample(); float64(r.Requests) < sample {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s rests on %d requests where %.0f can tell: give a longer -duration.", p.search.Text, r.Requests, sample))
+	}
 	r.Partial = r.Partial || err != nil
 	return r, nil
 }

@@ -19,27 +19,39 @@ const highestRate = 10e6
 // Probe runs at one rate and returns the record of the run. With confirm it is the last, longer run.
 type Probe func(ctx context.Context, rate float64, confirm bool) (*run.Record, error)
 
+// sure is how sure a rate's verdict has to be before the search goes on, and tries how often it is tried at most.
+const (
+	sure  = 0.9
+	tries = 7
+)
+
 // Search finds the highest rate at which the SLO holds: it doubles the rate from start until one does not
 // hold (or halves it until one does), halves the interval until its ends are within Precision, and confirms
-// the result with a last, longer run. Where that fails it goes down, by 5 % at first and by twice as much each
-// time, until a rate is confirmed or confirmations are used up. The record
-// returned is that of the last run. The Search is complete as far as it got even when there is an error:
-// MaxRate is then the highest rate that has held so far, unconfirmed.
+// the result with a last, longer run. Where that fails it goes down, by 2 % at first and by twice as much each
+// time, until a rate is confirmed or confirmations are used up.
+//
+// A run near the knee holds or does not by chance, so there a rate is tried until one verdict is sure; far from it, one
+// run tells that a rate holds, and two that it does not. The record returned is that of the last run. The Search is
+// complete as far as it got even when there is an error: MaxRate is then the highest rate that has held so far,
+// unconfirmed.
 func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Search, *run.Record, error) {
-	f := &finder{slo: s, probe: probe, found: &run.Search{SLO: s.Text, Steps: []run.SearchStep{}}}
+	f := &finder{slo: s, probe: probe, found: &run.Search{SLO: s.Text, Steps: []run.SearchStep{}}, votes: map[float64]votes{}, again: map[float64]bool{}}
 	low, high, err := f.bracket(ctx, start)
-	for err == nil && low > 0 && high > low*Precision {
-		var held bool
-		middle := low + (high-low)/2
-		if whole := tidy(middle); whole > low && whole < high {
-			middle = whole
+	for err == nil && low > 0 {
+		if low, high, err = f.narrow(ctx, low, high); err != nil || f.again[high] {
+			break
 		}
-		if held, err = f.try(ctx, middle, false); held {
-			low = middle
-		} else {
-			high = middle
+		// Two runs in a row can be spoilt by what has nothing to do with the rate, and the search would stay below for
+		// good: what it ends below has to fail once more.
+		f.again[high] = true
+		f.votes[high] = votes{}
+		held := false
+		if held, err = f.decide(ctx, high); err != nil || !held {
+			break
 		}
+		low, high, err = f.bracket(ctx, high)
 	}
+	f.found.Confidence = f.votes[low].holds() * (1 - f.votes[high].holds())
 	if err == nil && low > 0 {
 		low, err = f.confirm(ctx, low)
 	}
@@ -49,16 +61,48 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 	return f.found, f.last, err
 }
 
-// confirmations are how often a rate is tried at full length: 1, 0.95, 0.86, 0.68 and 0.41 of what the short
-// steps found. Beside a knee a queue that a short step outlives grows for as long as a long run lasts.
-const confirmations = 5
+// narrow halves the interval between a rate that holds and one that does not.
+func (f *finder) narrow(ctx context.Context, low, high float64) (float64, float64, error) {
+	for high > low*Precision {
+		middle := low + (high-low)/2
+		if whole := tidy(middle); whole > low && whole < high {
+			middle = whole
+		}
+		held, err := f.decide(ctx, middle)
+		if held {
+			low = middle
+		} else {
+			high = middle
+		}
+		if err != nil {
+			return low, high, err
+		}
+	}
+	return low, high, nil
+}
 
+// confirmations are how many rates are tried at full length: 1, 0.98, 0.94, 0.87, 0.73 and 0.49 of what the short
+// steps found. Beside a knee a queue that a short step outlives grows for as long as a long run lasts.
+const confirmations = 6
+
+// confirm runs at full length. A rate that does not hold then has one more run, and if that holds a third decides.
 func (f *finder) confirm(ctx context.Context, rate float64) (float64, error) {
-	cut := 0.05
+	cut := 0.02
 	for i := range confirmations {
-		held, err := f.try(ctx, rate, true)
-		if f.found.Confirmed = held; held || err != nil {
-			return rate, err
+		held, failed := 0, 0
+		for held == 0 && failed < 2 || held > 0 && failed > 0 && held < 2 && failed < 2 {
+			v, err := f.try(ctx, rate, true)
+			if v.held > 0 {
+				held++
+			} else {
+				failed++
+			}
+			if f.found.Confirmed = held > failed; err != nil {
+				return rate, err
+			}
+		}
+		if f.found.Confirmed = held > 0 && (failed == 0 || held > failed); f.found.Confirmed {
+			return rate, nil
 		}
 		if i < confirmations-1 {
 			rate = tidy(rate * (1 - cut))
@@ -73,19 +117,87 @@ type finder struct {
 	probe Probe
 	found *run.Search
 	last  *run.Record
+	votes map[float64]votes // by rate
+	again map[float64]bool  // rates that were tried once more at the end
 }
 
-// bracket returns a rate that holds and one above it that does not; low is 0 if none holds. As a wrong step
-// here would be off by a factor of two, a rate that does not hold gets a second chance.
+// votes are what the runs at one rate said. A run far from the knee counts for more than one near it.
+type votes struct{ held, failed int }
+
+// The weights: one run that clearly holds makes its rate sure, one that clearly does not needs a second.
+const (
+	clearlyHeld   = 3
+	clearlyFailed = 2
+)
+
+// holds is the probability that the rate holds more often than not, by these votes and no knowledge before them: that
+// of a beta distribution with as many successes and failures.
+func (v votes) holds() float64 {
+	n := v.held + v.failed + 1
+	sum, choose := 0.0, 1.0
+	for j := 0; j <= v.held; j++ {
+		sum += choose
+		choose = choose * float64(n-j) / float64(j+1)
+	}
+	return sum / math.Pow(2, float64(n))
+}
+
+// decide tries a rate until it is sure whether it holds, or the tries are used up.
+func (f *finder) decide(ctx context.Context, rate float64) (bool, error) {
+	if p := f.votes[rate].holds(); p >= sure || p <= 1-sure {
+		return p > 0.5, nil
+	}
+	for range tries {
+		v, err := f.try(ctx, rate, false)
+		all := f.votes[rate]
+		all.held, all.failed = all.held+v.held, all.failed+v.failed
+		f.votes[rate] = all
+		if p := all.holds(); err != nil || p >= sure || p <= 1-sure {
+			return p > 0.5, err
+		}
+	}
+	return f.votes[rate].holds() > 0.5, nil
+}
+
+// try runs at a rate and tells what that says.
+func (f *finder) try(ctx context.Context, rate float64, confirm bool) (votes, error) {
+	r, err := f.probe(ctx, rate, confirm)
+	if err != nil {
+		return votes{}, err
+	}
+	f.last = r
+	step := run.SearchStep{
+		Rate: rate, ActualRate: r.ActualRate, Requests: r.Requests, P50: r.Latency.P50, P99: r.Latency.P99, ErrorRatio: ErrorRatio(r),
+	}
+	var clear bool
+	step.Reason, clear = f.slo.broken(r)
+	step.Held = step.Reason == ""
+	f.found.Steps = append(f.found.Steps, step)
+	v := votes{failed: 1}
+	switch {
+	case step.Held && clear:
+		v = votes{held: clearlyHeld}
+	case step.Held:
+		v = votes{held: 1}
+	case clear:
+		v = votes{failed: clearlyFailed}
+	}
+	if r.Partial || ctx.Err() != nil {
+		return v, errors.Join(ErrInterrupted, ctx.Err())
+	}
+	return v, nil
+}
+
+// bracket returns a rate that holds and one above it that does not; low is 0 if none holds.
 func (f *finder) bracket(ctx context.Context, start float64) (low, high float64, err error) {
-	held, err := f.tryTwice(ctx, start)
+	held, err := f.decide(ctx, start)
 	if err != nil {
 		return heldAt(start, held), 0, err
 	}
 	if held {
 		for low = start; low < highestRate; low = high {
 			high = low * 2
-			if held, err = f.tryTwice(ctx, high); err != nil && held {
+			if held, err = f.decide(ctx, high); err != nil && held {
 				return high, high, err
 			} else if err != nil || !held {
 				return low, high, err
@@ -95,7 +207,7 @@ func (f *finder) bracket(ctx context.Context, start float64) (low, high float64,
 	}
 	for high = start; high >= 2; high = low {
 		low = tidy(high / 2)
-		if held, err = f.tryTwice(ctx, low); err != nil || held {
+		if held, err = f.decide(ctx, low); err != nil || held {
 			return heldAt(low, held), high, err
 		}
 	}
@@ -117,53 +229,35 @@ func tidy(rate float64) float64 {
 	return math.Round(rate)
 }
 
-func (f *finder) tryTwice(ctx context.Context, rate float64) (bool, error) {
-	held, err := f.try(ctx, rate, false)
-	if held || err != nil {
-		return held, err
-	}
-	return f.try(ctx, rate, false)
-}
-
-// try runs at a rate and tells whether it held.
-func (f *finder) try(ctx context.Context, rate float64, confirm bool) (bool, error) {
-	r, err := f.probe(ctx, rate, confirm)
-	if err != nil {
-		return false, err
-	}
-	f.last = r
-	step := run.SearchStep{
-		Rate: rate, ActualRate: r.ActualRate, P50: r.Latency.P50, P99: r.Latency.P99, ErrorRatio: ErrorRatio(r),
-	}
-	step.Reason = f.slo.broken(r)
-	step.Held = step.Reason == ""
-	f.found.Steps = append(f.found.Steps, step)
-	if r.Partial || ctx.Err() != nil {
-		return step.Held, errors.Join(ErrInterrupted, ctx.Err())
-	}
-	return step.Held, nil
-}
-
 // ErrInterrupted is why a search ended before its time.
 var ErrInterrupted = errors.New("the search was interrupted")
 
 // broken says why the run does not hold; empty if it does. A run that did not get its requests sent does
-// not hold, whatever its other figures are.
-func (s SLO) broken(r *run.Record) string {
+// not hold, whatever its other figures are. clear tells that noise does not explain it.
+func (s SLO) broken(r *run.Record) (reason string, clear bool) {
 	var reasons []string
+	allClear, oneClear := true, false
 	for _, c := range s.Conditions {
 		value, holds, err := c.Check(r)
 		switch {
 		case err != nil:
 			reasons = append(reasons, err.Error())
+			oneClear = true
 		case !holds:
 			reasons = append(reasons, fmt.Sprintf("%s is %s, want %s%s", c.name(), c.Show(value), c.op, c.Show(c.limit)))
+			oneClear = oneClear || c.clear(value, false)
+		default:
+			allClear = allClear && c.clear(value, true)
 		}
 	}
 	if !r.Valid() {
 		reasons = append(reasons, fmt.Sprintf("sent %.1f%% of the rate", r.Generator.SendRatio*100))
+		oneClear = oneClear || r.Generator.SendRatio < 0.9
 	}
-	return strings.Join(reasons, "; ")
+	if len(reasons) > 0 {
+		return strings.Join(reasons, "; "), oneClear
+	}
+	return "", allClear
 }
 
 func (c Condition) name() string { return strings.TrimSpace(c.Text[:strings.IndexAny(c.Text, "<>")]) }

@@ -42,48 +42,62 @@ const (
 type metric struct {
 	unit  unit
 	value func(*run.Record) (float64, error)
+	above float64 // of a percentile: the part of the requests that lies above it
 }
 
-func latency(pick func(run.Latency) float64) metric {
+// latency is a figure of the latencies, of which the part above lies beyond it. Requests that never got an answer lie
+// beyond all of them, so where there are more than that, the figure is not known, but it is no small one.
+func latency(above float64, pick func(run.Latency) float64) metric {
 	return metric{duration, func(r *run.Record) (float64, error) {
-		if r.Requests == 0 {
+		answered := successes(r)
+		switch missing := float64(r.Missing); {
+		case r.Requests == 0:
 			return 0, errors.New("no request was sent")
+		case answered == 0:
+			return 0, errors.New("no request succeeded")
+		case missing > above*(answered+missing):
+			return 0, fmt.Errorf("%.2g%% of the requests never got an answer, so it is not known", 100*missing/(answered+missing))
 		}
 		return pick(r.Latency), nil
-	}}
+	}, above}
+}
+
+// successes is how many requests succeeded.
+func successes(r *run.Record) float64 {
+	return math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent))
 }
 
 func plain(u unit, pick func(*run.Record) float64) metric {
-	return metric{u, func(r *run.Record) (float64, error) { return pick(r), nil }}
+	return metric{unit: u, value: func(r *run.Record) (float64, error) { return pick(r), nil }}
 }
 
 // metrics are the figures that a condition can name.
 func metrics() map[string]metric {
 	return map[string]metric{
-		"min":         latency(func(l run.Latency) float64 { return l.Min }),
-		"mean":        latency(func(l run.Latency) float64 { return l.Mean }),
-		"p50":         latency(func(l run.Latency) float64 { return l.P50 }),
-		"p90":         latency(func(l run.Latency) float64 { return l.P90 }),
-		"p95":         latency(func(l run.Latency) float64 { return l.P95 }),
-		"p99":         latency(func(l run.Latency) float64 { return l.P99 }),
-		"p999":        latency(func(l run.Latency) float64 { return l.P999 }),
-		"max":         latency(func(l run.Latency) float64 { return l.Max }),
+		"min":         latency(1, func(l run.Latency) float64 { return l.Min }),
+		"mean":        latency(1, func(l run.Latency) float64 { return l.Mean }),
+		"p50":         latency(0.5, func(l run.Latency) float64 { return l.P50 }),
+		"p90":         latency(0.1, func(l run.Latency) float64 { return l.P90 }),
+		"p95":         latency(0.05, func(l run.Latency) float64 { return l.P95 }),
+		"p99":         latency(0.01, func(l run.Latency) float64 { return l.P99 }),
+		"p999":        latency(0.001, func(l run.Latency) float64 { return l.P999 }),
+		"max":         latency(0, func(l run.Latency) float64 { return l.Max }),
 		"lag":         plain(duration, func(r *run.Record) float64 { return r.ScheduleLag.P99 }),
 		"errors":      plain(ratio, ErrorRatio),
 		"success":     plain(ratio, func(r *run.Record) float64 { return r.SuccessRatio }),
 		"send_ratio":  plain(ratio, func(r *run.Record) float64 { return r.Generator.SendRatio }),
-		"deviation":   {points, deviation},
+		"deviation":   {unit: points, value: deviation},
 		"rate":        plain(amount, func(r *run.Record) float64 { return r.ActualRate }),
 		"throughput":  plain(amount, throughput),
 		"requests":    plain(amount, func(r *run.Record) float64 { return float64(r.Requests) }),
 		"unexplained": plain(amount, func(r *run.Record) float64 { return float64(r.Reconciliation.Unexplained) }),
-		"breaks": {amount, func(r *run.Record) (float64, error) {
+		"breaks": {unit: amount, value: func(r *run.Record) (float64, error) {
 			if r.Session == nil {
 				return 0, errors.New("only scenario session counts session breaks")
 			}
 			return float64(r.Session.Breaks), nil
 		}},
-		"lost": {amount, func(r *run.Record) (float64, error) {
+		"lost": {unit: amount, value: func(r *run.Record) (float64, error) {
 			if r.WS == nil {
 				return 0, errors.New("only scenario ws counts lost deliveries")
 			}
@@ -95,20 +109,15 @@ func metrics() map[string]metric {
 // Metrics are the names that a condition may begin with.
 func Metrics() []string { return slices.Sorted(maps.Keys(metrics())) }
 
-// ErrorRatio is the part of the requests that got no answer, or one with a status from 400 on.
+// ErrorRatio is the part of the requests that failed, were never sent, or got an answer that is a failure.
 func ErrorRatio(r *run.Record) float64 {
-	if r.Requests == 0 {
+	if r.Requests+r.Unsent == 0 {
 		return 0
 	}
 	return 1 - r.SuccessRatio
 }
 
-func throughput(r *run.Record) float64 {
-	if r.Duration == 0 {
-		return 0
-	}
-	return r.SuccessRatio * float64(r.Requests) / r.Duration
-}
+func throughput(r *run.Record) float64 { return r.Throughput }
 
 // deviation is the largest difference between a share and the share that nginx.conf promises, over all
 // groups whose method promises one.
@@ -190,6 +199,30 @@ func (u unit) accepts() string {
 		return "percentage points, as 1 or 1%"
 	}
 	return "a number from 0 on"
+}
+
+// Sample is how many requests it takes to tell whether all conditions hold: ten beyond each percentile, and for an
+// error ratio as many as would show one error if it were at its limit (by the rule of three).
+func (s SLO) Sample() float64 {
+	var most float64
+	for _, c := range s.Conditions {
+		switch {
+		case c.metric.above > 0 && c.metric.above < 1:
+			most = max(most, 10/c.metric.above)
+		case c.metric.unit == ratio && c.op[0] == '<' && c.limit > 0:
+			most = max(most, 3/c.limit)
+		}
+	}
+	return most
+}
+
+// clear tells whether a value is so far on its side of the limit that noise does not bring it to the other.
+func (c Condition) clear(value float64, holds bool) bool {
+	low, high := value, c.limit
+	if (c.op[0] == '<') != holds {
+		low, high = high, low
+	}
+	return 2*low <= high
 }
 
 // Check tells what the record says and whether the condition holds. An error means that the record says

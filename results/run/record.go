@@ -283,16 +283,20 @@ type WSUpstream struct {
 
 // Search is the outcome of -find-max.
 type Search struct {
-	SLO       string       `json:"slo"`
-	MaxRate   float64      `json:"max_rate"` // highest rate that held, requests per second; 0: none did
-	Confirmed bool         `json:"confirmed"`
-	Steps     []SearchStep `json:"steps"` // in the order tried
+	SLO       string  `json:"slo"`
+	MaxRate   float64 `json:"max_rate"` // highest rate that held, requests per second; 0: none did
+	Confirmed bool    `json:"confirmed"`
+	// Confidence is the probability that MaxRate holds more often than not and the next rate that was tried above does
+	// not, as far as their runs tell.
+	Confidence float64      `json:"confidence,omitempty"`
+	Steps      []SearchStep `json:"steps"` // in the order tried
 }
 
 // SearchStep is one rate that was tried.
 type SearchStep struct {
 	Rate       float64 `json:"rate"`
 	ActualRate float64 `json:"actual_rate"`
+	Requests   int64   `json:"requests,omitempty"`
 	P50        float64 `json:"p50_s"`
 	P99        float64 `json:"p99_s"`
 	ErrorRatio float64 `json:"error_ratio"`
