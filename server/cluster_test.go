@@ -196,12 +196,12 @@ func TestNumberOfWorkersChanges(t *testing.T) {
 func TestWorkersThatCannotStartEndTheMaster(t *testing.T) {
 	t.Parallel()
 	cmd := command(t, "-p", "0", "-m", "CLUSTER", "-w", "2")
-	cmd.Env = append(cmd.Env, "MONGO_URL=gopher://127.0.0.1/")
+	cmd.Env = append(cmd.Env, "MONGO_URL=mongodb://127.0.0.1/?tls=true&tlsCAFile=nosuch.pem")
 	p := run1(t, cmd, "")
 	code := p.end()
 	lines := strings.Split(strings.TrimSpace(p.log.String()), "\n")
 	if last := lines[len(lines)-1]; code != 1 || !strings.HasPrefix(last, "server: no worker can be started") ||
-		!strings.Contains(last, "uri") {
+		!strings.Contains(last, "nosuch.pem") {
 		t.Errorf("exit code %d, last line %q; want 1 and the reason", code, last)
 	}
 }

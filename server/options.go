@@ -1,19 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jessevdk/go-flags"
 	"github.com/joho/godotenv"
 
 	"balanceo/server/app"
+	"balanceo/server/store"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
 )
@@ -21,14 +24,14 @@ import (
 // commandLine is what go-flags fills. Values that have more than one name, or that it would refuse in words
 // of its own, are strings here and are read by options.
 type commandLine struct {
-	Port     string `short:"p" long:"port" value-name:"N" description:"port to listen on; 0: any free one (default: 8080)"`
-	Mode     string `short:"m" long:"mode" value-name:"MODE" description:"FORK, one process, or CLUSTER, a master and its workers (default: FORK)"`
-	Workers  string `short:"w" long:"workers" value-name:"N" description:"workers of CLUSTER (default: number of cores)"`
-	Host     string `long:"host" value-name:"ADDRESS" description:"IPv4 address to listen on" default:"127.0.0.1"`
-	Randoms  string `long:"randoms" value-name:"HOW" description:"draw random numbers inproc, or in a child process per request: process" default:"inproc"`
-	EnvFile  string `long:"env-file" value-name:"FILE" description:"file of NAME=value lines; the environment beats it (default: .env)"`
-	MongoURL string `long:"mongo-url" value-name:"URL" description:"MongoDB to use (default: MONGO_URL, else the embedded database in run/database)"`
-	Version  bool   `long:"version" description:"print the version"` // read by cli.Parse
+	Port     string  `short:"p" long:"port" value-name:"N" description:"port to listen on; 0: any free one (default: 8080)"`
+	Mode     string  `short:"m" long:"mode" value-name:"MODE" description:"FORK, one process, or CLUSTER, a master and its workers (default: FORK)"`
+	Workers  string  `short:"w" long:"workers" value-name:"N" description:"workers of CLUSTER (default: number of cores)"`
+	Host     string  `long:"host" value-name:"ADDRESS" description:"address to listen on" default:"127.0.0.1"`
+	Randoms  string  `long:"randoms" value-name:"HOW" description:"draw random numbers inproc, or in a child process per request: process" default:"inproc"`
+	EnvFile  *string `long:"env-file" value-name:"FILE" description:"file of NAME=value lines; the environment beats it (default: .env)"`
+	MongoURL *string `long:"mongo-url" value-name:"URL" description:"MongoDB to use (default: MONGO_URL, else the embedded database in run/database)"`
+	Version  bool    `long:"version" description:"print the version"` // read by cli.Parse
 
 	Puerto    string `long:"puerto" hidden:"true"`
 	Modo      string `long:"modo" hidden:"true"`
@@ -86,7 +89,7 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	case len(rest) > 0:
 		return nil, cli.Usagef("%q is not understood: server takes options only, and the command database", rest[0])
 	}
-	o := &options{args: args, worker: line.AsWorker, host: line.Host}
+	o := &options{args: args, worker: line.AsWorker, host: strings.Trim(line.Host, "[]")}
 	if o.worker {
 		o.args = args[1:] // it comes first
 	}
@@ -98,15 +101,21 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	if err := o.readFlags(&line); err != nil {
 		return nil, err
 	}
-	settings, err := o.settings(line.EnvFile, env)
+	get, err := settings(line.EnvFile, env)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.readSettings(settings); err != nil {
+	if err := o.readSettings(get); err != nil {
 		return nil, err
 	}
-	if line.MongoURL != "" {
-		o.mongoURL = line.MongoURL
+	url := get("MONGO_URL")
+	if line.MongoURL != nil {
+		url = setting{"--mongo-url", *line.MongoURL}
+	}
+	if o.mongoURL = url.text; o.mongoURL != "" {
+		if err := store.CheckURL(o.mongoURL); err != nil {
+			return nil, cli.Usagef("%s: %w", url.name, err)
+		}
 	}
 	return o, nil
 }
@@ -137,47 +146,73 @@ func (o *options) readFlags(line *commandLine) (err error) {
 	return err
 }
 
-// settings returns a function that looks a name up in the environment, then in the file.
-func (o *options) settings(file string, env func(string) (string, bool)) (func(string) string, error) {
-	name := file
-	if name == "" {
-		name = ".env"
+// setting is a value from outside the command line, and how an error calls it.
+type setting struct{ name, text string }
+
+// settings returns a function that looks a name up in the environment, then in the file; file is nil where none is
+// given.
+func settings(file *string, env func(string) (string, bool)) (func(string) setting, error) {
+	name := ".env"
+	if file != nil {
+		name = *file
 	}
-	values, err := godotenv.Read(name)
+	values, err := readEnvFile(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && file == "":
+	case errors.Is(err, fs.ErrNotExist) && file == nil:
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, cli.Usagef("--env-file: there is no file %q", file)
+		return nil, cli.Usagef("--env-file: %q is given, and there is no such file", name)
 	case err != nil:
-		abs, _ := filepath.Abs(name)
-		return nil, cli.Hint(cli.Usagef("--env-file: %s can't be read: %w", abs, err), "it has lines as NAME=value")
+		return nil, err
 	}
-	return func(name string) string {
-		if v, ok := env(name); ok {
-			return v
+	return func(key string) setting {
+		if v, ok := env(key); ok {
+			return setting{key, v}
 		}
-		return values[name]
+		return setting{fmt.Sprintf("%s in %q", key, name), values[key]}
 	}, nil
 }
 
+// readEnvFile reads NAME=value lines.
+func readEnvFile(name string) (map[string]string, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil, cli.Usagef("--env-file: %q is a folder, a file is accepted", name)
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, cli.Usagef("--env-file: %w", err)
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte-order mark, as some editors write
+	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+		return nil, cli.Usagef("--env-file: %q is no text in UTF-8", name)
+	}
+	values, err := godotenv.UnmarshalBytes(text)
+	if err != nil {
+		return nil, cli.Hint(cli.Usagef("--env-file: %q can't be read: %w", name, err), "it has lines as NAME=value")
+	}
+	return values, nil
+}
+
 // readSettings takes over what the environment and the file say.
-func (o *options) readSettings(get func(string) string) error {
+func (o *options) readSettings(get func(string) setting) (err error) {
 	const most = 1 << 53 // what JSON's numbers hold exactly
-	life, err := number("EXP_TIME", get("EXP_TIME"), int(app.DefaultSessionLife.Milliseconds()), 1, int(365*24*time.Hour/time.Millisecond))
+	whole := func(key string, otherwise, least, most int) (n int) {
+		if err == nil {
+			s := get(key)
+			n, err = number(s.name, s.text, otherwise, least, most)
+		}
+		return n
+	}
+	life := whole("EXP_TIME", int(app.DefaultSessionLife.Milliseconds()), 1, int(365*24*time.Hour/time.Millisecond))
+	cantMax := whole("CANT_MAX", app.DefaultCantMax, 1, most)
+	cant := whole("CANT_DEFAULT", min(app.DefaultCant, cantMax), 1, cantMax)
 	if err != nil {
 		return err
 	}
 	o.sessionLife = time.Duration(life) * time.Millisecond
-	cantMax, err := number("CANT_MAX", get("CANT_MAX"), app.DefaultCantMax, 1, most)
-	if err != nil {
-		return err
-	}
-	cant, err := number("CANT_DEFAULT", get("CANT_DEFAULT"), min(app.DefaultCant, cantMax), 1, cantMax)
-	if err != nil {
-		return err
-	}
 	o.cantMax, o.cantDefault = int64(cantMax), int64(cant)
-	o.mongoURL = get("MONGO_URL")
 	o.instance = os.Getenv("INSTANCE")
 	o.scoreboard = os.Getenv("SCOREBOARD")
 	return nil

@@ -21,6 +21,9 @@ func TestParseOptions(t *testing.T) {
 	if err := os.WriteFile("other.env", []byte("CANT_DEFAULT=6\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile("bom.env", []byte("\ufeffCANT_DEFAULT=7\r\nMONGO_URL=\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -50,6 +53,13 @@ func TestParseOptions(t *testing.T) {
 		{"another file", []string{"--env-file", "other.env"}, nil, func(o *options) bool {
 			return o.mongoURL == "" && o.cantDefault == 6 && o.sessionLife == 10*time.Minute
 		}},
+		{"a byte-order mark, and an empty value", []string{"--env-file", "bom.env"}, nil, func(o *options) bool {
+			return o.cantDefault == 7 && o.mongoURL == ""
+		}},
+		{"an empty flag beats both", []string{"--mongo-url="}, map[string]string{"MONGO_URL": "mongodb://env/"}, func(o *options) bool {
+			return o.mongoURL == ""
+		}},
+		{"an address in brackets", []string{"--host", "[::1]"}, nil, func(o *options) bool { return o.host == "::1" }},
 		{"a small CANT_MAX bounds the default", []string{"--env-file", os.DevNull}, map[string]string{"CANT_MAX": "10"}, func(o *options) bool {
 			return o.cantMax == 10 && o.cantDefault == 10
 		}},

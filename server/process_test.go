@@ -272,6 +272,20 @@ func TestFork(t *testing.T) {
 	}
 }
 
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"FORK", "CLUSTER"} {
+		p := run1(t, command(t, "-p", "0", "--host", "::1", "-m", mode), "")
+		eventually(t, "it serves", func() bool { return strings.Contains(p.log.String(), "msg=serving") })
+		_, rest, _ := strings.Cut(p.log.String(), "address=")
+		p.addr, _, _ = strings.Cut(strings.TrimPrefix(rest, `"`), " ")
+		p.addr = strings.Trim(p.addr, `"`)
+		if res, _ := p.get("/info"); res.StatusCode != http.StatusOK || !strings.HasPrefix(p.addr, "[::1]:") {
+			t.Errorf("%s on %s: /info %s", mode, p.addr, res.Status)
+		}
+	}
+}
+
 func TestUnreadableRequestIsSigned(t *testing.T) {
 	t.Parallel()
 	p := startServer(t)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,18 @@ type Store struct {
 	prepared  chan struct{}           // closed once collections and indexes exist
 	stop      context.CancelFunc
 	work      sync.WaitGroup
+}
+
+// CheckURL tells what is wrong with the address of a database, nil if nothing. It does not repeat the address, which
+// may have a password in it.
+func CheckURL(url string) error {
+	if !strings.HasPrefix(url, "mongodb://") && !strings.HasPrefix(url, "mongodb+srv://") {
+		return errors.New("an address as mongodb://host:port/name is accepted")
+	}
+	if _, err := connstring.Parse(url); err != nil {
+		return fmt.Errorf("address of the database: %w", err)
+	}
+	return nil
 }
 
 // Open connects to the MongoDB at url. An error means that url can't be used at all; a database that does not

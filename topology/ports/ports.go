@@ -63,7 +63,11 @@ func (e *DeniedError) Error() string {
 
 // Listen listens on host:port. Errors are a TakenError or a DeniedError where they are one.
 func Listen(host string, port int) (*net.TCPListener, error) {
-	ln, err := net.Listen("tcp4", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // it waits for nobody
+	network := "tcp4" // a name that has both kinds of addresses stands for one
+	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
+		network = "tcp6"
+	}
+	ln, err := net.Listen(network, net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // it waits for nobody
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		holder, _ := FindHolder(port)
