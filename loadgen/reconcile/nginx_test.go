@@ -54,7 +54,7 @@ func TestServersThatAreNotOurs(t *testing.T) {
 		t.Errorf("attributed %v; want those of the warm-up", c.Attributed)
 	}
 	said := text(t, r)
-	for _, want := range []string{"      3  60.0 ", "      1  20.0 ", "      1  33.3 ", "PASS", "0 unexplained"} {
+	for _, want := range []string{" 60.0 % 60.0 % ", " 20.0 % 20.0 % ", " 33.3 % 33.3 % ", "bound 1.5)  pass", "0 unexplained"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the report lacks %q:\n%s", want, said)
 		}

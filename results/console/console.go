@@ -70,7 +70,7 @@ func Clean(text string) string {
 // Wrap breaks text between words into lines of at most width columns; a longer word is cut to pieces.
 func Wrap(text string, width int) []string {
 	const glue = "\ue000" // holds what belongs together, as a figure and its unit
-	together := strings.NewReplacer(" · ", glue+"· ", " × ", glue+"×"+glue, " %", glue+"%", " ms", glue+"ms", " µs", glue+"µs", " s ", glue+"s ")
+	together := strings.NewReplacer(" · ", glue+"· ", " × ", glue+"×"+glue, " %", glue+"%", " ms", glue+"ms", " µs", glue+"µs", " s ", glue+"s ", " unexplained", glue+"unexplained")
 	lines := []string{""}
 	for _, word := range strings.Fields(together.Replace(Clean(text))) {
 		last := &lines[len(lines)-1]
