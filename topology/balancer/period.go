@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,17 +15,27 @@ func Repeated(g *Group, order []int, because string) (promise *Promise, period i
 	if period == 0 || 2*period > len(settled) {
 		return nil, 0, false
 	}
+	return turns(g, settled[:period], order, because), period, true
+}
+
+// Cyclic is the promise of a method that goes through an order of servers, as indices into g's, over and over.
+func Cyclic(g *Group, order []int, because string) *Promise {
+	return turns(g, order, slices.Concat(order, order), because)
+}
+
+// turns is the promise of a period, with the bound that the stretches of seen keep.
+func turns(g *Group, period, seen []int, because string) *Promise {
 	counts := make([]int, len(g.Servers))
-	for _, i := range settled[:period] {
+	for _, i := range period {
 		counts[i]++
 	}
 	p := &Promise{Kind: Exact, Because: because, Shares: map[string]float64{}}
 	for i, s := range g.Servers {
-		p.Shares[s.Addr] = float64(counts[i]) / float64(period)
-		p.Within = max(p.Within, spread(order, i, p.Shares[s.Addr]))
+		p.Shares[s.Addr] = float64(counts[i]) / float64(len(period))
+		p.Within = max(p.Within, spread(seen, i, p.Shares[s.Addr]))
 	}
 	p.Warning = drift(g, p.Shares)
-	return p, period, true
+	return p
 }
 
 // periodOf is the shortest period of an order, 0 if it has none that it shows at least once whole.
@@ -79,4 +90,43 @@ func drift(g *Group, shares map[string]float64) string {
 	s := g.Servers[worst]
 	return fmt.Sprintf("Of 1,200 requests %s gets %.0f and not the %.0f of its weight, and always will: %s does this with the weights %s.",
 		s.Addr, shares[s.Addr]*n, g.byWeight(s.Addr)*n, g.Method, strings.Join(weights, ":"))
+}
+
+// Smooth is the order in which smooth weighted round robin gives turns to the servers of a group over one period,
+// as indices: as often as their weights say, spread as evenly as can be. Servers that are down or backup have none.
+func Smooth(g *Group) []int {
+	var common, sum int
+	for _, s := range g.Servers {
+		if !s.Down && !s.Backup {
+			common = gcd(s.Weight, common)
+			sum += s.Weight
+		}
+	}
+	if sum == 0 {
+		return nil
+	}
+	order := make([]int, 0, sum/common)
+	now := make([]int, len(g.Servers))
+	for range sum / common {
+		best := -1
+		for i, s := range g.Servers {
+			if s.Down || s.Backup {
+				continue
+			}
+			now[i] += s.Weight
+			if best < 0 || now[i] > now[best] {
+				best = i
+			}
+		}
+		now[best] -= sum
+		order = append(order, best)
+	}
+	return order
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }

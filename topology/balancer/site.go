@@ -33,6 +33,8 @@ type Balancer interface {
 	// Promise says of each group what may be expected of its shares, from the balancer's documents, its source or
 	// by trying out the site's program.
 	Promise(ctx context.Context, s *Site, c *Config) error
+	// LogLine returns a line of its access log in the keys of the log_format of nginx.conf.
+	LogLine(line []byte) []byte
 	// Ask returns what the running balancer says of its servers. ErrCantAsk: it has nobody to ask.
 	Ask(ctx context.Context, s *Site) (State, error)
 }

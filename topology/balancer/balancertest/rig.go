@@ -296,7 +296,7 @@ func (r *Rig) lines(t *testing.T, text []byte) []Line {
 	var out []Line
 	for row := range bytes.Lines(text) {
 		var l Line
-		if err := json.Unmarshal(balancer.LogLine(row), &l); err != nil {
+		if err := json.Unmarshal(r.LogLine(row), &l); err != nil {
 			t.Fatalf("the log's line %s: %v", row, err)
 		}
 		out = append(out, l)

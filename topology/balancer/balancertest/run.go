@@ -190,8 +190,8 @@ func headers(t *testing.T, b balancer.Balancer) {
 			t.Errorf("the server saw %s %q, want %q", name, got, want)
 		}
 	}
-	if status := raw(t, r, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 102400\r\n\r\n").StatusCode; status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a body of 100 kB where 64k are accepted: got status %d, want 413", status)
+	if status := raw(t, r, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n").StatusCode; status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body of 1 MB where 64k are accepted: got status %d, want 413", status)
 	}
 }
 

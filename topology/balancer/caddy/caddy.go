@@ -1,0 +1,225 @@
+// Package caddy owns what is to be known about Caddy: a plan as its configuration, its methods and what they promise,
+// how it is started and reloaded without loss, how its state is asked and what its log says.
+package caddy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
+)
+
+// Caddy implements balancer.Balancer. It was tried with version 2.6.2.
+type Caddy struct{}
+
+// Name implements balancer.Balancer.
+func (Caddy) Name() string { return "caddy" }
+
+// Programs implements balancer.Balancer.
+func (Caddy) Programs() []string {
+	return []string{"caddy", "/usr/bin/caddy", "/usr/local/bin/caddy", "/opt/homebrew/bin/caddy"}
+}
+
+// Write implements balancer.Balancer.
+func (Caddy) Write(s *balancer.Site, file string) (*balancer.Config, error) {
+	plan, err := nginx.Translate(s)
+	if err != nil {
+		return nil, err
+	}
+	conf := plan.Config
+	conf.Balancer, conf.File, conf.Workers, conf.Auto = "caddy", file, 1, false // one process, one state
+	for i := range conf.Groups {
+		g := &conf.Groups[i]
+		g.Zone = true
+		if g.Method, g.Args, err = method(g); err != nil {
+			return nil, fmt.Errorf("%s: upstream %s: %w", s.Source, g.Name, err)
+		}
+		if err := fits(plan, g); err != nil {
+			return nil, err
+		}
+	}
+	text, err := json.MarshalIndent(render(s, plan), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("caddy: %w", err)
+	}
+	if err := os.WriteFile(file, append(text, '\n'), 0o600); err != nil {
+		return nil, fmt.Errorf("caddy: %w", err)
+	}
+	return conf, nil
+}
+
+// mostTurns bounds how often upstreams are repeated for their weights.
+const mostTurns = 1000
+
+// fits tells what Caddy can't do with the servers of a group.
+func fits(plan *balancer.Plan, g *balancer.Group) error {
+	for i, s := range g.Servers {
+		switch {
+		case s.Backup:
+			return plan.Refuse(g.Name, i, "Caddy has no backup servers")
+		case s.MaxFails != g.Servers[0].MaxFails || s.FailTimeout != g.Servers[0].FailTimeout:
+			return plan.Refuse(g.Name, i, "Caddy has one max_fails and one fail_timeout for all servers of a group")
+		}
+	}
+	if n := len(balancer.Smooth(g)); n > mostTurns {
+		return plan.Refuse(g.Name, 0, fmt.Sprintf("Caddy has no weights; %d upstreams in their place are too many", n))
+	}
+	return nil
+}
+
+// method is a group's method in Caddy's words, given in these or in nginx's.
+func method(g *balancer.Group) (balancer.Method, []string, error) {
+	key := strings.Join(g.Args, " ")
+	words := strings.TrimSpace(string(g.Method) + " " + key)
+	switch {
+	case words == "round_robin", words == "random", words == "least_conn", words == "first", words == "ip_hash", words == "uri_hash":
+		return g.Method, nil, nil
+	case g.Method == balancer.Random && strings.HasPrefix(key, "two"):
+		return "random_choose", []string{"2"}, nil
+	case g.Method == "random_choose" && len(g.Args) < 2:
+		return g.Method, append(g.Args, "2")[:1], nil
+	case g.Method == "header" && len(g.Args) == 1:
+		return g.Method, g.Args, nil
+	case g.Method == balancer.Hash && (key == "$request_uri" || key == "$request_uri consistent"):
+		return "uri_hash", nil, nil
+	case g.Method == balancer.Hash && strings.HasPrefix(key, "$http_"):
+		return "header", []string{strings.ReplaceAll(strings.Fields(key)[0][len("$http_"):], "_", "-")}, nil
+	case g.Method == balancer.Hash && (strings.HasPrefix(key, "$remote_addr") || strings.HasPrefix(key, "$binary_remote_addr")):
+		return "ip_hash", nil, nil
+	}
+	return "", nil, fmt.Errorf("%q is no method of caddy: round_robin, random, random_choose N, least_conn, first, ip_hash, uri_hash or header NAME", words)
+}
+
+// env keeps everything that Caddy writes by itself in the site's folder.
+func env(s *balancer.Site) []string {
+	return append(os.Environ(), "XDG_DATA_HOME="+s.Dir, "XDG_CONFIG_HOME="+s.Dir)
+}
+
+// Check implements balancer.Balancer.
+func (Caddy) Check(ctx context.Context, s *balancer.Site, file string) error {
+	cmd := exec.CommandContext(ctx, s.Program, "validate", "--config", file)
+	cmd.Env = env(s)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return fmt.Errorf("caddy refuses what %s says: %s", s.Source, lines[len(lines)-1])
+}
+
+// Command implements balancer.Balancer.
+func (Caddy) Command(s *balancer.Site) *exec.Cmd {
+	cmd := exec.Command(s.Program, "run", "--config", s.File, "--pidfile", filepath.Join(s.Dir, "caddy.pid")) //nolint:noctx // who starts it ends it
+	cmd.Env = env(s)
+	return cmd
+}
+
+// ask sends a request to the admin API of the site's Caddy.
+func ask(ctx context.Context, s *balancer.Site, method, path string, body []byte) ([]byte, error) {
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", s.Socket())
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://caddy"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("caddy's admin API: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Cache-Control", "must-revalidate") // reload even what has not changed
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("caddy's admin API: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, bytes.TrimSpace(text))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("caddy's admin API: %s %s: %w", method, path, err)
+	}
+	return text, nil
+}
+
+// Reload implements balancer.Balancer. Caddy answers once the new configuration serves.
+func (Caddy) Reload(ctx context.Context, s *balancer.Site, _ int) error {
+	text, err := os.ReadFile(s.File)
+	if err != nil {
+		return fmt.Errorf("caddy: %w", err)
+	}
+	_, err = ask(ctx, s, http.MethodPost, "/load", text)
+	return err
+}
+
+// Ask implements balancer.Balancer. Caddy does not count what it gives to a server.
+func (Caddy) Ask(ctx context.Context, s *balancer.Site) (balancer.State, error) {
+	text, err := ask(ctx, s, http.MethodGet, "/config/apps/http/servers/front/routes", nil)
+	if err != nil {
+		return nil, err
+	}
+	health, err := ask(ctx, s, http.MethodGet, "/reverse_proxy/upstreams", nil)
+	if err != nil {
+		return nil, err
+	}
+	return parseState(text, health)
+}
+
+func parseState(routes, health []byte) (balancer.State, error) {
+	var parsed []struct {
+		Handle []struct {
+			Handler   string `json:"handler"`
+			Group     string `json:"group"` // of the handler vars
+			Upstreams []struct {
+				Dial string `json:"dial"`
+			} `json:"upstreams"`
+		} `json:"handle"`
+	}
+	var fails []struct {
+		Address string `json:"address"`
+		Fails   int    `json:"fails"`
+	}
+	if err := errors.Join(json.Unmarshal(routes, &parsed), json.Unmarshal(health, &fails)); err != nil {
+		return nil, fmt.Errorf("caddy's admin API: %w", err)
+	}
+	failing := map[string]bool{}
+	for _, f := range fails {
+		failing[f.Address] = f.Fails > 0
+	}
+	state := balancer.State{}
+	for _, r := range parsed {
+		group := ""
+		for _, h := range r.Handle {
+			if h.Handler == "vars" {
+				group = h.Group
+			}
+			if h.Handler != "reverse_proxy" || state[group] != nil {
+				continue
+			}
+			for _, u := range h.Upstreams { // one that is repeated has that weight
+				i := slices.IndexFunc(state[group], func(s balancer.ServerState) bool { return s.Addr == u.Dial })
+				if i < 0 {
+					i = len(state[group])
+					state[group] = append(state[group], balancer.ServerState{Addr: u.Dial, Requests: -1, Up: !failing[u.Dial]})
+				}
+				state[group][i].Weight++
+			}
+		}
+	}
+	return state, nil
+}
