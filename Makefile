@@ -22,6 +22,9 @@ build: ## the four commands, into bin/
 nginx:
 	@.ci/need nginx
 
+balancers: nginx
+	@.ci/need haproxy caddy apache
+
 cc:
 	@.ci/need cc
 
@@ -41,7 +44,7 @@ bench: build nginx ## the main job: layout up, load, report, layout down
 compare: build nginx ## all modes against each other, with statistics and an HTML report (some ten minutes)
 	@bin/results campaign
 
-test: nginx cc ## everything but the browser, under the race detector
+test: balancers cc ## everything but the browser, under the race detector
 	CGO_ENABLED=1 go test -race -timeout 15m ./...
 
 e2e: nginx chromium ## the pages in a real browser

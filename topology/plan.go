@@ -29,7 +29,7 @@ type upFlags struct {
 	FreePorts bool          `long:"free-ports" description:"where a port that was not asked for is taken or not permitted, take a free one"`
 	Grace     time.Duration `long:"grace" value-name:"TIME" default:"10s" description:"how long a process that is to end may drain before it is killed"`
 	ServerBin string        `long:"server-bin" value-name:"FILE" description:"the server binary (default: beside topology, else on the PATH)"`
-	Balancer  string        `long:"balancer" value-name:"NAME" description:"what shares the load: nginx, haproxy (default: the layout's, nginx)"`
+	Balancer  string        `long:"balancer" value-name:"NAME" description:"what shares the load: nginx, haproxy, caddy or apache (default: the layout's, nginx)"`
 	Program   string        `long:"balancer-bin" value-name:"FILE" description:"the balancer's binary (default: on the PATH)"`
 	NginxBin  string        `long:"nginx-bin" value-name:"FILE" description:"the same, where the balancer is nginx"`
 }

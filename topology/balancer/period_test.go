@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -44,6 +45,23 @@ func TestRepeated(t *testing.T) {
 		}
 		if ok && (math.Abs(p.Within-tt.within) > 1e-9 || math.Abs(p.Shares["a"]-tt.share) > 1e-9 || p.Warning != tt.warn || p.Kind != Exact) {
 			t.Errorf("%s: got %+v, want within %v, share %v, warning %q", tt.name, p, tt.within, tt.share, tt.warn)
+		}
+	}
+}
+
+func TestSmooth(t *testing.T) {
+	for _, tt := range []struct {
+		servers []Server
+		want    []int
+	}{
+		{[]Server{{Weight: 2}, {Weight: 1}}, []int{0, 1, 0}},
+		{[]Server{{Weight: 30}, {Weight: 20}}, []int{0, 1, 0, 1, 0}},
+		{[]Server{{Weight: 5}, {Weight: 1}, {Weight: 1}}, []int{0, 0, 1, 0, 2, 0, 0}},
+		{[]Server{{Weight: 5, Down: true}, {Weight: 1}, {Weight: 1, Backup: true}}, []int{1}},
+		{nil, nil},
+	} {
+		if got := Smooth(&Group{Servers: tt.servers}); !slices.Equal(got, tt.want) {
+			t.Errorf("Smooth(%+v): got %v, want %v", tt.servers, got, tt.want)
 		}
 	}
 }

@@ -154,7 +154,7 @@ const (
 )
 
 // Balancers are the names of the balancers that there are, the default first.
-var Balancers = []string{"nginx", "haproxy"}
+var Balancers = []string{"nginx", "haproxy", "caddy", "apache"}
 
 // MaxWorkers bounds the workers of one instance.
 const MaxWorkers = 256

@@ -92,7 +92,7 @@ func TestLoadErrors(t *testing.T) {
 		{"instances:\n- {name: a, port: 1}\n- {name: a, port: 2}\n", `l.yaml:3:10: the name "a" is used twice`},
 		{"instances:\n- {name: a, port: 1}\n- {name: b, port: 1}\n", `l.yaml:3:19: port 1 is taken by "a"`},
 		{"http_port: 7\ninstances:\n- {name: a, port: 7}\n", "l.yaml:3:19: port 7 is where nginx listens"},
-		{"name: x\nbalancer: ngix\ninstances:\n- {name: a, port: 7}\n", `l.yaml:2:11: balancer "ngix": nginx, haproxy`},
+		{"name: x\nbalancer: ngix\ninstances:\n- {name: a, port: 7}\n", `l.yaml:2:11: balancer "ngix": nginx, haproxy, caddy, apache`},
 		{"http_port: 70000\n", "l.yaml:1:12: http_port 70000"},
 		{"instances:\n- {name: nginx, port: 7}\n", `"nginx" belongs to another part`},
 		{"instances:\n- {name: 80, port: 7}\n", `l.yaml:2:10: name "80": a letter`},

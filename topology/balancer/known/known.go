@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/apache"
+	"balanceo/topology/balancer/caddy"
 	"balanceo/topology/balancer/haproxy"
 	"balanceo/topology/balancer/nginx"
 )
 
 // Balancers returns all of them, the default first.
 func Balancers() []balancer.Balancer {
-	return []balancer.Balancer{nginx.Nginx{}, haproxy.HAProxy{}}
+	return []balancer.Balancer{nginx.Nginx{}, haproxy.HAProxy{}, caddy.Caddy{}, apache.Apache{}}
 }
 
 // Names are what people call them.
