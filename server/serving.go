@@ -51,7 +51,7 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	defer closeStore(ending)
 
 	application, err := app.New(ending, app.Config{
-		Mode: string(opts.mode), Port: ln.Addr().(*net.TCPAddr).Port, Args: opts.args,
+		Instance: opts.instance, Mode: string(opts.mode), Port: ln.Addr().(*net.TCPAddr).Port, Args: opts.args,
 		Draw: draw, Store: db,
 		SessionLife: opts.sessionLife, CantDefault: opts.cantDefault, CantMax: opts.cantMax,
 	})

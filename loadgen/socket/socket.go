@@ -29,7 +29,7 @@ type Config struct {
 	URL       string             // ws:// or wss://, with the path
 	Thumbnail string             // URL that the products carry
 	UserAgent string             // of every client
-	Cookie    string             // of those who send
+	Cookie    string             // of somebody who is signed in
 	Run       string             // id that tells this run's products from others; without spaces
 	Clients   int                // all of them receive
 	Senders   int                // how many of them send as well
@@ -146,10 +146,7 @@ func (f *fan) connect(ctx context.Context) error {
 
 // dial opens one connection. The hit tells of it as of any other request; it counts for the measured part.
 func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, sends bool) (*client, *tally.Hit, error) {
-	header := http.Header{"User-Agent": {f.cfg.UserAgent}}
-	if sends {
-		header.Set("Cookie", f.cfg.Cookie)
-	}
+	header := http.Header{"User-Agent": {f.cfg.UserAgent}, "Cookie": {f.cfg.Cookie}}
 	began := time.Now()
 	conn, resp, err := dialer.DialContext(ctx, f.cfg.URL, header)
 	at := f.cfg.Schedule.Warmup

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -20,8 +23,21 @@ func (a *App) homePage(ctx *fasthttp.RequestCtx) {
 	case !ok:
 		seeOther(ctx, routeLogin)
 	default:
-		a.pages.home.serve(ctx, v.Name)
+		a.pages.serve(ctx, fasthttp.StatusOK, "home.html", view{Title: "Productos", Script: "home.js", Name: v.Name})
 	}
+}
+
+// loginPage answers GET /login: after a failed attempt with the e-mail that was given.
+func (a *App) loginPage(ctx *fasthttp.RequestCtx) {
+	given, again := recall(ctx)
+	if !again {
+		a.pages.login.serve(ctx)
+		return
+	}
+	a.pages.serve(ctx, fasthttp.StatusOK, "login.html", view{
+		Title: "Ingresar", Form: given,
+		Problems: []problem{{"password", "El e-mail o la contraseña no coinciden."}},
+	})
 }
 
 // login answers POST /login. An e-mail that nobody has and a wrong password take as long and look the same.
@@ -30,26 +46,61 @@ func (a *App) login(ctx *fasthttp.RequestCtx) {
 		a.pages.forbidden.serve(ctx)
 		return
 	}
-	form := ctx.PostArgs()
-	password := string(form.Peek("password"))
-	email := normalEmail(string(form.Peek("email")))
-	if !validEmail(email) {
-		email = "" // nobody's
+	given := accountIn(ctx.PostArgs())
+	address := clientAddress(ctx)
+	try := newGuess(given.Email, address, time.Now())
+	if wait, err := a.guesses.refused(try); err != nil || wait > 0 {
+		a.refuseGuess(ctx, wait, err)
+		return
 	}
-	user, err := a.user(email)
+	user, err := a.user(given.Email)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		a.fail(ctx, err)
 		return
 	}
-	ok, err := a.hasher.matches(ctx, user.Password, password)
+	ok, wait := false, time.Duration(0)
+	err = a.hasher.inTurn(ctx, address, func() (err error) {
+		// Asked again: those who came before may have used up what is allowed.
+		if wait, err = a.guesses.refused(try); err != nil || wait > 0 {
+			return err
+		}
+		if ok = a.hasher.matches(user.Password, given.Password); ok {
+			return nil
+		}
+		return a.guesses.failed(try)
+	})
 	switch {
-	case err != nil:
-		a.fail(ctx, err)
+	case err != nil || wait > 0:
+		a.refuseGuess(ctx, wait, err)
 	case !ok:
+		remember(ctx, routeLogin, given)
 		seeOther(ctx, routeFailLogin)
 	default:
 		a.enter(ctx, user)
 	}
+}
+
+// refuseGuess answers an attempt that has to wait, or that failed with err.
+func (a *App) refuseGuess(ctx *fasthttp.RequestCtx, wait time.Duration, err error) {
+	if err != nil {
+		a.fail(ctx, err)
+		return
+	}
+	a.pages.guesses.serve(ctx)
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+}
+
+// signupPage answers GET /signup: with what was given after an e-mail was taken.
+func (a *App) signupPage(ctx *fasthttp.RequestCtx) {
+	given, again := recall(ctx)
+	if !again {
+		a.pages.signup.serve(ctx)
+		return
+	}
+	a.pages.serve(ctx, fasthttp.StatusOK, "signup.html", view{
+		Title: "Crear cuenta", Form: given,
+		Problems: []problem{{"email", "Ese e-mail ya está registrado: elegí otro, o ingresá con tu cuenta."}},
+	})
 }
 
 // signup answers POST /signup.
@@ -58,50 +109,48 @@ func (a *App) signup(ctx *fasthttp.RequestCtx) {
 		a.pages.forbidden.serve(ctx)
 		return
 	}
-	form := ctx.PostArgs()
-	given := account{
-		Email:    normalEmail(string(form.Peek("email"))),
-		Password: string(form.Peek("password")),
-		Name:     strings.TrimSpace(string(form.Peek("name"))),
-	}
+	given := accountIn(ctx.PostArgs())
 	if problems := given.check(); len(problems) > 0 {
-		a.signupAgain(ctx, given, problems)
+		given.Password = ""
+		a.pages.serve(ctx, fasthttp.StatusBadRequest, "signup.html", view{Title: "Crear cuenta", Form: given, Problems: problems})
 		return
 	}
-	// Asked before the password is hashed, which costs more; the index decides between two at once.
-	switch _, err := a.user(given.Email); {
-	case err == nil:
-		seeOther(ctx, routeFailSignup)
-		return
-	case !errors.Is(err, store.ErrNotFound):
-		a.fail(ctx, err)
-		return
-	}
-	hash, err := a.hasher.hash(ctx, given.Password)
-	if err != nil {
-		a.fail(ctx, err)
-		return
-	}
-	user := store.User{Email: given.Email, Password: hash, Name: given.Name}
-	switch err := a.addUser(user); {
-	case errors.Is(err, store.ErrEmailTaken):
+	// Of several at once with one e-mail only one is tried here; the others learn from it that the e-mail is
+	// taken. Between processes the index decides.
+	first := false
+	made, err, _ := a.signups.Do(given.Email, func() (any, error) {
+		first = true
+		return a.register(ctx, given)
+	})
+	switch {
+	case errors.Is(err, store.ErrEmailTaken) || err == nil && !first:
+		remember(ctx, routeSignup, given)
 		seeOther(ctx, routeFailSignup)
 	case err != nil:
 		a.fail(ctx, err)
 	default:
-		a.enter(ctx, user)
+		a.enter(ctx, made.(store.User)) //nolint:forcetypeassert // what register returned
 	}
 }
 
-// signupAgain shows the form with what was given, except the password, and what is wrong with it.
-func (a *App) signupAgain(ctx *fasthttp.RequestCtx, given account, problems []problem) {
-	given.Password = ""
-	body, err := a.pages.render("signup.html", view{Title: "Crear cuenta", Form: given, Problems: problems})
-	if err != nil {
-		a.fail(ctx, err)
-		return
+// register makes an account, or returns store.ErrEmailTaken.
+func (a *App) register(ctx *fasthttp.RequestCtx, given account) (user store.User, err error) {
+	// Asked before the password is hashed, which costs more.
+	switch _, err := a.user(given.Email); {
+	case err == nil:
+		return user, store.ErrEmailTaken
+	case !errors.Is(err, store.ErrNotFound):
+		return user, err
 	}
-	(&page{fasthttp.StatusBadRequest, body}).serve(ctx)
+	user = store.User{Email: given.Email, Name: given.Name}
+	err = a.hasher.inTurn(ctx, clientAddress(ctx), func() (err error) {
+		user.Password, err = a.hasher.hash(given.Password)
+		return err
+	})
+	if err != nil {
+		return user, err
+	}
+	return user, a.addUser(user)
 }
 
 // enter signs a user in and goes to the main page.
@@ -113,10 +162,14 @@ func (a *App) enter(ctx *fasthttp.RequestCtx, u store.User) {
 	seeOther(ctx, routeHome)
 }
 
-// logout answers GET /logout. A link on another site does not sign anybody out.
+// logout answers GET and POST /logout.
 func (a *App) logout(ctx *fasthttp.RequestCtx) {
-	if string(ctx.Request.Header.Peek("Sec-Fetch-Site")) == "cross-site" {
+	switch meant, elsewhere := meantToSignOut(ctx); {
+	case elsewhere:
 		seeOther(ctx, routeHome)
+		return
+	case !meant:
+		a.pages.notMeant.serve(ctx)
 		return
 	}
 	v, ok, err := a.sessions.visitor(ctx)
@@ -129,8 +182,35 @@ func (a *App) logout(ctx *fasthttp.RequestCtx) {
 	case !ok:
 		seeOther(ctx, routeLogin)
 	default:
-		a.pages.goodbye.serve(ctx, v.Name)
+		a.pages.serve(ctx, fasthttp.StatusOK, "message.html", view{
+			Title: "Hasta luego", Heading: "Hasta luego, " + v.Name + "!", Text: "Cerraste tu sesión.",
+			Back: routeLogin, Wait: backWait,
+		})
 	}
+}
+
+// meantToSignOut tells whether somebody wants to sign out: by a form of our own pages, or by going to the page.
+// What a page merely loads, as the picture of a product, and what a browser fetches in advance does not count.
+// Browsers say what they load in Sec-Fetch headers, over https and on loopback; elsewhere an Accept that wants
+// pictures and no page gives them away. elsewhere is a link on another site, which leads to the own pages
+// instead.
+func meantToSignOut(ctx *fasthttp.RequestCtx) (meant, elsewhere bool) {
+	peek := func(name string) string { return strings.ToLower(string(ctx.Request.Header.Peek(name))) }
+	if ctx.IsPost() {
+		return sameSite(ctx), false
+	}
+	for _, header := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if strings.Contains(peek(header), "prefetch") || strings.Contains(peek(header), "preview") {
+			return false, false
+		}
+	}
+	dest, mode, accept := peek("Sec-Fetch-Dest"), peek("Sec-Fetch-Mode"), peek(fasthttp.HeaderAccept)
+	if ctx.IsHead() || dest != "" && dest != "document" || mode != "" && mode != "navigate" ||
+		strings.Contains(accept, "image/") && !strings.Contains(accept, "text/html") {
+		return false, false
+	}
+	site := peek("Sec-Fetch-Site")
+	return true, site == "cross-site"
 }
 
 // checkAuth answers GET /checkAuth.

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +46,9 @@ func TestFixedPagesNeedNoDatabase(t *testing.T) {
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
 			"Content-Security-Policy": contentPolicy,
 		} {
+			if got.header.Get("Content-Type") != contentHTML && name != "X-Content-Type-Options" {
+				want = "" // it means something to pages only
+			}
 			if got := got.header.Get(name); got != want {
 				t.Errorf("GET %s: header %s: got %q, want %q", c.path, name, got, want)
 			}
@@ -57,10 +63,15 @@ func TestFixedPagesNeedNoDatabase(t *testing.T) {
 
 func TestPagesHaveNoInlineCode(t *testing.T) {
 	p := start(t, "", Config{})
-	for name, body := range map[string]string{
-		"login": string(p.pages.login.body), "signup": string(p.pages.signup.body), "home": string(p.pages.home.parts[0]),
-		"home's rest": string(p.pages.home.parts[1]), "info": string(p.info.html[0]), "message": string(p.pages.failLogin.body),
-	} {
+	for _, name := range []string{"login.html", "signup.html", "home.html", "info.html", "message.html"} {
+		rendered, err := p.pages.render(name, view{
+			Title: "x", Script: "home.js", Facts: p.info.facts, Problems: []problem{{"name", "x"}, {"email", "x"}, {"password", "x"}},
+			Form: account{"a", "b", "c"}, Name: "x", Heading: "x", Text: "x", Link: "/", LinkText: "x", Back: "/", Wait: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := string(rendered)
 		for _, bad := range []string{"<style", "style=", "onclick", "onload", "javascript:", "http://", "https://"} {
 			if i := strings.Index(strings.ReplaceAll(body, `placeholder="https://…"`, ""), bad); i >= 0 {
 				t.Errorf("page %s contains %q", name, bad)
@@ -174,7 +185,7 @@ func TestAccount(t *testing.T) {
 		if got.status != c.status || got.location != c.location {
 			t.Errorf("%s: POST %s %v: got %d to %q, want %d to %q", c.what, c.path, c.form, got.status, got.location, c.status, c.location)
 		}
-		if (got.header.Get("Set-Cookie") != "") != (c.location == "/") {
+		if strings.Contains(got.header.Get("Set-Cookie"), cookieName+"=") != (c.location == "/") {
 			t.Errorf("%s: POST %s: Set-Cookie %q", c.what, c.path, got.header.Get("Set-Cookie"))
 		}
 	}
@@ -272,6 +283,172 @@ func TestSessionExpires(t *testing.T) {
 	}
 }
 
+// Of many sign-ups of one e-mail at once one makes the account, and all others learn that it is taken.
+func TestManySignupsOfOneEmail(t *testing.T) {
+	db := storetest.Run(t)
+	hashing := Config{hasher: newHasher()}
+	one, other := start(t, db, hashing), start(t, db, Config{hasher: newHasher()})
+	places := make(chan string, 50)
+	var wg sync.WaitGroup
+	for i := range cap(places) {
+		wg.Go(func() {
+			p := []*process{one, other}[i%2]
+			got := newBrowser(t).post(p.url+"/signup", signupForm("ana@example.com", "clave", "Ana"))
+			places <- fmt.Sprint(got.status, " ", got.location)
+		})
+	}
+	wg.Wait()
+	close(places)
+	count := map[string]int{}
+	for place := range places {
+		count[place]++
+	}
+	if count["302 /"] != 1 || count["302 /failsignup"] != cap(places)-1 {
+		t.Errorf("%v, want 1 account and %d times that it is taken", count, cap(places)-1)
+	}
+}
+
+// Who guesses is stopped, in all processes at once; the right password from elsewhere gets in, and so do others
+// from the same address.
+func TestGuessing(t *testing.T) {
+	db := storetest.Run(t)
+	one, other := start(t, db, Config{}), start(t, db, Config{})
+	newBrowser(t).signup(one, "ana@example.com", "Ana")
+	newBrowser(t).signup(one, "eva@example.com", "Eva")
+	attempt := func(p *process, from, email, password string) answer {
+		t.Helper()
+		return newBrowser(t).post(p.url+"/login", signupForm(email, password, ""), "X-Real-IP", from)
+	}
+	const guesser, elsewhere = "192.0.2.1", "192.0.2.2"
+	for i := range guessAccount {
+		if got := attempt([]*process{one, other}[i%2], guesser, "ana@example.com", fmt.Sprint(i)); got.location != "/faillogin" {
+			t.Fatalf("attempt %d: got %d to %q, want /faillogin", i, got.status, got.location)
+		}
+	}
+	for _, p := range []*process{one, other} {
+		got := attempt(p, guesser, "ANA@example.com", "una clave")
+		if wait, err := strconv.Atoi(got.header.Get("Retry-After")); got.status != 429 || err != nil || wait < 1 || wait > int(guessWindow.Seconds()) {
+			t.Errorf("one more attempt: got %d, Retry-After %q; want 429 with the seconds", got.status, got.header.Get("Retry-After"))
+		}
+	}
+	if got := attempt(one, elsewhere, "ana@example.com", "una clave"); got.location != "/" {
+		t.Errorf("the right password from elsewhere: got %d to %q, want to /", got.status, got.location)
+	}
+	for range 2 * guessAddress / 10 { // right passwords are not counted
+		if got := attempt(other, guesser, "eva@example.com", "una clave"); got.location != "/" {
+			t.Fatalf("the right password of another account: got %d to %q, want to /", got.status, got.location)
+		}
+	}
+	for i := range guessAddress - guessAccount {
+		if got := attempt(one, guesser, fmt.Sprintf("%d@example.com", i), "x"); got.location != "/faillogin" {
+			t.Fatalf("attempt %d for many accounts: got %d to %q, want /faillogin", i, got.status, got.location)
+		}
+	}
+	if got := attempt(one, guesser, "eva@example.com", "x"); got.status != 429 {
+		t.Errorf("one more attempt for many accounts: got %d, want 429", got.status)
+	}
+	if got := attempt(one, elsewhere, "eva@example.com", "una clave"); got.location != "/" {
+		t.Errorf("from elsewhere: got %d to %q, want to /", got.status, got.location)
+	}
+}
+
+func TestSigningOutIsMeant(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	for _, c := range []struct {
+		what, method string
+		headers      []string
+		out          bool
+	}{
+		{"curl", "GET", []string{"Accept", "*/*"}, true},
+		{"nothing said", "GET", nil, true},
+		{"a link", "GET", []string{"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin", "Accept", "text/html,image/webp,*/*;q=0.8"}, true},
+		{"a link, without Sec-Fetch", "GET", []string{"Accept", "text/html,application/xhtml+xml,image/avif,*/*;q=0.8"}, true},
+		{"a form", "POST", []string{"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin"}, true},
+		{"a form, without Sec-Fetch", "POST", []string{"Origin", p.url}, true},
+		{"a form of another site", "POST", []string{"Sec-Fetch-Site", "cross-site"}, false},
+		{"a form of another site, without Sec-Fetch", "POST", []string{"Origin", "http://evil.example"}, false},
+		{"a link of another site", "GET", []string{"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"}, false},
+		{"HEAD", "HEAD", nil, false},
+		{"a picture", "GET", []string{"Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Site", "same-origin"}, false},
+		{"a picture, without Sec-Fetch", "GET", []string{"Accept", "image/avif,image/webp,*/*;q=0.8"}, false},
+		{"a frame", "GET", []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate"}, false},
+		{"fetch", "GET", []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"}, false},
+		{"prefetch", "GET", []string{"Sec-Purpose", "prefetch;prerender", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate"}, false},
+		{"prefetch as it was", "GET", []string{"X-Moz", "prefetch"}, false},
+	} {
+		b := newBrowser(t)
+		b.signup(p, fmt.Sprintf("%d@example.com", time.Now().UnixNano()), "Ana")
+		req, err := http.NewRequest(c.method, p.url+"/logout", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(c.headers); i += 2 {
+			req.Header.Set(c.headers[i], c.headers[i+1])
+		}
+		got := b.do(req)
+		if in := b.get(p.url+"/checkAuth").body == `{"auth":true}`; in == c.out {
+			t.Errorf("%s: /logout answers %d; still signed in: %t", c.what, got.status, in)
+		}
+	}
+}
+
+// After a failure the form is shown once more with what was given, the error at its field, which has the focus.
+func TestFormsAreShownAgain(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	newBrowser(t).signup(p, "ana@example.com", "Ana")
+	for _, c := range []struct {
+		path, fail string
+		form       url.Values
+		want       []string
+	}{
+		{"/login", "/faillogin", signupForm(" Ana@example.com", "x", ""), []string{`value="ana@example.com"`, `aria-invalid="true" autofocus`, "no coinciden.</p>"}},
+		{"/signup", "/failsignup", signupForm("ana@example.com", "x", `A "B" <i>`), []string{`value="ana@example.com"`, `value="A &#34;B&#34; &lt;i&gt;"`, `aria-invalid="true" autofocus`, "registrado: elegí otro"}},
+	} {
+		b := newBrowser(t)
+		if got := b.post(p.url+c.path, c.form); got.location != c.fail {
+			t.Fatalf("POST %s: got %d to %q", c.path, got.status, got.location)
+		}
+		b.get(p.url + c.fail)
+		again := b.get(p.url + c.path)
+		for _, want := range c.want {
+			if !strings.Contains(again.body, want) {
+				t.Errorf("GET %s after a failure lacks %q:\n%s", c.path, want, again.body)
+			}
+		}
+		if strings.Count(again.body, " autofocus") != 1 || again.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("GET %s after a failure: focus or Cache-Control are wrong:\n%s", c.path, again.body)
+		}
+		if later := b.get(p.url + c.path); strings.Contains(later.body, "ana@example.com") {
+			t.Errorf("GET %s shows what was given a second time", c.path)
+		}
+	}
+}
+
+func TestNoPasswordIsShown(t *testing.T) {
+	args := []string{
+		"--mongo-url", "mongodb://u:secret@h1:1,h2:2/db?x=1", "--mongo-url=mongodb+srv://u:sec:ret@h/db",
+		"mongodb://u@h/?tlsCertificateKeyFilePassword=secret&x=2", "-p", "8080", "http://h:80/a:b@c",
+	}
+	p := start(t, "", Config{Args: args})
+	for _, accept := range []string{"*/*", "text/html"} {
+		req, err := http.NewRequest(http.MethodGet, p.url+"/info", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", accept)
+		if got := newBrowser(t).do(req); strings.Contains(got.body, "secret") || strings.Contains(got.body, "sec:ret") || !strings.Contains(got.body, "8080") {
+			t.Errorf("/info for %s: %s", accept, got.body)
+		}
+	}
+	want := []string{
+		"--mongo-url", "mongodb://u:xxxxx@h1:1,h2:2/db?x=1", "--mongo-url=mongodb+srv://u:xxxxx@h/db",
+		"mongodb://u@h/?tlsCertificateKeyFilePassword=xxxxx&x=2", "-p", "8080", "http://h:80/a:b@c",
+	}
+	if got := redacted(args); !slices.Equal(got, want) {
+		t.Errorf("redacted:\n got %q\nwant %q", got, want)
+	}
+}
+
 // A flood of sign-ins is bounded, and others are served meanwhile.
 func TestLoginFlood(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{hasher: newHasher()})
@@ -294,7 +471,7 @@ func TestLoginFlood(t *testing.T) {
 	for s := range statuses {
 		count[s]++
 	}
-	if count[302] == 0 || count[503] == 0 || count[302]+count[503] != flood {
-		t.Errorf("of %d sign-ins at once: %v, want some 302 and some 503", flood, count)
+	if count[302] == 0 || count[302]+count[429]+count[503] != flood {
+		t.Errorf("of %d sign-ins at once: %v, want some 302 and the others refused", flood, count)
 	}
 }

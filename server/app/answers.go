@@ -9,9 +9,12 @@ import (
 
 // Content types of what the application itself writes.
 const (
-	contentJSON = "application/json; charset=utf-8"
+	contentJSON = "application/json" // which is UTF-8 (RFC 8259, 8.1)
 	contentHTML = "text/html; charset=utf-8"
 )
+
+// What is different at each request is not to be kept, in the form that costs least to set.
+var cacheControl, noStore = []byte(fasthttp.HeaderCacheControl), []byte("no-store") //nolint:gochecknoglobals // constants
 
 // retryAfter is what a 503 asks the client to wait, in seconds.
 const retryAfter = "1"
@@ -29,13 +32,18 @@ func jsonError(ctx *fasthttp.RequestCtx, status int, text string, more map[strin
 }
 
 func writeJSON(ctx *fasthttp.RequestCtx, status int, body any) {
-	encoded, err := json.Marshal(body)
-	if err != nil { // only for what can't be encoded at all, as a channel
-		panic(err)
-	}
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType(contentJSON)
-	ctx.Response.SetBodyRaw(encoded)
+	ctx.Response.SetBodyRaw(mustJSON(body))
+}
+
+// mustJSON encodes what JSON can carry.
+func mustJSON(body any) []byte {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return encoded
 }
 
 // health says whether this process takes requests. It is ready as soon as it listens, with or without the

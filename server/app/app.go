@@ -1,7 +1,7 @@
 // Package app is the web application: its routes and handlers, the sessions of its users, the pages and the
 // websocket hub. It reads no flag and no environment: everything it needs comes in a Config.
 //
-// A request takes this way: Handler catches panics and adds the security headers; the router finds the route;
+// A request takes this way: the handler catches panics and adds the security headers; the router finds the route;
 // the handler answers from bytes that were rendered when the App was made wherever it can. Only what belongs
 // to a user asks the store, and never longer than dbBudget: a database that is gone costs the pages that need
 // it a 503, and the others nothing.
@@ -10,11 +10,14 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/singleflight"
 
 	"balanceo/server/store"
 )
@@ -28,9 +31,10 @@ const (
 
 // Config is what one process of the application is made of.
 type Config struct {
-	Mode string   // FORK or CLUSTER, as /info shows it
-	Port int      // as /info shows it
-	Args []string // the command line without the program's name, as /info shows it
+	Instance string   // its name, as its pages show it; empty: the port
+	Mode     string   // FORK or CLUSTER, as /info shows it
+	Port     int      // as /info shows it
+	Args     []string // the command line without the program's name, as /info shows it, without passwords
 
 	Draw  DrawFunc     // nil: /api/randoms answers 503
 	Store *store.Store // nil: routes that need the database answer 503; it need not be reachable
@@ -43,6 +47,9 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
+	if c.Instance == "" {
+		c.Instance = strconv.Itoa(c.Port)
+	}
 	if c.SessionLife == 0 {
 		c.SessionLife = DefaultSessionLife
 	}
@@ -71,11 +78,13 @@ type App struct {
 	info     *info
 	sessions *sessions
 	hasher   *hasher
+	guesses  guesses
+	signups  singleflight.Group // by e-mail
 	hub      *hub
+	guard    guard
 	upgrader *websocket.FastHTTPUpgrader
 	handler  fasthttp.RequestHandler
 	draining atomic.Bool
-	panics   atomic.Int64 // requests that panicked; tests look at it
 }
 
 // New makes the application. It renders the pages and does not wait for the database.
@@ -84,7 +93,7 @@ func New(_ context.Context, cfg Config) (*App, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	p, err := renderPages()
+	p, err := renderPages(identity{cfg.Instance, os.Getpid()})
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
@@ -101,9 +110,10 @@ func New(_ context.Context, cfg Config) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, pages: p, info: in, sessions: s,
-		hasher: cfg.hasher, hub: newHub(cfg.Store), upgrader: newUpgrader(),
+		hasher: cfg.hasher, guesses: guesses{cfg.Store}, upgrader: newUpgrader(),
 	}
-	a.handler = a.guard(a.routes())
+	a.hub = newHub(cfg.Store, &a.guard, p.who)
+	a.handler = a.guard.around(a.routes(), p.failure)
 	return a, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -71,7 +72,7 @@ func start(t testing.TB, dbURL string, cfg Config) *process {
 		if err := <-done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-		if n := a.panics.Load(); n != 0 {
+		if n := a.guard.panics.Load(); n != 0 {
 			t.Errorf("%d requests panicked", n)
 		}
 	})
@@ -232,6 +233,14 @@ func mustDial(t testing.TB, p *process, headers ...string) *socket {
 		t.Fatalf("websocket: %v", err)
 	}
 	return s
+}
+
+// watch opens a websocket of somebody new.
+func watch(t testing.TB, p *process) *socket {
+	t.Helper()
+	b := newBrowser(t)
+	b.signup(p, fmt.Sprintf("%d@example.com", time.Now().UnixNano()), "Somebody")
+	return mustDial(t, p, "Cookie", b.cookie(p))
 }
 
 func (s *socket) send(text string) {

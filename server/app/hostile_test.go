@@ -244,7 +244,7 @@ func FuzzRequest(f *testing.F) {
 			return // never reaches the application
 		}
 		a.Handler()(&ctx)
-		if status := ctx.Response.StatusCode(); !acceptable(status) || a.panics.Load() > 0 {
+		if status := ctx.Response.StatusCode(); !acceptable(status) || a.guard.panics.Load() > 0 {
 			t.Errorf("got %d to %q", status, raw)
 		}
 	})

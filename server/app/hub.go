@@ -2,21 +2,30 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/fasthttp/websocket"
 
 	"balanceo/server/store"
 )
 
-// hubLinger is how long the hub keeps following the products after its last client left: a page that is loaded
-// again, or a person who looks at another one, finds it warm.
-const hubLinger = 30 * time.Second
+const (
+	// hubLinger is how long the hub keeps following the products after its last client left: a page that is
+	// loaded again, or a person who looks at another one, finds it warm.
+	hubLinger = 30 * time.Second
+	// hubRest is how long it waits before it follows again after a panic.
+	hubRest = time.Second
+)
 
 // hub brings the products to the websockets of this process. While it has clients it follows the store and
 // keeps the newest products, so that each client gets one list and then each further product once; without
-// clients it asks the database nothing.
+// clients it asks the database nothing. Each message is encoded once, whoever gets it.
 type hub struct {
 	store *store.Store
+	guard *guard
+	who   identity // says in each list whose websocket this is
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -30,19 +39,20 @@ type hub struct {
 type following struct {
 	stop    context.CancelFunc
 	started bool
-	newest  []store.Product // newest first
-	list    []byte          // newest as a message; nil: to be encoded
+	newest  []encodedProduct           // newest first
+	list    *websocket.PreparedMessage // newest as a message; nil: to be encoded
 }
 
-func newHub(s *store.Store) *hub {
-	return &hub{store: s, clients: map[*client]struct{}{}}
+func newHub(s *store.Store, g *guard, who identity) *hub {
+	return &hub{store: s, guard: g, who: who, clients: map[*client]struct{}{}}
 }
 
-// join adds a client, which gets the list as soon as it is known. It reports false once the hub is closed.
+// join adds a client, which gets the list as soon as it is known. It reports false where there is no room for
+// it, or the hub is closed.
 func (h *hub) join(c *client) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	if h.closed || len(h.clients) >= socketsMost {
 		return false
 	}
 	h.work.Add(1)
@@ -55,7 +65,7 @@ func (h *hub) join(c *client) bool {
 	case h.current == nil && h.store != nil:
 		h.follow()
 	case h.current != nil && h.current.started:
-		c.send(h.current.message())
+		c.send(h.message())
 	}
 	return true
 }
@@ -81,63 +91,86 @@ func (h *hub) rest() {
 	}
 }
 
-// follow starts to follow; h.mu is held.
+// follow starts to follow; h.mu is held. What panics is followed again.
 func (h *hub) follow() {
 	ctx, stop := context.WithCancel(context.Background())
 	f := &following{stop: stop}
 	h.current = f
-	// A following that was stopped may still be told something: it is no longer current then.
-	guarded := func(then func()) {
+	h.work.Go(func() {
+		for !h.guard.run("following the products", func() { h.store.Follow(ctx, listMost, h.follower(f)) }) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(hubRest):
+			}
+		}
+	})
+}
+
+// follower is what the store tells f. One that was stopped may still be told something: it is no longer current
+// then.
+func (h *hub) follower(f *following) store.Follower {
+	current := func(then func()) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.current == f {
 			then()
 		}
 	}
-	h.work.Go(func() {
-		h.store.Follow(ctx, listMost, store.Follower{
-			Start: func(newest []store.Product) {
-				guarded(func() {
-					f.started, f.newest = true, newest
-					h.broadcast(f.message())
-				})
-			},
-			Product: func(p store.Product) {
-				guarded(func() {
-					f.add(p)
-					h.broadcast(encode(eventProduct, p))
-				})
-			},
-			Ended: func(key string) {
-				guarded(func() {
-					for c := range h.clients {
-						if c.key == key {
-							c.sessionOver()
-						}
+	return store.Follower{
+		Start: func(newest []store.Product) {
+			current(func() {
+				f.started, f.list, f.newest = true, nil, nil
+				for _, p := range newest {
+					if e, ok := sendable(p); ok {
+						f.newest = append(f.newest, e)
 					}
-				})
-			},
-		})
-	})
+				}
+				h.broadcast(h.message())
+			})
+		},
+		Product: func(p store.Product) {
+			current(func() {
+				e, ok := sendable(p)
+				if !ok {
+					return
+				}
+				f.newest = append([]encodedProduct{e}, f.newest[:min(len(f.newest), listMost-1)]...)
+				f.list = nil
+				h.broadcast(prepare(encode(eventProduct, e)))
+			})
+		},
+		Ended: func(key string) {
+			current(func() {
+				for c := range h.clients {
+					if c.key == key {
+						c.sessionOver()
+					}
+				}
+			})
+		},
+	}
 }
 
-func (f *following) add(p store.Product) {
-	if len(f.newest) >= listMost {
-		f.newest = f.newest[:listMost-1]
+// sendable encodes a product. One that JSON can't carry, written by another client of the database, is left out.
+func sendable(p store.Product) (e encodedProduct, ok bool) {
+	e, err := encodeProduct(p)
+	if err != nil {
+		slog.Warn("product was left out", "id", p.ID.Hex(), "error", err)
 	}
-	f.newest = append([]store.Product{p}, f.newest...)
-	f.list = nil
+	return e, err == nil
 }
 
-func (f *following) message() []byte {
-	if f.list == nil {
-		f.list = encode(eventList, f.newest)
+// message is the list; h.mu is held.
+func (h *hub) message() *websocket.PreparedMessage {
+	if f := h.current; f.list == nil {
+		f.list = prepare(encodeList(f.newest, h.who))
 	}
-	return f.list
+	return h.current.list
 }
 
 // broadcast sends a message to all clients; h.mu is held. It never waits for one.
-func (h *hub) broadcast(message []byte) {
+func (h *hub) broadcast(message *websocket.PreparedMessage) {
 	for c := range h.clients {
 		c.send(message)
 	}

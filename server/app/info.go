@@ -2,11 +2,12 @@ package app
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -25,22 +26,35 @@ type facts struct {
 	RSS        int64    `json:"rss"` // bytes; the last key, so that the rest is encoded once
 }
 
-// rssMark stands for the memory while the body is encoded in advance.
-const rssMark = 9007199254740991
+// MB is a number of bytes for people.
+func (f facts) MB() string {
+	return strings.Replace(strconv.FormatFloat(float64(f.RSS)/1e6, 'f', 1, 64), ".", ",", 1)
+}
 
-// info answers /info from two halves that were encoded in advance and the memory of the moment.
+// secrets are what a command line may hold that is nobody's business: the password of an address, and options of
+// it that are passwords, too.
+var secrets = regexp.MustCompile(`(://[^/@:\s]*:)[^/\s]*(@)|((?i:password|secret|token)[a-z]*=)[^&\s]+()`) //nolint:gochecknoglobals // constant
+
+func redacted(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = secrets.ReplaceAllString(arg, "${1}${3}xxxxx${2}${4}")
+	}
+	return out
+}
+
+// info answers /info from a body that was encoded in advance, and the memory of the moment.
 type info struct {
-	json, html [2][]byte
-	rss        func() int64
+	facts facts
+	json  []byte // up to the memory
+	pages *pages
+	rss   func() int64
 }
 
 func gatherInfo(cfg Config, p *pages) (*info, error) {
 	f := facts{
-		Args: cfg.Args, Platform: runtime.GOOS, GoVersion: runtime.Version(), PID: os.Getpid(),
-		CPUs: runtime.NumCPU(), Mode: cfg.Mode, Port: cfg.Port, RSS: rssMark,
-	}
-	if f.Args == nil {
-		f.Args = []string{}
+		Args: redacted(cfg.Args), Platform: runtime.GOOS, GoVersion: runtime.Version(), PID: p.who.PID,
+		CPUs: runtime.NumCPU(), Mode: cfg.Mode, Port: cfg.Port,
 	}
 	var err error
 	if f.Executable, err = os.Executable(); err != nil {
@@ -49,44 +63,24 @@ func gatherInfo(cfg Config, p *pages) (*info, error) {
 	if f.Folder, err = os.Getwd(); err != nil {
 		return nil, fmt.Errorf("working folder: %w", err)
 	}
-	body, err := json.Marshal(f)
-	if err != nil {
-		return nil, err
-	}
-	page, err := p.render("info.html", view{Title: "Información", Facts: f})
-	if err != nil {
-		return nil, err
-	}
 	rss, err := openRSS()
 	if err != nil {
 		return nil, err
 	}
-	in := &info{rss: rss}
-	mark := []byte(strconv.Itoa(rssMark))
-	for _, half := range []struct {
-		whole []byte
-		into  *[2][]byte
-	}{{body, &in.json}, {page, &in.html}} {
-		before, after, ok := bytes.Cut(half.whole, mark)
-		if !ok {
-			return nil, fmt.Errorf("info: no place for the memory in %q", half.whole)
-		}
-		half.into[0], half.into[1] = before, after
-	}
-	return in, nil
+	return &info{facts: f, json: bytes.TrimSuffix(mustJSON(f), []byte("0}")), pages: p, rss: rss}, nil
 }
 
 func (in *info) serve(ctx *fasthttp.RequestCtx) {
-	halves, kind := &in.json, contentJSON
 	if prefersHTML(ctx.Request.Header.Peek(fasthttp.HeaderAccept)) {
-		halves, kind = &in.html, contentHTML
+		f := in.facts
+		f.RSS = in.rss()
+		in.pages.serve(ctx, fasthttp.StatusOK, "info.html", view{Title: "Información", Facts: f})
+		return
 	}
 	h := &ctx.Response.Header
-	h.SetContentType(kind)
-	h.Set(fasthttp.HeaderVary, fasthttp.HeaderAccept)
-	h.Set(fasthttp.HeaderCacheControl, "no-store")
-	ctx.Response.AppendBody(halves[0])
-	var digits [20]byte
-	ctx.Response.AppendBody(strconv.AppendInt(digits[:0], in.rss(), 10))
-	ctx.Response.AppendBody(halves[1])
+	h.SetContentType(contentJSON)
+	h.SetCanonical(cacheControl, noStore)
+	body := append(ctx.Response.SwapBody(nil), in.json...)
+	body = strconv.AppendInt(body, in.rss(), 10)
+	ctx.Response.SwapBody(append(body, '}'))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fasthttp/websocket"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"balanceo/server/store"
@@ -17,7 +18,7 @@ import (
 
 // Events of the websocket. Each message is {"event": …, "data": …}.
 const (
-	eventList    = "PRODLIST" // server: the newest products, newest first
+	eventList    = "PRODLIST" // server: the newest products, newest first; beside data, server says which process this is
 	eventProduct = "PRODUCT"  // server: a new product
 	eventNew     = "NEWPROD"  // client: {title, price, thumbnail} and, if it likes, an id of 24 hexadecimal digits
 	eventError   = "ERROR"    // server: {code, message, field, id}
@@ -37,6 +38,7 @@ const (
 	thumbnailMost = 2000 // bytes
 	messageMost   = 16 << 10
 	listMost      = 200 // products in a PRODLIST
+	priceMost     = 1_000_000_000
 )
 
 // refusal is the data of an ERROR.
@@ -49,16 +51,35 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.Message }
 
-// encode makes a message.
-func encode(event string, data any) []byte {
-	out, err := json.Marshal(struct {
-		Event string `json:"event"`
-		Data  any    `json:"data"`
-	}{event, data})
-	if err != nil { // only for what can't be encoded at all, as a channel
+// encodedProduct is a product as it stands in messages.
+type encodedProduct = json.RawMessage
+
+// encodeProduct fails where JSON can't carry the product: a price that is no number, a year beyond 9999.
+func encodeProduct(p store.Product) (encodedProduct, error) { return json.Marshal(p) }
+
+// outgoing is what the server sends over a websocket.
+type outgoing struct {
+	Event  string    `json:"event"`
+	Data   any       `json:"data"`
+	Server *identity `json:"server,omitempty"`
+}
+
+func encode(event string, data any) []byte { return mustJSON(outgoing{Event: event, Data: data}) }
+
+func encodeList(newest []encodedProduct, who identity) []byte {
+	if newest == nil {
+		newest = []encodedProduct{}
+	}
+	return mustJSON(outgoing{eventList, newest, &who})
+}
+
+// prepare makes the frame of a text message, once for all who get it.
+func prepare(text []byte) *websocket.PreparedMessage {
+	m, err := websocket.NewPreparedMessage(websocket.TextMessage, text)
+	if err != nil { // only for a message of another kind
 		panic(err)
 	}
-	return out
+	return m
 }
 
 // decodeProduct reads a NEWPROD that arrived at the time now. The error is a *refusal.
@@ -95,12 +116,10 @@ func decodeProduct(message []byte, now time.Time) (store.Product, error) {
 	if !plainText(p.Title, titleMost) {
 		return invalid("title", "El nombre debe tener de 1 a 200 caracteres.")
 	}
-	if given.Price == nil || math.IsNaN(*given.Price) || math.IsInf(*given.Price, 0) || *given.Price < 0 {
-		return invalid("price", "El precio debe ser un número de 0 o más.")
+	if given.Price == nil || !(*given.Price >= 0 && *given.Price <= priceMost) {
+		return invalid("price", "El precio debe ser un número de 0 a 1.000.000.000.")
 	}
-	if p.Price = *given.Price; p.Price == 0 {
-		p.Price = 0 // not -0
-	}
+	p.Price = math.Abs(*given.Price) // not -0
 	if !webURL(p.Thumbnail) {
 		return invalid("thumbnail", "La foto debe ser una dirección http:// o https://.")
 	}

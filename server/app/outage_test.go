@@ -23,7 +23,7 @@ func TestDatabaseOutage(t *testing.T) {
 	b := newBrowser(t)
 	b.signup(one, "ana@example.com", "Ana")
 	var list []store.Product
-	writer, reader := mustDial(t, one, "Cookie", b.cookie(one)), mustDial(t, other)
+	writer, reader := mustDial(t, one, "Cookie", b.cookie(one)), mustDial(t, other, "Cookie", b.cookie(one))
 	writer.next("PRODLIST", &list)
 	reader.next("PRODLIST", &list)
 	add := func(title string) {
@@ -60,7 +60,7 @@ func TestDatabaseOutage(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for _, c := range []struct{ method, path string }{
-			{"GET", "/"}, {"GET", "/checkAuth"}, {"GET", "/logout"}, {"POST", "/login"}, {"POST", "/signup"}, {"GET", "/ws"},
+			{"GET", "/"}, {"GET", "/checkAuth"}, {"GET", "/logout"}, {"POST", "/login"}, {"POST", "/signup"},
 		} {
 			wg.Go(func() {
 				began := time.Now()
@@ -76,6 +76,9 @@ func TestDatabaseOutage(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if _, resp, err := dial(t, one, "Cookie", b.cookie(one)); resp == nil || resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%s: a websocket gets %v, %v; want 503", what, resp, err)
+		}
 		writer.send(newProduct("lost", 1, picture))
 		var r refusal
 		if writer.next("ERROR", &r); r.Code != codeUnavailable {
@@ -111,15 +114,14 @@ func TestDatabaseComesLater(t *testing.T) {
 	if got := b.get(p.url + "/info"); got.status != 200 {
 		t.Errorf("GET /info: got %d, want 200", got.status)
 	}
-	s := mustDial(t, p)
 	storetest.Start(t, dir, db.Addr())
-	var list []store.Product
-	s.next("PRODLIST", &list)
-	b.signup(p, "ana@example.com", "Ana")
 	for deadline := time.Now().Add(limit); !strings.Contains(b.get(p.url+"/healthz").body, `"available"`); {
 		if time.Now().After(deadline) {
 			t.Fatal("/healthz does not say that the database is available")
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	b.signup(p, "ana@example.com", "Ana")
+	var list []store.Product
+	mustDial(t, p, "Cookie", b.cookie(p)).next("PRODLIST", &list)
 }

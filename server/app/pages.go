@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"html"
 	"html/template"
 	"io/fs"
 	"mime"
@@ -19,19 +19,20 @@ import (
 //go:embed web
 var web embed.FS
 
-// pages is everything that is shown, rendered once. What differs per request is filled into places that the
-// rendering left open.
+// pages is everything that is shown. What is the same for everybody is rendered once.
 type pages struct {
 	templates *template.Template
 	static    map[string]*asset // by file name
+	who       identity
 
-	login, signup, failLogin, failSignup *page
-	unavailable, overloaded, forbidden   *page
-	failure                              *page
+	login, signup, failLogin, failSignup                           *page
+	unavailable, overloaded, guesses, forbidden, notMeant, failure *page
+}
 
-	home     *openPage // name
-	goodbye  *openPage // name
-	notFound *openPage // path, method
+// identity is which process this is, as its pages say it and JSON tells it.
+type identity struct {
+	Instance string `json:"instance"`
+	PID      int    `json:"pid"`
 }
 
 // page is a page that is the same for everybody.
@@ -47,29 +48,20 @@ func (p *page) serve(ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetBodyRaw(p.body)
 }
 
-// openPage is a page with places to be filled per request, each in the text of an element.
-type openPage struct {
-	status int
-	parts  [][]byte // one more than places
-}
-
-func (p *openPage) serve(ctx *fasthttp.RequestCtx, values ...string) {
-	ctx.SetStatusCode(p.status)
-	ctx.Response.Header.SetContentType(contentHTML)
-	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
-	ctx.Response.AppendBody(p.parts[0])
-	for i, part := range p.parts[1:] {
-		ctx.Response.AppendBodyString(html.EscapeString(values[i]))
-		ctx.Response.AppendBody(part)
+// serve answers with a page that is not.
+func (p *pages) serve(ctx *fasthttp.RequestCtx, status int, name string, v view) {
+	body, err := p.render(name, v)
+	if err != nil {
+		panic(err) // the templates are tested with all that a view can hold
 	}
+	(&page{status, body}).serve(ctx)
+	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 }
-
-// place is what stands for the i-th value while an openPage is rendered.
-func place(i int) string { return fmt.Sprintf("place%dqzv", i) }
 
 // view is what the templates see.
 type view struct {
 	Title  string
+	Who    identity
 	Script string // file of the page's script; empty: none
 	Back   string // where the page goes by itself; empty: nowhere
 	Wait   int    // seconds until it does
@@ -78,25 +70,33 @@ type view struct {
 
 	Name     string    // home.html
 	Facts    facts     // info.html
-	Form     account   // signup.html
-	Problems []problem // signup.html
+	Form     account   // login.html, signup.html
+	Problems []problem // of the form's fields
 }
 
-// Invalid tells whether a problem is with the field.
-func (v view) Invalid(field string) bool {
+// Problem is what is wrong with the field; empty: nothing.
+func (v view) Problem(field string) string {
 	for _, p := range v.Problems {
 		if p.Field == field {
-			return true
+			return p.Text
 		}
 	}
-	return false
+	return ""
+}
+
+// Focus is the field that gets the focus: the first wrong one, else the one given.
+func (v view) Focus(otherwise string) string {
+	if len(v.Problems) > 0 {
+		return v.Problems[0].Field
+	}
+	return otherwise
 }
 
 // backWait is how long the pages that go back by themselves stay, in seconds.
 const backWait = 3
 
-func renderPages() (*pages, error) {
-	p := &pages{static: map[string]*asset{}}
+func renderPages(who identity) (*pages, error) {
+	p := &pages{static: map[string]*asset{}, who: who}
 	var err error
 	if err = p.loadStatic(); err != nil {
 		return nil, err
@@ -105,96 +105,44 @@ func renderPages() (*pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.renderFixed(); err != nil {
-		return nil, err
-	}
-	return p, p.renderOpen()
+	return p, p.renderFixed()
 }
 
 // renderFixed renders the pages that are the same for everybody.
-func (p *pages) renderFixed() error {
-	for _, s := range []struct {
-		into   **page
-		status int
-		name   string
-		view   view
-	}{
-		{&p.login, 200, "login.html", view{Title: "Ingresar"}},
-		{&p.signup, 200, "signup.html", view{Title: "Crear cuenta"}},
-		{&p.failLogin, 200, "message.html", view{
-			Title: "Credenciales incorrectas", Heading: "Credenciales incorrectas!",
-			Text: "El e-mail o la contraseña no coinciden.", Back: routeLogin, Wait: backWait,
-		}},
-		{&p.failSignup, 200, "message.html", view{
-			Title: "No se pudo registrar", Heading: "Ese e-mail ya está registrado!",
-			Text: "Elegí otro, o ingresá con tu cuenta.", Back: routeSignup, Wait: backWait,
-		}},
-		{&p.unavailable, 503, "message.html", view{
-			Title: "Servicio no disponible", Heading: "Volvemos enseguida",
-			Text: "La base de datos no responde. Probá de nuevo en unos segundos.", Link: routeHome, LinkText: "Probar de nuevo",
-		}},
-		{&p.overloaded, 503, "message.html", view{
-			Title: "Demasiados ingresos a la vez", Heading: "Demasiados ingresos a la vez",
-			Text: "Hay muchas personas ingresando. Probá de nuevo en unos segundos.", Link: routeLogin, LinkText: "Probar de nuevo",
-		}},
-		{&p.forbidden, 403, "message.html", view{
-			Title: "Pedido rechazado", Heading: "Pedido rechazado",
-			Text: "Este formulario llegó desde otro sitio.", Link: routeHome, LinkText: "Inicio",
-		}},
-		{&p.failure, 500, "message.html", view{
-			Title: "Error", Heading: "Algo salió mal",
-			Text: "El error quedó registrado.", Link: routeHome, LinkText: "Inicio",
-		}},
-	} {
-		body, err := p.render(s.name, s.view)
-		if err != nil {
-			return err
-		}
-		*s.into = &page{s.status, body}
+func (p *pages) renderFixed() (err error) {
+	render := func(status int, name string, v view) *page {
+		body, failed := p.render(name, v)
+		err = errors.Join(err, failed)
+		return &page{status, body}
 	}
-	return nil
-}
-
-// renderOpen renders the pages with places.
-func (p *pages) renderOpen() error {
-	for _, s := range []struct {
-		into   **openPage
-		status int
-		name   string
-		view   view
-		places int
-	}{
-		{&p.home, 200, "home.html", view{Title: "Productos", Script: "home.js", Name: place(0)}, 1},
-		{&p.goodbye, 200, "message.html", view{
-			Title: "Hasta luego", Heading: "Hasta luego, " + place(0) + "!",
-			Text: "Cerraste tu sesión.", Back: routeLogin, Wait: backWait,
-		}, 1},
-		{&p.notFound, 404, "message.html", view{
-			Title: "No encontrado", Heading: "No encontrado",
-			Text: "Ruta " + place(0) + " (Método " + place(1) + ") no implementada", Link: routeHome, LinkText: "Inicio",
-		}, 2},
-	} {
-		body, err := p.render(s.name, s.view)
-		if err != nil {
-			return err
-		}
-		open := &openPage{status: s.status}
-		for i := range s.places {
-			before, after, ok := bytes.Cut(body, []byte(place(i)))
-			if !ok {
-				return fmt.Errorf("template %q has no place for value %d", s.name, i)
-			}
-			open.parts = append(open.parts, before)
-			body = after
-		}
-		open.parts = append(open.parts, body)
-		*s.into = open
+	p.login = render(200, "login.html", view{Title: "Ingresar"})
+	p.signup = render(200, "signup.html", view{Title: "Crear cuenta"})
+	p.failLogin = render(200, "message.html", view{
+		Title: "Credenciales incorrectas", Heading: "Credenciales incorrectas!",
+		Text: "El e-mail o la contraseña no coinciden.", Back: routeLogin, Wait: backWait,
+	})
+	p.failSignup = render(200, "message.html", view{
+		Title: "No se pudo registrar", Heading: "Ese e-mail ya está registrado!",
+		Text: "Elegí otro, o ingresá con tu cuenta.", Back: routeSignup, Wait: backWait,
+	})
+	message := func(status int, heading, text, link, linkText string) *page {
+		return render(status, "message.html", view{Title: heading, Heading: heading, Text: text, Link: link, LinkText: linkText})
 	}
-	return nil
+	p.unavailable = message(503, "Volvemos enseguida",
+		"La base de datos no responde. Probá de nuevo en unos segundos.", routeHome, "Probar de nuevo")
+	p.overloaded = message(503, "Demasiados ingresos a la vez",
+		"Hay muchas personas ingresando. Probá de nuevo en unos segundos.", routeLogin, "Probar de nuevo")
+	p.guesses = message(429, "Demasiados intentos",
+		"Hubo demasiadas contraseñas incorrectas desde esta dirección. Probá de nuevo en unos minutos.", routeLogin, "Volver a ingresar")
+	p.forbidden = message(403, "Pedido rechazado", "Este formulario llegó desde otro sitio.", routeHome, "Inicio")
+	p.notMeant = message(403, "Pedido rechazado", "Para salir, usá el botón de la página.", routeHome, "Inicio")
+	p.failure = message(500, "Algo salió mal", "El error quedó registrado.", routeHome, "Inicio")
+	return err
 }
 
 func (p *pages) render(name string, v view) ([]byte, error) {
 	var out bytes.Buffer
+	v.Who = p.who
 	if err := p.templates.ExecuteTemplate(&out, name, v); err != nil {
 		return nil, fmt.Errorf("template %q: %w", name, err)
 	}
@@ -261,5 +209,8 @@ func (a *asset) serve(ctx *fasthttp.RequestCtx) {
 }
 
 func (a *App) notFound(ctx *fasthttp.RequestCtx) {
-	a.pages.notFound.serve(ctx, string(ctx.Path()), string(ctx.Method()))
+	a.pages.serve(ctx, fasthttp.StatusNotFound, "message.html", view{
+		Title: "No encontrado", Heading: "No encontrado",
+		Text: fmt.Sprintf("Ruta %s (Método %s) no implementada", ctx.Path(), ctx.Method()), Link: routeHome, LinkText: "Inicio",
+	})
 }

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +26,12 @@ func cheapHasher(t testing.TB) *hasher {
 
 func TestPasswordsOfNobodyCostTheSame(t *testing.T) {
 	h := newHasher()
-	hash, err := h.hash(t.Context(), "secreta")
+	long := strings.Repeat("x", passwordMost)
+	hash, err := h.hash("secreta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	longHash, err := h.hash(long)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,47 +48,86 @@ func TestPasswordsOfNobodyCostTheSame(t *testing.T) {
 		{hash, "Secreta", false},
 		{hash, "", false},
 		{hash, strings.Repeat("x", 1000), false},
+		{longHash, long, true},
+		{longHash, long + "y", false}, // bcrypt itself reads no further
 		{"", "secreta", false},
 		{"", "", false},
 	} {
-		if got, err := h.matches(t.Context(), c.hash, c.password); err != nil || got != c.want {
-			t.Errorf("matches(%q, %.20q) = %t, %v; want %t", c.hash, c.password, got, err, c.want)
+		if got := h.matches(c.hash, c.password); got != c.want {
+			t.Errorf("matches(%q, %.20q) = %t, want %t", c.hash, c.password, got, c.want)
 		}
 	}
 	// Other load only makes it longer, and without hashing it would take microseconds.
 	began := time.Now()
-	if _, err := h.matches(t.Context(), "", "wrong"); err != nil {
-		t.Fatal(err)
-	}
+	h.matches("", "wrong")
 	if took := time.Since(began); took < 5*time.Millisecond {
 		t.Errorf("nobody's password is looked at for %v, which is no hashing", took)
 	}
 }
 
-func TestHashingIsBounded(t *testing.T) {
+// However many wait from one address, somebody from another waits for one of them at most.
+func TestHashingIsFairBetweenAddresses(t *testing.T) {
 	h := newHasher()
-	var wg sync.WaitGroup
-	results := make(chan error, 100)
-	for range cap(results) {
-		wg.Go(func() {
-			_, err := h.matches(t.Context(), "", "wrong")
-			results <- err
+	h.free, h.atOnce = 0, 1 // the test has the turn
+	var order []string // written by whoever has the one turn
+	var all sync.WaitGroup
+	ask := func(address string, refused bool) {
+		t.Helper()
+		h.mu.Lock()
+		before := h.all
+		h.mu.Unlock()
+		done := make(chan error, 1)
+		all.Go(func() {
+			done <- h.inTurn(context.WithoutCancel(t.Context()), address, func() error {
+				order = append(order, address)
+				return nil
+			})
 		})
-	}
-	wg.Wait()
-	close(results)
-	done, refused := 0, 0
-	for err := range results {
-		switch {
-		case err == nil:
-			done++
-		case errors.Is(err, errOverloaded):
-			refused++
-		default:
-			t.Errorf("matches: %v", err)
+		if refused {
+			if err := <-done; !errors.Is(err, errOverloaded) {
+				t.Errorf("one more from %s: %v, want errOverloaded", address, err)
+			}
+			return
+		}
+		for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Microsecond) { // until it waits
+			h.mu.Lock()
+			arrived := h.all > before
+			h.mu.Unlock()
+			if arrived || time.Now().After(deadline) {
+				return
+			}
 		}
 	}
-	if done == 0 || refused == 0 {
-		t.Errorf("of %d at once %d were done and %d refused, want some of both", cap(results), done, refused)
+	for range hashesWaiting {
+		ask("a", false)
+	}
+	ask("a", true)
+	ask("b", false)
+	h.leave()
+	all.Wait()
+	if len(order) != hashesWaiting+1 || !slices.Contains(order[:2], "b") {
+		t.Errorf("turns were given to %v, want b among the first two", order)
+	}
+	if h.free != 1 || h.all != 0 || len(h.waiting) != 0 || len(h.next) != 0 {
+		t.Errorf("afterwards the queue is %+v, want it empty", h)
+	}
+}
+
+// Who gives up leaves nothing behind.
+func TestHashingGivesUp(t *testing.T) {
+	h := newHasher()
+	h.free = 0
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, address := range []string{"a", "a", "b"} {
+		if err := h.inTurn(ctx, address, func() error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("inTurn = %v, want context.Canceled", err)
+		}
+	}
+	if err := h.inTurn(t.Context(), "a", func() error { return nil }); !errors.Is(err, errOverloaded) {
+		t.Errorf("inTurn that waits too long = %v, want errOverloaded", err)
+	}
+	if h.all != 0 || len(h.waiting) != 0 || len(h.next) != 0 {
+		t.Errorf("afterwards the queue is %+v, want it empty", h)
 	}
 }

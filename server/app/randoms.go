@@ -17,7 +17,7 @@ type DrawFunc func(ctx context.Context, b []byte, n int64) ([]byte, error)
 func (a *App) randoms(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	h.SetContentType(contentJSON)
-	h.Set(fasthttp.HeaderCacheControl, "no-store")
+	h.SetCanonical(cacheControl, noStore)
 
 	n := a.cfg.CantDefault
 	if given, ok := parseInt(string(ctx.QueryArgs().Peek("cant"))); ok && given != 0 {

@@ -42,8 +42,8 @@ func (a *App) routes() fasthttp.RequestHandler {
 		r.GET(path, h)
 		r.HEAD(path, h)
 	}
-	get(routeLogin, a.pages.login.serve)
-	get(routeSignup, a.pages.signup.serve)
+	get(routeLogin, a.loginPage)
+	get(routeSignup, a.signupPage)
 	get(routeFailLogin, a.pages.failLogin.serve)
 	get(routeFailSignup, a.pages.failSignup.serve)
 	get(routeHome, a.homePage)
@@ -51,6 +51,7 @@ func (a *App) routes() fasthttp.RequestHandler {
 	get(routeCheckAuth, a.checkAuth)
 	r.POST(routeLogin, a.login)
 	r.POST(routeSignup, a.signup)
+	r.POST(routeLogout, a.logout)
 	r.GET(routeSocket, a.socket)
 	get(routeInfo, a.info.serve)
 	get(routeRandoms, a.randoms)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/fasthttp/session/v2"
@@ -206,18 +205,3 @@ func (p provider) NeedGC() bool { return false }
 
 // GC does nothing.
 func (p provider) GC() error { return nil }
-
-// secure tells whether the browser's connection is encrypted. What a proxy says of it counts only if the proxy
-// runs on this machine: anybody else could say it.
-func secure(ctx *fasthttp.RequestCtx) bool {
-	if ctx.IsTLS() {
-		return true
-	}
-	return fromLoopback(ctx.RemoteAddr()) &&
-		bytes.EqualFold(ctx.Request.Header.Peek(fasthttp.HeaderXForwardedProto), []byte("https"))
-}
-
-func fromLoopback(addr net.Addr) bool {
-	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
-}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -19,7 +20,16 @@ const (
 	writeWait   = 5 * time.Second // a reader that takes longer is dropped
 	closeWait   = time.Second     // until the other side must have answered a close
 	messagesDue = 64              // messages that wait for a slow reader before it is dropped
+	socketsMost = 4096            // websockets of this process
 )
+
+// What one websocket may send: a burst, and then so many messages a second; further ones wait unread.
+const (
+	burstMost = 100
+	perSecond = 50
+)
+
+const signInFirst = "sign in first"
 
 // closeSession is the close code for "your session is over". Codes from 4000 are an application's own
 // (RFC 6455, 7.4.2).
@@ -29,10 +39,11 @@ const closeSession = 4001
 type client struct {
 	app  *App
 	conn *websocket.Conn
-	key  string    // of the session; empty: not signed in, may only read
+	key  string    // of the session
 	end  time.Time // of the session, as far as is known
+	free time.Time // when all of the burst is free again
 
-	out     chan []byte
+	out     chan *websocket.PreparedMessage
 	closing chan struct{} // closed once a goodbye is set
 	once    sync.Once
 	goodbye goodbye
@@ -40,43 +51,60 @@ type client struct {
 
 // goodbye is how a websocket is closed: with a last message, if any, and a close frame.
 type goodbye struct {
-	message []byte
+	message *websocket.PreparedMessage
 	code    int
 	reason  string
 }
 
-// socket answers GET /ws. Anybody may listen; to add a product one must be signed in.
+// socket answers GET /ws, to somebody who is signed in.
 func (a *App) socket(ctx *fasthttp.RequestCtx) {
-	c := &client{app: a, out: make(chan []byte, messagesDue), closing: make(chan struct{})}
-	if hasSessionCookie(ctx) {
-		key := sessionKey(ctx.Request.Header.Cookie(cookieName))
-		held, err := a.touch(key)
-		switch {
-		case err == nil:
-			c.key, c.end = key, held.ExpiresAt
-		case !errors.Is(err, store.ErrNotFound):
-			a.fail(ctx, err)
-			return
-		}
+	if status, why := unacceptable(ctx); why != "" {
+		jsonError(ctx, status, why, nil)
+		return
 	}
-	// The error was answered already.
-	_ = a.upgrader.Upgrade(ctx, func(conn *websocket.Conn) {
+	c := &client{app: a, out: make(chan *websocket.PreparedMessage, messagesDue), closing: make(chan struct{})}
+	c.key = sessionKey(ctx.Request.Header.Cookie(cookieName))
+	held, err := a.touch(c.key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		jsonError(ctx, fasthttp.StatusUnauthorized, signInFirst, nil)
+		return
+	case err != nil:
+		a.fail(ctx, err)
+		return
+	}
+	c.end = held.ExpiresAt
+	err = a.upgrader.Upgrade(ctx, func(conn *websocket.Conn) {
 		c.conn = conn
-		c.serve()
+		a.guard.run("websocket", c.serve)
 	})
+	if err != nil { // what the upgrader says of it is meant for programmers
+		ctx.Response.Header.Set("Sec-WebSocket-Version", "13")
+		jsonError(ctx, fasthttp.StatusBadRequest, "not a handshake of websocket version 13", nil)
+	}
+}
+
+// unacceptable says why a request can't become a websocket; why is empty if it can.
+func unacceptable(ctx *fasthttp.RequestCtx) (status int, why string) {
+	switch {
+	case !ctx.Request.Header.ConnectionUpgrade() || !bytes.EqualFold(ctx.Request.Header.Peek("Upgrade"), []byte("websocket")):
+		return fasthttp.StatusBadRequest, "this address is for websockets"
+	case !ownOrigin(ctx):
+		return fasthttp.StatusForbidden, "this page belongs to another site"
+	case !hasSessionCookie(ctx):
+		return fasthttp.StatusUnauthorized, signInFirst
+	}
+	return 0, ""
 }
 
 func newUpgrader() *websocket.FastHTTPUpgrader {
 	return &websocket.FastHTTPUpgrader{
 		HandshakeTimeout: writeWait,
-		ReadBufferSize:   2 << 10,
-		WriteBufferSize:  2 << 10,
+		ReadBufferSize:   1 << 10,
+		WriteBufferSize:  1 << 10,
 		WriteBufferPool:  &sync.Pool{},
-		CheckOrigin:      ownOrigin,
-		Error: func(ctx *fasthttp.RequestCtx, status int, reason error) {
-			ctx.Response.Header.Set("Sec-WebSocket-Version", "13")
-			jsonError(ctx, status, reason.Error(), nil)
-		},
+		CheckOrigin:      func(*fasthttp.RequestCtx) bool { return true }, // checked before
+		Error:            func(*fasthttp.RequestCtx, int, error) {},       // answered by the caller
 	}
 }
 
@@ -99,11 +127,16 @@ func (c *client) serve() {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		c.write()
+		if !c.app.guard.run("writing to a websocket", c.write) {
+			c.leave(goodbye{})
+			c.endReading(0)
+		}
+	}()
+	defer func() {
+		c.leave(goodbye{})
+		<-written
 	}()
 	c.read()
-	c.leave(goodbye{})
-	<-written
 }
 
 func (c *client) read() {
@@ -122,10 +155,29 @@ func (c *client) read() {
 	}
 	for {
 		_, message, err := c.conn.ReadMessage()
-		if err != nil {
+		if err != nil || !c.paced() {
 			return
 		}
 		c.receive(message)
+	}
+}
+
+// paced waits until the client may send another message. It reports false if the connection ends meanwhile.
+func (c *client) paced() bool {
+	now := time.Now()
+	if c.free.Before(now) {
+		c.free = now
+	}
+	c.free = c.free.Add(time.Second / perSecond)
+	over := c.free.Sub(now) - burstMost*time.Second/perSecond
+	if over <= 0 {
+		return true
+	}
+	select {
+	case <-time.After(over):
+		return true
+	case <-c.closing:
+		return false
 	}
 }
 
@@ -143,23 +195,19 @@ func (c *client) receive(message []byte) {
 	if !errors.As(err, &r) {
 		r = &refusal{Code: codeUnavailable, Message: "La base de datos no responde. Probá de nuevo en unos segundos."}
 	}
-	if r.Code == codeSession && c.key != "" {
+	if r.Code == codeSession {
 		c.sessionOver()
 		return
 	}
-	c.send(encode(eventError, r))
+	c.send(prepare(encode(eventError, r)))
 }
 
 func (c *client) add(p store.Product) error {
-	signedOut := &refusal{Code: codeSession, Message: "Para agregar productos hay que ingresar."}
-	if c.key == "" {
-		return signedOut
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)
 	defer cancel()
 	switch _, err := c.app.sessions.provider.touch(ctx, c.key); {
 	case errors.Is(err, store.ErrNotFound):
-		return signedOut
+		return &refusal{Code: codeSession, Message: "Para agregar productos hay que ingresar."}
 	case err != nil:
 		return err
 	}
@@ -167,7 +215,7 @@ func (c *client) add(p store.Product) error {
 }
 
 // send queues a message. A reader that is too slow to keep up is dropped: it connects again and gets the list.
-func (c *client) send(message []byte) {
+func (c *client) send(message *websocket.PreparedMessage) {
 	select {
 	case c.out <- message:
 	default:
@@ -178,7 +226,7 @@ func (c *client) send(message []byte) {
 // sessionOver tells the page that its session has ended.
 func (c *client) sessionOver() {
 	r := &refusal{Code: codeSession, Message: "Tu sesión terminó."}
-	c.leave(goodbye{encode(eventError, r), closeSession, "session is over"})
+	c.leave(goodbye{prepare(encode(eventError, r)), closeSession, "session is over"})
 }
 
 // restart tells the page to connect again: this process is going.
@@ -200,9 +248,6 @@ func (c *client) write() {
 	defer ping.Stop()
 	expiry := time.NewTimer(time.Until(c.end))
 	defer expiry.Stop()
-	if c.key == "" {
-		expiry.Stop()
-	}
 	for {
 		var err error
 		select {
@@ -241,11 +286,11 @@ func (c *client) expired() time.Duration {
 	return held.ExpiresAt.Sub(now)
 }
 
-func (c *client) put(message []byte) error {
+func (c *client) put(message *websocket.PreparedMessage) error {
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
 		return err
 	}
-	return c.conn.WriteMessage(websocket.TextMessage, message)
+	return c.conn.WritePreparedMessage(message)
 }
 
 // sayGoodbye writes the last message and the close frame, and gives the other side a moment to close.

@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
@@ -62,7 +65,7 @@ func TestListIsBounded(t *testing.T) {
 		}
 	}
 	var list []store.Product
-	mustDial(t, p).next("PRODLIST", &list)
+	watch(t, p).next("PRODLIST", &list)
 	if len(list) != listMost || list[0].Title != strconv.Itoa(listMost+4) {
 		t.Errorf("PRODLIST: %d products, first %q; want %d, first %d", len(list), list[0].Title, listMost, listMost+4)
 	}
@@ -89,6 +92,7 @@ func TestRefusedProducts(t *testing.T) {
 		{"negative price", newProduct("x", -0.01, picture), codeInvalid, "price"},
 		{"no price", data(`{"title":"x","thumbnail":"` + picture + `"}`), codeInvalid, "price"},
 		{"infinite price", data(`{"title":"x","price":1e999,"thumbnail":"` + picture + `"}`), codeInvalid, "price"},
+		{"price beyond all bounds", newProduct("x", 1e308, picture), codeInvalid, "price"},
 		{"price that is text", data(`{"title":"x","price":"1","thumbnail":"` + picture + `"}`), codeInvalid, "price"},
 		{"no thumbnail", newProduct("x", 1, ""), codeInvalid, "thumbnail"},
 		{"script as thumbnail", newProduct("x", 1, "javascript:alert(1)"), codeInvalid, "thumbnail"},
@@ -104,7 +108,7 @@ func TestRefusedProducts(t *testing.T) {
 			t.Errorf("%s: got %+v, want code %q, field %q", c.what, got, c.code, c.field)
 		}
 	}
-	for _, good := range []string{newProduct(strings.Repeat("ñ", 200), 0, "HTTP://x"), newProduct("x", 1e300, picture)} {
+	for _, good := range []string{newProduct(strings.Repeat("ñ", 200), 0, "HTTP://x"), newProduct("x", priceMost, picture)} {
 		s.send(good)
 		var got store.Product
 		s.next("PRODUCT", &got)
@@ -143,11 +147,8 @@ func TestWriteNeedsLivingSession(t *testing.T) {
 	var got refusal
 
 	for what, cookie := range map[string]string{"no cookie": "", "a cookie of nobody": cookieName + "=abc"} {
-		s := mustDial(t, one, "Cookie", cookie)
-		s.next("PRODLIST", &list)
-		s.send(newProduct("x", 1, picture))
-		if s.next("ERROR", &got); got.Code != codeSession {
-			t.Errorf("%s: got %+v, want code %q", what, got, codeSession)
+		if _, resp, err := dial(t, one, "Cookie", cookie); resp == nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: a websocket gets %v, %v; want 401 and no list", what, resp, err)
 		}
 	}
 
@@ -188,7 +189,9 @@ func TestPageIsToldThatSessionExpired(t *testing.T) {
 }
 
 func TestForeignOriginIsRefused(t *testing.T) {
-	p := start(t, "", Config{})
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
 	for _, c := range []struct {
 		origin string
 		want   int
@@ -200,7 +203,7 @@ func TestForeignOriginIsRefused(t *testing.T) {
 		{"http://127.0.0.1:1", 403},
 		{p.url + ".evil.example", 403},
 	} {
-		_, resp, err := dial(t, p, "Origin", c.origin)
+		_, resp, err := dial(t, p, "Origin", c.origin, "Cookie", b.cookie(p))
 		if resp == nil || resp.StatusCode != c.want {
 			t.Errorf("websocket from %q: got %v, %v; want %d", c.origin, resp, err, c.want)
 		}
@@ -212,7 +215,9 @@ func TestForeignOriginIsRefused(t *testing.T) {
 
 func TestCloseSaysServiceRestart(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{})
-	s := mustDial(t, p)
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	s := mustDial(t, p, "Cookie", b.cookie(p))
 	var list []store.Product
 	s.next("PRODLIST", &list)
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -226,7 +231,7 @@ func TestCloseSaysServiceRestart(t *testing.T) {
 	if got := newBrowser(t).get(p.url + "/healthz"); got.status != 503 {
 		t.Errorf("GET /healthz while closing: got %d, want 503", got.status)
 	}
-	if code := mustDial(t, p).closed(); code != websocket.CloseServiceRestart {
+	if code := mustDial(t, p, "Cookie", b.cookie(p)).closed(); code != websocket.CloseServiceRestart {
 		t.Errorf("a websocket that comes after: closed with %d, want %d", code, websocket.CloseServiceRestart)
 	}
 }
@@ -237,12 +242,12 @@ func TestSlowReaderIsDropped(t *testing.T) {
 	b := newBrowser(t)
 	b.signup(p, "ana@example.com", "Ana")
 	// Nobody reads from this one.
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/ws", nil)
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/ws", http.Header{"Cookie": {b.cookie(p)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	reader := mustDial(t, p)
+	reader := mustDial(t, p, "Cookie", b.cookie(p))
 	var list []store.Product
 	reader.next("PRODLIST", &list)
 	if got := p.hub.size(); got != 2 {
@@ -253,7 +258,7 @@ func TestSlowReaderIsDropped(t *testing.T) {
 	sent := 0
 	for ; p.hub.size() > 1 && time.Now().Before(deadline); sent++ {
 		p.hub.mu.Lock()
-		p.hub.broadcast(encode("BIG", big))
+		p.hub.broadcast(prepare(encode("BIG", big)))
 		p.hub.mu.Unlock()
 		var text string
 		reader.next("BIG", &text)
@@ -268,7 +273,7 @@ func TestHubRests(t *testing.T) {
 	db := storetest.Run(t)
 	p := start(t, db, Config{})
 	var list []store.Product
-	s := mustDial(t, p)
+	s := watch(t, p)
 	s.next("PRODLIST", &list)
 	_ = s.conn.Close()
 	for deadline := time.Now().Add(limit); p.hub.size() > 0 && time.Now().Before(deadline); {
@@ -288,8 +293,100 @@ func TestHubRests(t *testing.T) {
 	if err := p.store.AddProduct(t.Context(), given); err != nil {
 		t.Fatal(err)
 	}
-	mustDial(t, p).next("PRODLIST", &list)
+	watch(t, p).next("PRODLIST", &list)
 	if len(list) != 1 || list[0].Title != "meanwhile" {
 		t.Errorf("PRODLIST after a rest: %+v", list)
 	}
+}
+
+// What another client of the database wrote and JSON can't carry is left out, and ends nothing.
+func TestProductThatJSONCannotCarry(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	s := watch(t, p)
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	p.hub.mu.Lock()
+	follower := p.hub.follower(p.hub.current)
+	p.hub.mu.Unlock()
+	add := func(title string, price float64, year int) {
+		t.Helper()
+		product := store.Product{
+			ID: bson.NewObjectID(), Title: title, Price: price, Thumbnail: picture,
+			TimeStamp: time.Now().UTC().AddDate(year, 0, 0).Truncate(time.Millisecond),
+		}
+		if math.IsNaN(price) || math.IsInf(price, 0) { // the embedded database keeps no such number, MongoDB does
+			follower.Product(product)
+		} else if err := p.store.AddProduct(t.Context(), product); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("before", 1, 0)
+	add("NaN", math.NaN(), 0)
+	add("infinite", math.Inf(1), 0)
+	add("far away", 1, 9000)
+	add("after", 2, 0)
+	for _, want := range []string{"before", "after"} {
+		var got store.Product
+		if s.next("PRODUCT", &got); got.Title != want {
+			t.Errorf("PRODUCT is %q, want %q", got.Title, want)
+		}
+	}
+	if watch(t, p).next("PRODLIST", &list); len(list) != 2 {
+		t.Errorf("PRODLIST has %d products, want the 2 that can be shown: %+v", len(list), list)
+	}
+}
+
+// A panic in a goroutine of the hub or of a websocket ends neither the process nor the service.
+func TestPanicsOutsideRequests(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	s := watch(t, p)
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	p.hub.mu.Lock()
+	for c := range p.hub.clients {
+		c.out <- nil // no message at all: its writer panics
+	}
+	p.hub.mu.Unlock()
+	<-s.end
+	for deadline := time.Now().Add(limit); p.hub.size() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the websocket whose writer panicked is still there")
+		}
+	}
+	f := p.hub.follower(nil) // of a following that is not: it panics where it looks at it
+	p.hub.mu.Lock()
+	p.hub.current.stop()
+	p.hub.current = nil
+	p.hub.mu.Unlock()
+	if p.guard.run("test", func() { f.Start(nil) }) {
+		t.Error("the follower does not panic: the test is worth nothing")
+	}
+	watch(t, p).next("PRODLIST", &list)
+	if n := p.guard.panics.Swap(0); n != 2 {
+		t.Errorf("%d panics were caught, want 2", n)
+	}
+}
+
+// A burst is taken, and what comes beyond it waits.
+func TestBurstsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &client{closing: make(chan struct{})}
+		began := time.Now()
+		for range burstMost {
+			c.paced()
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("a burst takes %v, want no time", took)
+		}
+		for range 10 * perSecond {
+			c.paced()
+		}
+		if took := time.Since(began); took < 9*time.Second || took > 11*time.Second {
+			t.Errorf("%d messages beyond the burst take %v, want 10 s", 10*perSecond, took)
+		}
+		close(c.closing)
+		if c.paced() {
+			t.Error("a client that goes may still send")
+		}
+	})
 }

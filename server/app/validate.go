@@ -5,13 +5,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Bounds of an account.
 const (
-	nameMost     = 100 // characters
-	emailMost    = 254 // bytes, RFC 5321
-	passwordMost = 72  // bytes; bcrypt reads no more
+	nameMost  = 100 // characters
+	emailMost = 254 // bytes, RFC 5321
 )
 
 // account is what a person signs up with.
@@ -22,6 +24,15 @@ type account struct {
 // problem is what is wrong with one field of a form.
 type problem struct {
 	Field, Text string
+}
+
+// accountIn reads the fields of a form.
+func accountIn(form *fasthttp.Args) account {
+	return account{
+		Email:    normalEmail(string(form.Peek("email"))),
+		Password: string(form.Peek("password")),
+		Name:     strings.TrimSpace(string(form.Peek("name"))),
+	}
 }
 
 // check tells what is wrong with an account.
@@ -56,5 +67,11 @@ func validEmail(email string) bool {
 	return err == nil && parsed.Name == "" && strings.EqualFold(parsed.Address, email)
 }
 
-// normalEmail is how an e-mail is kept and looked for.
-func normalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// normalEmail is how an e-mail is kept and looked for: of equal ones that are written in different ways one. It
+// is empty where email is no text at all, which lower case would make into some.
+func normalEmail(email string) string {
+	if !utf8.ValidString(email) {
+		return ""
+	}
+	return norm.NFC.String(strings.ToLower(strings.TrimSpace(email)))
+}

@@ -57,10 +57,15 @@ func (s *Store) EndSession(ctx context.Context, key string) error {
 	return nil
 }
 
-// purgeSessions removes what ended before now. Reading asks for the time as well, so this only saves space.
+// purgeSessions removes what ended before now, and counts of failures, too. Reading asks for the time as well, so
+// this only saves space.
 func (s *Store) purgeSessions(ctx context.Context, now time.Time) error {
-	_, err := s.db.Collection(sessionsName).DeleteMany(ctx, bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: now}}}})
-	return asked("removing old sessions", err)
+	for _, name := range []string{sessionsName, failuresName} {
+		if _, err := s.db.Collection(name).DeleteMany(ctx, bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: now}}}}); err != nil {
+			return asked("removing what has expired from "+name, err)
+		}
+	}
+	return nil
 }
 
 func byKey(key string) bson.D { return bson.D{{Key: "_id", Value: key}} }

@@ -35,6 +35,7 @@ const (
 	sessionsName = "sessions"
 	eventsName   = "events"
 	checksName   = "checks"
+	failuresName = "failures"
 )
 
 // purgePeriod is how often sessions that have ended are removed. MongoDB could do it by itself; the embedded

@@ -5,6 +5,7 @@
   const mostShown = 200; // most products shown; the server sends as many
   const backOff = { first: 250, most: 8000 }; // ms between attempts to connect; each is drawn from half to all of it
   const answerWait = 10000; // ms until a product that was sent and not confirmed is reported
+  const priceMost = 1e9; // as the server has it
   const ended = 4001; // close code: the session is over
 
   const $ = (id) => document.getElementById(id);
@@ -26,15 +27,31 @@
 
   // ---- the list
 
+  // Only what lies on another host is loaded as a picture: loading one of our own addresses could do something in
+  // the name of whoever looks at the list. Cookies ignore ports, so another port is no other host.
+  function fromElsewhere(address) {
+    try {
+      const url = new URL(address);
+      return ["http:", "https:"].includes(url.protocol) && url.hostname !== location.hostname;
+    } catch {
+      return false;
+    }
+  }
+
   function photo(product) {
     const letter = Array.from(product.title)[0];
     const box = document.createElement("span");
     box.className = "photo";
     box.setAttribute("aria-hidden", "true");
+    if (!fromElsewhere(product.thumbnail)) {
+      box.append(letter);
+      return box;
+    }
     const img = document.createElement("img");
     img.alt = "";
     img.loading = "lazy";
     img.addEventListener("error", () => img.replaceWith(letter));
+    img.referrerPolicy = "no-referrer";
     img.src = product.thumbnail;
     box.append(img);
     return box;
@@ -47,6 +64,7 @@
     const text = document.createElement("div");
     const name = document.createElement("span");
     name.className = "name";
+    name.dir = "auto"; // written from right to left where its letters are
     name.textContent = product.title; // text, never markup
     const when = document.createElement("time");
     when.dateTime = product.timeStamp;
@@ -93,6 +111,15 @@
     return text !== "";
   }
 
+  // The price that was typed, with comma or point: "4500,50" and "4.500,50" as "4500.50". NaN where it is none,
+  // or where a separator could mean thousands or decimals.
+  function priceOf(text) {
+    let match = /^(\d+)(?:[.,](\d{1,2}))?$/.exec(text);
+    if (!match) match = /^(\d{1,3}(?:\.\d{3})+),(\d{1,2})$/.exec(text) || /^(\d{1,3}(?:,\d{3})+)\.(\d{1,2})$/.exec(text) ||
+      /^(\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:,\d{3}){2,})()$/.exec(text);
+    return match ? Number(match[1].replace(/[.,]/g, "") + "." + (match[2] || "0")) : NaN;
+  }
+
   function httpURL(text) {
     try {
       return ["http:", "https:"].includes(new URL(text).protocol);
@@ -105,8 +132,9 @@
     const bad = [];
     const length = Array.from(product.title).length;
     if (fieldError("title", length < 1 || length > 200 ? "Escribí un nombre de 1 a 200 caracteres." : "")) bad.push("title");
-    const price = form.elements.price.value.trim();
-    if (fieldError("price", price === "" || !Number.isFinite(product.price) || product.price < 0 ? "Escribí un precio de 0 o más." : "")) bad.push("price");
+    const problem = Number.isNaN(product.price) ? "Escribí un precio de 0 o más, sin punto de miles: por ejemplo 4500,50."
+      : product.price > priceMost ? "Escribí un precio de hasta " + money.format(priceMost) + "." : "";
+    if (fieldError("price", problem)) bad.push("price");
     if (fieldError("thumbnail", httpURL(product.thumbnail) ? "" : "Escribí una dirección que empiece con http:// o https://.")) bad.push("thumbnail");
     if (bad.length) form.elements[bad[0]].focus();
     return bad.length === 0;
@@ -142,7 +170,7 @@
     const product = {
       id: newID(),
       title: form.elements.title.value.trim(),
-      price: form.elements.price.valueAsNumber,
+      price: priceOf(form.elements.price.value.trim()),
       thumbnail: form.elements.thumbnail.value.trim(),
     };
     if (pending || !check(product)) return;
@@ -179,7 +207,8 @@
   }
 
   function receive(message) {
-    const { event, data } = JSON.parse(message.data);
+    const { event, data, server } = JSON.parse(message.data);
+    if (server) $("socket").textContent = "instancia " + server.instance + ", proceso " + server.pid;
     switch (event) {
       case "PRODLIST":
         showAll(data);
@@ -221,6 +250,7 @@
     if (event.code === ended) return sessionOver();
     const wait = Math.min(backOff.most, backOff.first * 2 ** tries++) * (0.5 + Math.random() / 2);
     say("Se perdió la conexión. Reconectando…", true);
+    $("socket").textContent = "sin conexión";
     await new Promise((done) => setTimeout(done, wait));
     if (over || leaving) return;
     if (await signedIn()) connect();
