@@ -119,7 +119,7 @@ func (f *fan) connect(ctx context.Context) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			c, hit, err := f.dial(ctx, dialer, i < f.cfg.Senders)
+			c, hit, err := f.dial(ctx, dialer)
 			mu.Lock()
 			defer mu.Unlock()
 			opened[i] = c
@@ -145,7 +145,7 @@ func (f *fan) connect(ctx context.Context) error {
 }
 
 // dial opens one connection. The hit tells of it as of any other request; it counts for the measured part.
-func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, sends bool) (*client, *tally.Hit, error) {
+func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer) (*client, *tally.Hit, error) {
 	header := http.Header{"User-Agent": {f.cfg.UserAgent}, "Cookie": {f.cfg.Cookie}}
 	began := time.Now()
 	conn, resp, err := dialer.DialContext(ctx, f.cfg.URL, header)

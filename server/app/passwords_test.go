@@ -69,7 +69,7 @@ func TestPasswordsOfNobodyCostTheSame(t *testing.T) {
 func TestHashingIsFairBetweenAddresses(t *testing.T) {
 	h := newHasher()
 	h.free, h.atOnce = 0, 1 // the test has the turn
-	var order []string // written by whoever has the one turn
+	var order []string      // written by whoever has the one turn
 	var all sync.WaitGroup
 	ask := func(address string, refused bool) {
 		t.Helper()
