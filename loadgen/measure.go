@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,8 +141,8 @@ func (m *measurement) warn(workers int) {
 			text(r.Latency.P99), text(r.Generator.P99WithoutLag))
 	}
 	if r.AnswerTime > r.Duration && r.Duration > 0 {
-		say("Answers came at %.0f/s where %.0f/s were sent: a backlog was left that took %v longer.", float64(r.Responses)/r.AnswerTime,
-			r.ActualRate, text(r.AnswerTime-r.Duration))
+		say("Answers came at %.4g/s where %.4g/s were asked for: a backlog was left that took %v longer.", float64(r.Responses)/r.AnswerTime,
+			cmp.Or(r.RequestedRate, r.ActualRate), text(r.AnswerTime-r.Duration))
 	}
 	if r.Missing > 0 && r.Latency.P50 > 0 {
 		say("%d requests lie above all percentiles: %d were never sent, %d never answered.", r.Missing, r.Unsent, r.Missing-r.Unsent)

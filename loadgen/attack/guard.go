@@ -102,3 +102,22 @@ func tune(cfg *Config) (shards int, undo func()) {
 		debug.SetGCPercent(gc)
 	}
 }
+
+// pause is when the generator last did nothing for longer than a machine that is busy does: it was stopped, or had no
+// processor.
+type pause struct{ from, to time.Duration }
+
+const longPause = 5 * time.Millisecond
+
+func (p *pause) note(from, to time.Duration) {
+	if to-from > longPause {
+		p.from, p.to = from, to
+	}
+}
+
+// lag is how much of the time from when a hit was due until it is sent is the generator's own doing: the time since a
+// connection was free for it, and the time in which the generator paused, after which all that had come due meanwhile
+// has to wait for connections.
+func (p *pause) lag(due, sent, freed time.Duration) time.Duration {
+	return max(sent-max(due, min(freed, sent)), p.to-max(due, p.from), 0)
+}

@@ -39,6 +39,7 @@ type loop struct {
 	under    int           // requests under way
 	freed    time.Duration // when a connection came free after all had been busy
 	absent   time.Duration // for how long the loop may not have looked before it read what it reads now
+	pause    pause
 	resent   int64
 	late     int64
 	lastSent time.Duration
@@ -104,6 +105,7 @@ func (l *loop) run() {
 		n := epollWait(l.poll, events, wait)
 		woken := l.now()
 		l.absent = asked - looked + max(0, woken-asked-wait)
+		l.pause.note(woken-l.absent, woken)
 		looked = woken
 		for _, e := range events[:n] {
 			l.ready(l.conns[e.Fd], e.Events)
@@ -170,7 +172,7 @@ func (l *loop) send() (wait time.Duration, more bool) {
 			l.late++
 		}
 		c := l.take()
-		c.hit = tally.Hit{Number: s.Number(n), Route: l.cfg.At(s.Number(route)), Due: due, Sent: now, Lag: now - max(due, min(l.freed, now))}
+		c.hit = tally.Hit{Number: s.Number(n), Route: l.cfg.At(s.Number(route)), Due: due, Sent: now, Lag: l.pause.lag(due, now, l.freed)}
 		l.post(c)
 	}
 }

@@ -32,7 +32,8 @@ type attacker struct {
 	next    atomic.Uint64 // hits taken so far
 	under   atomic.Int64  // requests under way
 	freed   atomic.Int64  // when one ended while all workers were busy
-	mu      sync.Mutex
+	mu      sync.Mutex    // of all below
+	pause   pause
 	flights map[uint64]*flight
 }
 
@@ -126,10 +127,16 @@ func (v *attacker) Pace(_ time.Duration, n uint64) (wait time.Duration, stop boo
 	if n >= s.Hits() || v.stopped.Load() || now > s.End()+lateGrace || !s.Paced() && now >= s.End() || !v.claim(now) {
 		return 0, true
 	}
-	for due := s.Due(n); due > now; now = v.now() {
-		if v.stopped.Load() || !v.sleeper.sleep(min(due-now, longestSleep)) {
+	for due := s.Due(n); due > now; {
+		d := min(due-now, longestSleep)
+		if v.stopped.Load() || !v.sleeper.sleep(d) {
 			return 0, true
 		}
+		until := now + d
+		now = v.now()
+		v.mu.Lock()
+		v.pause.note(until, now)
+		v.mu.Unlock()
 	}
 	return 0, false
 }
@@ -150,7 +157,6 @@ func (v *attacker) target(t *vegeta.Target) error {
 		f.due = f.sent
 	}
 	v.under.Add(1)
-	f.lag = f.sent - max(f.due, min(time.Duration(v.freed.Load()), f.sent))
 	*t = v.targets[f.route]
 	header := t.Header.Clone()
 	if header == nil {
@@ -166,6 +172,7 @@ func (v *attacker) target(t *vegeta.Target) error {
 	header.Set(HeaderRequestID, v.cfg.RequestID+"-"+strconv.FormatUint(f.number, 10))
 	t.Header = header
 	v.mu.Lock()
+	f.lag = v.pause.lag(f.due, f.sent, time.Duration(v.freed.Load()))
 	v.flights[f.number] = f
 	v.mu.Unlock()
 	return nil
