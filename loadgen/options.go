@@ -63,6 +63,7 @@ type clientOptions struct {
 type judgeOptions struct {
 	FindMax   string   `long:"find-max" value-name:"SLO" description:"find the highest rate that holds, as 'p99<20ms,errors<0.1%'"`
 	Assert    []string `short:"a" long:"assert" value-name:"EXPR" description:"exit 3 unless it holds, as p99<50ms, errors<0.1%, deviation<1; may be repeated"`
+	Until     string   `long:"until" choice:"decided" description:"decided: end as soon as it is certain whether the shares are as promised (at most after -duration, 10m unless given)"`
 	NginxConf string   `long:"nginx-conf" value-name:"FILE" description:"where the expected shares stand (default: the running layout's, else ./nginx.conf)"`
 }
 

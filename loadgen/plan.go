@@ -52,6 +52,7 @@ type plan struct {
 	step      bool     // one of the runs of a search, whose record is not kept
 	asserts   []slo.Condition
 	nginxConf string
+	decided   bool // end as soon as the shares are decided
 
 	label, out, raw, prom string
 	json, quiet           bool
@@ -82,14 +83,20 @@ func (o *options) plan(set map[string]bool) (*plan, error) {
 	if p.requests > 0 && !set["duration"] {
 		p.duration = longest
 	}
-	if p.search != nil && (p.acting() || p.parts > 0 || p.requests > 0) {
-		return nil, cli.Usagef("-find-max with -scenario %s, -part or -requests: only whole runs of requests can be searched", p.scenarioName)
+	if p.decided = o.Judge.Until != ""; p.decided && !set["duration"] {
+		p.duration = longestUndecided
+	}
+	if p.search != nil && (p.acting() || p.parts > 0 || p.requests > 0 || p.decided) {
+		return nil, cli.Usagef("-find-max with -scenario %s, -part, -requests or -until: only whole runs of requests can be searched", p.scenarioName)
 	}
 	return p, nil
 }
 
 // longest is how long a run lasts at most of which only the number of requests is given.
 const longest = 1000 * time.Hour
+
+// longestUndecided is how long -until decided tries by itself.
+const longestUndecided = 10 * time.Minute
 
 // maxWorkers is how many connections one address of this machine can have to the target, about.
 const maxWorkers = 28000

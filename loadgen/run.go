@@ -61,11 +61,18 @@ func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promis
 	}
 	w := promise.watch(ctx, p, l.uris(), agent(id))
 	view := p.view(promise, stderr)
+	var d *decider
+	attacked := ctx
+	if p.decided {
+		attacked, d = newDecider(ctx, promise.share, p.warmup)
+		defer d.end()
+		others = others.and(d)
+	}
 	var m *measurement
 	if l.Name == scenario.WebSocket && p.acting() {
-		m, err = p.measureSockets(ctx, id, l, schedule, view)
+		m, err = p.measureSockets(attacked, id, l, schedule, view)
 	} else {
-		m, err = p.measure(ctx, id, l, schedule, view, others)
+		m, err = p.measure(attacked, id, l, schedule, view, others)
 	}
 	view.Stop()
 	if err != nil {
@@ -75,6 +82,9 @@ func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promis
 	ctx = context.WithoutCancel(ctx)
 	m.record.Layout = promise.layoutName()
 	w.explain(ctx, m)
+	if d != nil {
+		d.note(m.record)
+	}
 	return m.record, nil
 }
 

@@ -19,6 +19,16 @@ import (
 type watchers struct {
 	raw  *raw
 	prom *metrics.Server
+	more []attack.Sink
+}
+
+// and is w and one more.
+func (w *watchers) and(s attack.Sink) *watchers {
+	out := &watchers{more: []attack.Sink{s}}
+	if w != nil {
+		out.raw, out.prom = w.raw, w.prom
+	}
+	return out
 }
 
 // watchers begins what -raw and -prom ask for.
@@ -49,7 +59,7 @@ func (w *watchers) sinks(cfg attack.Config) (out []attack.Sink) {
 	if w.prom != nil {
 		out = append(out, w.prom)
 	}
-	return out
+	return append(out, w.more...)
 }
 
 func (w *watchers) close() (err error) {
