@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -100,10 +101,16 @@ func TestE2EWalk(t *testing.T) {
 	ana.untilText("h1", "Credenciales incorrectas!")
 	ana.shot("faillogin")
 	ana.untilAt("/login")
+	ana.until("the e-mail kept, the error at its field, the focus there", "document.querySelector('#email').value === 'ana@example.com' && "+
+		"document.querySelector('#password-error').innerText.includes('no coinciden') && document.activeElement.id === 'password'")
+	ana.shot("login-again")
 	ana.open(one.url() + "/signup")
 	ana.fill("#name", "Otra", "#email", "ana@example.com", "#password", password)
 	ana.untilText("h1", "ya está registrado")
 	ana.untilAt("/signup")
+	ana.until("what was given, the error at its field, the focus there", "document.querySelector('#name').value === 'Otra' && "+
+		"document.querySelector('#email-error').innerText.includes('ya está registrado') && document.activeElement.id === 'email'")
+	ana.shot("signup-again")
 	ana.open(one.url() + "/login")
 	ana.fill("#email", "ana@example.com", "#password", password)
 	ana.untilText(".who", "Ana")
@@ -133,14 +140,82 @@ func TestE2EExpiredSession(t *testing.T) {
 	ana.clean()
 }
 
+// A product whose picture is one of the application's own addresses does nothing in anybody's name, and a price is
+// understood with comma and with point.
+func TestE2EHarmlessPicturesAndPrices(t *testing.T) {
+	s := serve(t, build(t), t.TempDir())
+	ana := newPerson(t, launch(t), "Ana")
+	ana.signup(s, "ana@example.com")
+	for i, picture := range []string{s.url() + "/logout", "http://127.0.0.1:1/logout", "http://LOCALHOST@127.0.0.1:" + s.port + "/logout"} {
+		ana.fill("#title", fmt.Sprint("Trampa ", i), "#price", "1", "#thumbnail", picture)
+		ana.until("the product", shows(fmt.Sprint("Trampa ", i)))
+		ana.until("the form to be empty", "document.querySelector('#title').value === ''")
+	}
+	ana.open(s.url() + "/")
+	ana.live()
+	ana.until("no picture of an own address", "document.querySelectorAll('#products li').length === 3 && document.querySelectorAll('#products img').length === 0")
+	// A page that loads it all the same: the server refuses.
+	ana.expect("403")
+	ana.until("the answer to a picture", "window.tried || (window.tried = true, window.done = false, (() => { const i = new Image(); i.onload = i.onerror = () => { window.done = true }; i.src = '/logout' })(), true)")
+	ana.until("the picture to fail", "window.done")
+	ana.expect()
+	ana.open(s.url() + "/")
+	ana.untilText(".who", "Ana")
+	ana.live()
+	for _, c := range []struct{ typed, shown string }{
+		{"4500,50", "$ 4.500,50"}, {"4500.50", "$ 4.500,50"}, {"4.500,5", "$ 4.500,50"}, {"0", "$ 0,00"}, {"1,000,000", "$ 1.000.000,00"},
+	} {
+		ana.add(s, "Precio "+c.typed, c.typed)
+		ana.until("the price of "+c.typed, fmt.Sprintf("[...document.querySelectorAll('#products li')].find(li => li.innerText.includes(%q)).querySelector('.price').textContent === %q", "Precio "+c.typed, c.shown))
+	}
+	for _, wrong := range []string{"4.500", "4,500", "-1", "1e5", "abc", "1000000001", "1.2.3"} {
+		ana.fill("#title", "x", "#price", wrong, "#thumbnail", "https://example.com/a.png")
+		ana.untilText("#price-error", "Escribí un precio")
+		ana.until("the focus on the price", "document.activeElement.id === 'price'")
+	}
+	ana.clean()
+}
+
+// Every page says who answered, and the main page who holds its websocket.
+func TestE2EWhoAnswered(t *testing.T) {
+	s := serve(t, build(t), t.TempDir(), "INSTANCE=sitio1")
+	ana := newPerson(t, launch(t), "Ana")
+	ana.signup(s, "ana@example.com")
+	pid := fmt.Sprint(s.cmd.Process.Pid)
+	ana.untilText("#socket", "instancia sitio1, proceso "+pid)
+	ana.expect("404")
+	for _, page := range []string{"/", "/info", "/nada", "/login", "/signup", "/faillogin", "/logout"} {
+		ana.open(s.url() + page)
+		ana.untilText("#instance", "sitio1")
+		ana.untilText("#pid", pid)
+	}
+	ana.expect()
+	ana.open(s.url() + "/info")
+	ana.untilText(".facts", " MB")
+	ana.run(chromedp.Click[chromedp.CSS]("main a[href='/info']"))
+	ana.untilAt("/info")
+	ana.clean()
+}
+
 // Every page fits a phone, in light and dark.
 func TestE2EPhone(t *testing.T) {
 	s := serve(t, build(t), t.TempDir())
-	ana := newPerson(t, launch(t), "Ana")
+	browser := launch(t)
+	ana := newPerson(t, browser, "Ana")
 	ana.signup(s, "ana@example.com")
 	for i, title := range []string{"Lámpara de pie", "Mochila impermeable de 30 litros con funda", "Unnombrelarguísimosinespaciosquenoentraenningunalíneadeunteléfono"} {
 		ana.add(s, title, fmt.Sprint(1250.5*float64(i+1)))
 	}
+	ana.add(s, "كرسي مكتب مريح جدا مع مسند للذراعين", "1000000000")
+	ana.add(s, strings.Repeat("W", 200), "999999999,99")
+	long := newPerson(t, browser, strings.Repeat("Ñandú", 20))
+	long.run(chromedp.EmulateViewport(320, 568))
+	long.signup(s, strings.Repeat("a", 60)+"@example.com")
+	long.fits("/ with a long name")
+	long.shot("small-home-long-name")
+	long.open(s.url() + "/logout")
+	long.fits("/logout with a long name")
+	long.clean()
 	for _, scheme := range []string{"light", "dark"} {
 		for _, screen := range []struct {
 			name          string
@@ -158,9 +233,7 @@ func TestE2EPhone(t *testing.T) {
 					ana.live()
 				}
 				ana.fits(page)
-				if screen.name != "small" {
-					ana.shot(fmt.Sprintf("%s-%s%s", scheme, screen.name, map[string]string{"/": "-home"}[page]+dashed(page)))
-				}
+				ana.shot(fmt.Sprintf("%s-%s%s", scheme, screen.name, map[string]string{"/": "-home"}[page]+dashed(page)))
 			}
 		}
 	}

@@ -65,7 +65,7 @@
     const name = document.createElement("span");
     name.className = "name";
     name.dir = "auto"; // written from right to left where its letters are
-    name.textContent = product.title; // text, never markup
+    name.textContent = name.title = product.title; // text, never markup
     const when = document.createElement("time");
     when.dateTime = product.timeStamp;
     when.textContent = clock.format(new Date(product.timeStamp));
