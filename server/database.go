@@ -54,7 +54,7 @@ func openStore(ctx context.Context, url string) (*store.Store, func(context.Cont
 			},
 		})
 		if err != nil {
-			return nil, nil, cli.Hint(err, "--mongo-url or MONGO_URL names a database to use instead")
+			return nil, nil, cli.Hint(err, "MONGO_URL or --mongo-url names a database to use instead")
 		}
 		url, giveBack = lease.URL, lease.Close
 	}

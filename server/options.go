@@ -30,7 +30,7 @@ type commandLine struct {
 	Host     string  `long:"host" value-name:"ADDRESS" description:"address to listen on" default:"127.0.0.1"`
 	Randoms  string  `long:"randoms" value-name:"HOW" description:"draw random numbers inproc, or in a child process per request: process" default:"inproc"`
 	EnvFile  *string `long:"env-file" value-name:"FILE" description:"file of NAME=value lines; the environment beats it (default: .env)"`
-	MongoURL *string `long:"mongo-url" value-name:"URL" description:"MongoDB to use (default: MONGO_URL, else the embedded database in run/database)"`
+	MongoURL *string `long:"mongo-url" value-name:"URL" description:"MongoDB to use (default: MONGO_URL, else the embedded database in run/database); an address with a password belongs into MONGO_URL, everybody on this machine can read a flag"`
 	Version  bool    `long:"version" description:"print the version"` // read by cli.Parse
 
 	Puerto    string `long:"puerto" hidden:"true"`

@@ -179,8 +179,8 @@ func testKill(t *testing.T, l *lab) {
 				t.Errorf("pid %d of the %s that was killed still lives", pid, name)
 			}
 		}
-		if code, err := l.get("/healthz"); code != http.StatusOK || err != nil {
-			t.Errorf("GET /healthz after kill %s: got %d, %v", name, code, err)
+		if code, err := l.get("/info"); code != http.StatusOK || err != nil {
+			t.Errorf("GET /info after kill %s: got %d, %v", name, code, err)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func testNginx(t *testing.T, l *lab) {
 	if code != 1 || !strings.Contains(out, "keepalive") || expected() != 0.8 {
 		t.Errorf("reload nginx with a broken configuration: code %d, %s, expected share %v", code, out, expected())
 	}
-	if code, err := l.get("/healthz"); code != http.StatusOK || err != nil {
+	if code, err := l.get("/info"); code != http.StatusOK || err != nil {
 		t.Errorf("GET after the broken configuration: got %d, %v", code, err)
 	}
 	l.write("nginx.conf", string(conf))

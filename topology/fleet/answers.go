@@ -21,7 +21,7 @@ func (f *Fleet) awaitAnswers(ctx context.Context) error {
 		good      func(status int) bool
 	}
 	asked := []question{{
-		f.cfg.Balancer.Name(), fmt.Sprintf("http://%s:%d/healthz", Loopback, f.cfg.Layout.HTTPPort),
+		f.cfg.Balancer.Name(), fmt.Sprintf("http://%s:%d/", Loopback, f.cfg.Layout.HTTPPort),
 		func(status int) bool { return status < http.StatusInternalServerError },
 	}}
 	for _, p := range f.instances() {

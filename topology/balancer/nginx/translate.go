@@ -84,7 +84,7 @@ var ofNginxAlone = []string{
 // told are the headers that every balancer tells the servers, with what nginx calls their values.
 var told = map[string][]string{
 	"Host": {"$http_host", "$host"}, "X-Real-IP": {"$remote_addr"}, "X-Forwarded-For": {"$proxy_add_x_forwarded_for"},
-	"X-Forwarded-Proto": {"$scheme"}, "Upgrade": {"$http_upgrade"}, "Connection": {"$connection_upgrade", ""},
+	"X-Forwarded-Proto": {"$scheme", "$client_scheme"}, "Upgrade": {"$http_upgrade"}, "Connection": {"$connection_upgrade", ""},
 }
 
 // refuse is the error of a line that has no place in a plan.
