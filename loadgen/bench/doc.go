@@ -8,5 +8,6 @@
 //	go test -run '^$' -bench . ./loadgen/bench
 //
 // BENCH_ROUNDS (3) and BENCH_TIME (3s) make it longer. BENCH_MEMORY_TIME (20s) is how long BenchmarkMemory
-// watches the resident memory of a run, and BENCH_STALL_TIME (20s) how long the run with a stall lasts.
+// watches the resident memory of a run, and BENCH_STALL_TIME (20s) how long the runs with a stall last.
+// BenchmarkTruth prints the table of what is so and what each tool says, and takes two minutes at least.
 package bench

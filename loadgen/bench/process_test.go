@@ -22,6 +22,7 @@ import (
 const (
 	serverEnv = "BENCH_SERVER"
 	stallAt   = "BENCH_STALL_AT"
+	delayEnv  = "BENCH_DELAY" // name of a distribution of latencies
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +41,10 @@ func serve(stallText string) {
 	var at int64
 	_, _ = fmt.Sscan(os.Getenv(stallAt), &at)
 	var seen, until atomic.Int64
+	delay := distributions()[os.Getenv(delayEnv)].draw
+	if delay == nil {
+		delay = func() time.Duration { return 0 }
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
@@ -52,6 +57,7 @@ func serve(stallText string) {
 			}
 			time.Sleep(time.Until(time.Unix(0, until.Load())))
 		}
+		time.Sleep(delay())
 		ctx.SetBodyString("ok")
 	}}
 	go func() {
