@@ -21,7 +21,7 @@ type Probe func(ctx context.Context, rate float64, confirm bool) (*run.Record, e
 
 // sure is how sure a rate's verdict has to be before the search goes on, and tries how often it is tried at most.
 const (
-	sure  = 0.9
+	sure  = 0.85
 	tries = 7
 )
 
@@ -250,12 +250,12 @@ func (s SLO) broken(r *run.Record) (reason string, clear bool) {
 			allClear = allClear && c.clear(value, true)
 		}
 	}
-	if !r.Valid() {
+	if r.Generator.SendRatio < run.ValidSendRatio {
 		reasons = append(reasons, fmt.Sprintf("sent %.1f%% of the rate", r.Generator.SendRatio*100))
 		oneClear = oneClear || r.Generator.SendRatio < 0.9
 	}
-	if len(reasons) > 0 {
-		return strings.Join(reasons, "; "), oneClear
+	if len(reasons) > 0 { // what the generator's own lag spoilt is no clear finding about the rate
+		return strings.Join(reasons, "; "), oneClear && !r.Lagged()
 	}
 	return "", allClear
 }
