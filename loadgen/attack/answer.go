@@ -119,14 +119,12 @@ func (a *answer) step(b []byte, isHead, want bool) (used int, err error) {
 const maxText = 1 << 20
 
 func (a *answer) readHead(b []byte, isHead bool) (used int, err error) {
-	end := bytes.Index(b, []byte("\n\r\n")) + 3
-	if end < 3 {
-		if end = bytes.Index(b, []byte("\n\n")) + 2; end < 2 {
-			if len(b) > maxHead {
-				return 0, errLong
-			}
-			return 0, nil
+	end := headEnd(b)
+	if end == 0 {
+		if len(b) > maxHead {
+			return 0, errLong
 		}
+		return 0, nil
 	}
 	a.source.Reset(b[:end])
 	if a.reader == nil {
@@ -157,6 +155,23 @@ func (a *answer) readHead(b []byte, isHead bool) (used int, err error) {
 		a.part = inChunkSize
 	}
 	return end, nil
+}
+
+// headEnd is how long the head at the beginning of b is; 0: its end has not come yet.
+func headEnd(b []byte) int {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return 0
+		}
+		at += i + 1
+		switch rest := b[at:]; {
+		case len(rest) > 0 && rest[0] == '\n':
+			return at + 1
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			return at + 2
+		}
+	}
 }
 
 // closeDelimited is what fasthttp calls the length of a body that ends with the connection.
