@@ -12,6 +12,7 @@ const MaxBody = 64 << 10
 // Further limits of one connection.
 const (
 	headBuffer  = 8 << 10
+	atOnce      = 8192 // connections, without websockets; further ones get 503
 	readTimeout = 10 * time.Second
 	idleTimeout = 75 * time.Second // longer than nginx keeps an idle upstream connection (60 s), so that nginx ends it
 )
@@ -21,6 +22,7 @@ func Limited(handler fasthttp.RequestHandler) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:               handler,
 		Name:                  "balanceo",
+		Concurrency:           atOnce,
 		ReadBufferSize:        headBuffer,
 		MaxRequestBodySize:    MaxBody,
 		ReadTimeout:           readTimeout,
