@@ -11,7 +11,7 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx cc chromium topology down bench compare test e2e benchmarks lint install clean
+.PHONY: help build nginx cc chromium topology down bench compare test e2e abuse benchmarks lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ test: balancers cc ## everything but the browser, under the race detector
 
 e2e: nginx chromium ## the pages in a real browser
 	go test -tags e2e -run E2E -count 1 -timeout 10m ./server/e2e ./results/page
+
+abuse: nginx cc ## attacks on the whole layout; the table goes into results/faults/README.md
+	@mkdir -p results/faults
+	go test -tags e2e -run Abuse -count 1 -timeout 10m -v ./server/e2e -args -table $(CURDIR)/results/faults/README.md
 
 benchmarks: build ## micro and whole-process benchmarks, in benchstat's format
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
