@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"balanceo/server/randoms"
+	"balanceo/server/serve"
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
 )
@@ -48,27 +51,13 @@ func rate(b *testing.B, addr, path, cookie string, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// BenchmarkRoute measures routes over real sockets, server and client in one process.
+// BenchmarkRoute measures routes over real sockets beside a bare server that answers with the same body and headers
+// and does nothing for it, server and client in one process.
 func BenchmarkRoute(b *testing.B) {
-	p := start(b, storetest.Run(b), Config{Mode: "FORK", Port: 8080})
+	p := start(b, storetest.Run(b), Config{Mode: "FORK", Port: 8080, Draw: randoms.NewLocal(runtime.GOMAXPROCS(0)).AppendJSON})
 	addr := strings.TrimPrefix(p.url, "http://")
 	user := newBrowser(b)
 	user.signup(p, "ana@example.com", "Ana")
-
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	bare := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }}
-	done := make(chan error, 1)
-	go func() { done <- bare.Serve(ln) }()
-	defer func() {
-		if err := ln.Close(); err != nil {
-			b.Error(err)
-		}
-		<-done
-	}()
-
 	for _, c := range []struct {
 		name, path, cookie string
 		turn               int // requests
@@ -76,12 +65,49 @@ func BenchmarkRoute(b *testing.B) {
 		{"login", "/login", "", 2000},
 		{"info", "/info", "", 2000},
 		{"healthz", "/healthz", "", 2000},
+		{"randoms", "/api/randoms?cant=1000", "", 2000},
 		{"home", "/", user.cookie(p), 100},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			beside(b, ln.Addr().String(), addr, c.path, c.cookie, c.turn)
+			beside(b, bare(b, addr, c.path, c.cookie), addr, c.path, c.cookie, c.turn)
 		})
 	}
+}
+
+// bare is a server that gives to every request the answer that addr gives to one.
+func bare(b *testing.B, addr, path, cookie string) string {
+	b.Helper()
+	var req fasthttp.Request
+	var like fasthttp.Response
+	req.SetRequestURI("http://" + addr + path)
+	req.Header.Set("Cookie", cookie)
+	if err := fasthttp.Do(&req, &like); err != nil || like.StatusCode() != 200 {
+		b.Fatalf("GET %s: %d, %v", path, like.StatusCode(), err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := serve.Limited(func(ctx *fasthttp.RequestCtx) {
+		ctx.Response.Header.SetContentTypeBytes(like.Header.ContentType())
+		for key, value := range like.Header.All() {
+			switch string(key) {
+			case "Content-Type", "Content-Length", "Date", "Server":
+			default:
+				ctx.Response.Header.SetCanonical(key, value)
+			}
+		}
+		ctx.Response.SetBodyRaw(like.Body())
+	})
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ln) }()
+	b.Cleanup(func() {
+		if err := ln.Close(); err != nil {
+			b.Error(err)
+		}
+		<-done
+	})
+	return ln.Addr().String()
 }
 
 // beside measures a path of the server at addr beside a bare one, in turns of n requests, so that both meet the

@@ -250,6 +250,28 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
+// FuzzAccount: an account whose form is accepted is one that can sign in with the same form.
+func FuzzAccount(f *testing.F) {
+	for i := range uint64(20) {
+		f.Add(hostile{rand.New(rand.NewPCG(i, 5))}.form("email", "password", "name"))
+	}
+	f.Add(signupForm("ANA@example.com", "una clave", "Ana").Encode())
+	f.Fuzz(func(t *testing.T, body string) {
+		var form fasthttp.Args
+		form.Parse(body)
+		given := accountIn(&form)
+		if len(given.check()) > 0 {
+			return
+		}
+		if again := normalEmail(given.Email); again != given.Email || !utf8.ValidString(given.Email) || strings.ContainsAny(given.Email, "\r\n\x00") {
+			t.Errorf("accepted the e-mail %q, which is %q the next time", given.Email, again)
+		}
+		if n := utf8.RuneCountInString(given.Name); n < 1 || n > nameMost || len(given.Password) < 1 || len(given.Password) > passwordMost {
+			t.Errorf("accepted %+v", given)
+		}
+	})
+}
+
 func FuzzProduct(f *testing.F) {
 	for i := range uint64(20) {
 		f.Add([]byte(hostile{rand.New(rand.NewPCG(i, 3))}.message()))

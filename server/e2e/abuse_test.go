@@ -128,10 +128,18 @@ type feeling struct {
 }
 
 func (f feeling) String() string {
+	if f.asked < 200 { // too few for a percentile
+		return fmt.Sprintf("longest %s; %d of %d failed", ms(f.max), f.failed, f.asked)
+	}
 	return fmt.Sprintf("p50 %s, p99 %s, max %s; %d of %d failed", ms(f.p50), ms(f.p99), ms(f.max), f.failed, f.asked)
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/1e6) }
+func ms(d time.Duration) string {
+	if d > 10*time.Millisecond {
+		return fmt.Sprintf("%.0f ms", float64(d)/1e6)
+	}
+	return fmt.Sprintf("%.1f ms", float64(d)/1e6)
+}
 
 // meanwhile asks for /info while work goes on. Each request is due at its time, and takes from then.
 func meanwhile(f *field, work func()) feeling {
