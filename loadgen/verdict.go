@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/topology/cli"
 )
@@ -18,6 +19,9 @@ func (p *plan) verdict(r *run.Record) error {
 		return fmt.Errorf("-find-max %s was interrupted before a rate was confirmed", r.Search.SLO)
 	}
 	var reasons []string
+	if n, some := r.Failed(); some {
+		reasons = append(reasons, fmt.Sprintf("%d of %d requests failed", n, r.Requests))
+	}
 	for _, g := range r.Groups {
 		if g.Verdict == run.Fail {
 			reasons = append(reasons, "group "+g.Name+" is not shared as nginx.conf promises")
@@ -31,6 +35,9 @@ func (p *plan) verdict(r *run.Record) error {
 	reasons = append(reasons, actingReasons(r)...)
 	if r.Search != nil && !r.Search.Confirmed {
 		reasons = append(reasons, "-find-max "+r.Search.SLO+" found no rate that holds")
+	}
+	if word, why := report.Outcome(r); word == "INVALID" && len(reasons) == 0 {
+		reasons = append(reasons, "the run is invalid: "+why)
 	}
 	if len(reasons) > 0 {
 		return &cli.VerdictError{Reason: strings.Join(reasons, "; ")}

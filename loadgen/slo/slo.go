@@ -90,7 +90,7 @@ func metrics() map[string]metric {
 		"rate":        plain(amount, func(r *run.Record) float64 { return r.ActualRate }),
 		"throughput":  plain(amount, throughput),
 		"requests":    plain(amount, func(r *run.Record) float64 { return float64(r.Requests) }),
-		"unexplained": plain(amount, func(r *run.Record) float64 { return float64(r.Reconciliation.Unexplained) }),
+		"unexplained": {unit: amount, value: unexplained},
 		"breaks": {unit: amount, value: func(r *run.Record) (float64, error) {
 			if r.Session == nil {
 				return 0, errors.New("only scenario session counts session breaks")
@@ -118,6 +118,14 @@ func ErrorRatio(r *run.Record) float64 {
 }
 
 func throughput(r *run.Record) float64 { return r.Throughput }
+
+// unexplained is what the counts of client, nginx and servers differ by.
+func unexplained(r *run.Record) (float64, error) {
+	if r.Reconciliation.Nginx == nil && r.Reconciliation.Servers == nil {
+		return 0, errors.New("neither nginx nor a server could be asked what it counted")
+	}
+	return float64(r.Reconciliation.Unexplained), nil
+}
 
 // deviation is the largest difference between a share and the share that nginx.conf promises, over all
 // groups whose method promises one.

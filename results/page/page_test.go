@@ -78,7 +78,7 @@ func TestVerdict(t *testing.T) {
 		},
 		"errors": {
 			campaign(t, 1, runtest.Spec{Layout: "fork", Errors: 30}),
-			`^1\.0 % of 3,000 requests failed, `,
+			`^1\.0 % of 3,000 requests failed\.`,
 		},
 	} {
 		got := strings.ReplaceAll(newView(c.in).Title, "\u00a0", " ")

@@ -49,10 +49,10 @@ func overall(r *run.Record) judgement {
 		}
 		out = passed
 	}
-	if len(broken(r)) > 0 {
+	if _, some := r.Failed(); some || len(broken(r)) > 0 {
 		return failed
 	}
-	if !r.Valid() {
+	if !r.Valid() || r.Reconciliation.Unexplained > 0 {
 		return invalid
 	}
 	return out
@@ -75,6 +75,9 @@ func because(r *run.Record, j judgement) string {
 			return fmt.Sprintf("The generator itself was late: without its own lag p99 would be %s and not %s, so the figures speak of it "+
 				"and not of the servers.", seconds(r.Generator.P99WithoutLag), seconds(r.Latency.P99))
 		}
+		if r.Valid() {
+			return "The counts of client, nginx and servers do not agree: " + units.Count(r.Reconciliation.Unexplained, "request") + " unexplained."
+		}
 		return fmt.Sprintf("The generator fell behind: it sent %s of what was due, so the figures speak of it and not of the servers. "+
 			"Repeat the run at a lower rate.", units.Percent(r.Generator.SendRatio))
 	case nothing:
@@ -92,6 +95,9 @@ func because(r *run.Record, j judgement) string {
 
 func whyFailed(r *run.Record) string {
 	var parts []string
+	if n, some := r.Failed(); some {
+		parts = append(parts, units.Percent(float64(n)/float64(r.Requests))+" of "+units.Count(r.Requests, "request")+" failed.")
+	}
 	for _, g := range r.Groups {
 		if g.Verdict != run.Fail {
 			continue

@@ -5,7 +5,11 @@
 // Absent figures are absent keys or nulls, never zeros that mean "unknown".
 package run
 
-import "time"
+import (
+	"math"
+	"strings"
+	"time"
+)
 
 // Schema is the version that Record has in this source. A record of another one is refused.
 const Schema = 1
@@ -319,6 +323,18 @@ type Assert struct {
 	Expr   string  `json:"expr"`
 	Value  float64 `json:"value"`
 	Passed bool    `json:"passed"`
+}
+
+// Failed is how many requests failed, and whether that breaks a promise: by default any failed request does, but not where
+// an assertion on errors holds, nor in a search, whose conditions say what is allowed.
+func (r *Record) Failed() (n int64, broken bool) {
+	n = r.Requests - int64(math.Round(r.SuccessRatio*float64(r.Requests+r.Unsent)))
+	for _, a := range r.Asserts {
+		if a.Passed && (strings.HasPrefix(a.Expr, "errors") || strings.HasPrefix(a.Expr, "success")) {
+			return n, false
+		}
+	}
+	return n, n > 0 && r.Search == nil
 }
 
 // Valid tells whether the generator kept up, so that the figures speak of the servers and not of it.
