@@ -11,10 +11,11 @@ const MaxBody = 64 << 10
 
 // Further limits of one connection.
 const (
-	headBuffer  = 8 << 10
-	atOnce      = 8192 // connections, without websockets; further ones get 503
-	readTimeout = 10 * time.Second
-	idleTimeout = 75 * time.Second // longer than nginx keeps an idle upstream connection (60 s), so that nginx ends it
+	headBuffer   = 8 << 10
+	answerBuffer = 12 << 10 // the counts of a small draw with their head, in one write
+	atOnce       = 8192     // connections, without websockets; further ones get 503
+	readTimeout  = 10 * time.Second
+	idleTimeout  = 75 * time.Second // longer than nginx keeps an idle upstream connection (60 s), so that nginx ends it
 )
 
 // Limited returns a server around handler with the limits of this package.
@@ -24,6 +25,7 @@ func Limited(handler fasthttp.RequestHandler) *fasthttp.Server {
 		Name:                  "balanceo",
 		Concurrency:           atOnce,
 		ReadBufferSize:        headBuffer,
+		WriteBufferSize:       answerBuffer,
 		MaxRequestBodySize:    MaxBody,
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,

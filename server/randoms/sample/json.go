@@ -24,46 +24,48 @@ var keys = func() (all [Max]key) { //nolint:gochecknoglobals // a table that nev
 	return all
 }()
 
-// pairs are the numbers 00 to 99.
-const pairs = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849" +
-	"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+// pairs are the two digits of the numbers 00 to 99, the first one in the lower byte.
+var pairs = func() (all [100]uint32) { //nolint:gochecknoglobals // a table that never changes
+	for i := range all {
+		all[i] = uint32('0'+i/10) | uint32('0'+i%10)<<8
+	}
+	return all
+}()
 
 // AppendJSON appends the counts as a JSON object from number to count, in ascending order, without the numbers
 // that were not drawn, indented by two spaces as JSON.stringify does it.
 func (c *Counts) AppendJSON(b []byte) []byte {
 	begin := len(b)
+	at := begin
+	b = b[:cap(b)]
 	for i, n := range c[:Max] {
-		if n == 0 {
-			continue
+		if len(b)-at < entryMost {
+			b = slices.Grow(b[:at], entryMost*(Max-i+1)/2)
+			b = b[:cap(b)]
 		}
-		if cap(b)-len(b) < entryMost {
-			b = slices.Grow(b, entryMost*(Max-i+1)/2)
-		}
-		at := len(b)
 		k := &keys[i]
 		*(*[keyRoom]byte)(b[at : at+keyRoom]) = k.text
-		b = appendCount(b[:at+k.len], n)
+		end := at + k.len
+		switch {
+		case n < 10:
+			// In a small draw nobody can guess whether a number came: written in any case, and written over if not.
+			b[end] = '0' + byte(n)
+			at += (k.len + 1) * int((n|-n)>>63)
+		case n < 10_000:
+			// Nor how many digits it gave in a larger one: all four are written, less the leading noughts.
+			digits := pairs[n/100] | pairs[n%100]<<16
+			noughts := (n-100)>>63 + (n-1000)>>63
+			digits >>= 8 * noughts
+			four := (*[4]byte)(b[end : end+4])
+			four[0], four[1], four[2], four[3] = byte(digits), byte(digits>>8), byte(digits>>16), byte(digits>>24)
+			at = end + 4 - int(noughts)
+		default:
+			at = len(strconv.AppendUint(b[:end], n, 10))
+		}
 	}
-	if len(b) == begin {
-		return append(b, "{}"...)
+	if at == begin {
+		return append(b[:begin], "{}"...)
 	}
 	b[begin] = '{' // in place of the first comma
-	return append(b, "\n}"...)
-}
-
-// appendCount appends n; up to four digits, as most have, without strconv.
-func appendCount(b []byte, n uint64) []byte {
-	switch {
-	case n < 10:
-		return append(b, '0'+byte(n))
-	case n < 100:
-		return append(b, pairs[2*n], pairs[2*n+1])
-	case n < 1000:
-		low := n % 100
-		return append(b, '0'+byte(n/100), pairs[2*low], pairs[2*low+1])
-	case n < 10000:
-		high, low := n/100, n%100
-		return append(b, pairs[2*high], pairs[2*high+1], pairs[2*low], pairs[2*low+1])
-	}
-	return strconv.AppendUint(b, n, 10)
+	return append(b[:at], "\n}"...)
 }
