@@ -424,6 +424,17 @@ func TestFormsAreShownAgain(t *testing.T) {
 	}
 }
 
+func TestEmailsAreNormalized(t *testing.T) {
+	for given, want := range map[string]string{
+		" Ana@Example.COM\t": "ana@example.com", "jose\u0301@example.com": "josé@example.com", "JOSE\u0301@example.com": "josé@example.com",
+		"\xff\xfe@example.com": "", "": "",
+	} {
+		if got := normalEmail(given); got != want {
+			t.Errorf("normalEmail(%q) = %q, want %q", given, got, want)
+		}
+	}
+}
+
 func TestNoPasswordIsShown(t *testing.T) {
 	args := []string{
 		"--mongo-url", "mongodb://u:secret@h1:1,h2:2/db?x=1", "--mongo-url=mongodb+srv://u:sec:ret@h/db",
