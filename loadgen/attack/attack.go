@@ -115,6 +115,9 @@ const (
 	onTime    = 100 * time.Millisecond
 )
 
+// keepIdle is how long a connection is kept that a short burst needed and nothing since.
+const keepIdle = 15 * time.Second
+
 // What ends a request from our side.
 var (
 	errTimeout     = os.ErrDeadlineExceeded

@@ -234,9 +234,6 @@ func (l *loop) fill(hit *tally.Hit, a *answer) {
 // none is no number of a hit.
 const none = ^uint64(0)
 
-// keepIdle is how long a connection is kept that a short burst needed and nothing since.
-const keepIdle = 15 * time.Second
-
 // cut breaks off requests that take too long, and closes connections that nothing has needed for long.
 func (l *loop) cut(now time.Duration) {
 	aborted := l.aborted.Load()

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"balanceo/results/run"
+	"balanceo/topology/cli"
 )
 
 // connections is how many each tool may have open.
@@ -35,17 +37,13 @@ type tool struct {
 func tools(b *testing.B) []tool {
 	dir := build(b)
 	bin := func(name string) string { return filepath.Join(dir, name) }
-	scenario := filepath.Join(b.TempDir(), "one.yaml")
-	if err := os.WriteFile(scenario, []byte("requests:\n  - path: /\n"), 0o644); err != nil {
-		b.Fatal(err)
-	}
 	out := []tool{{
 		name: "loadgen",
 		highest: func(addr string, d time.Duration) (figures, error) {
-			return loadgen(bin("loadgen"), scenario, addr, 0, d)
+			return loadgen(bin("loadgen"), addr, 0, d)
 		},
 		paced: func(addr string, rate int, d time.Duration) (figures, error) {
-			return loadgen(bin("loadgen"), scenario, addr, rate, d)
+			return loadgen(bin("loadgen"), addr, rate, d)
 		},
 	}}
 	if binaries.vegeta != nil {
@@ -77,31 +75,40 @@ func tools(b *testing.B) []tool {
 	return out
 }
 
-func loadgen(path, scenario, addr string, rate int, d time.Duration) (figures, error) {
+func loadgen(path, addr string, rate int, d time.Duration) (figures, error) {
 	records, err := os.MkdirTemp("", "records")
 	if err != nil {
 		return figures{}, err
 	}
 	defer os.RemoveAll(records)
 	args := []string{
-		"-target", addr, "-scenario", scenario, "-rate", strconv.Itoa(rate), "-duration", d.String(), "-warmup", "0s",
+		"-target", addr, "-scenario", "url", "-rate", strconv.Itoa(rate), "-duration", d.String(), "-warmup", "0s",
 		"-quiet", "-json", "-out", records, "-nginx-conf", os.DevNull,
 	}
 	if rate == 0 {
 		args = append(args, "-workers", strconv.Itoa(connections))
 	}
-	o, err := execute("", path, args...)
+	r, cpu, err := record(path, args...)
 	if err != nil {
 		return figures{}, err
-	}
-	var r run.Record
-	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
-		return figures{}, fmt.Errorf("loadgen's record: %w", err)
 	}
 	if r.SuccessRatio < 1 {
 		return figures{}, fmt.Errorf("loadgen: requests failed: %v", r.Errors)
 	}
-	return figures{r.ActualRate, micros(o.cpu) / float64(r.Requests)}, nil
+	return figures{r.ActualRate, micros(cpu) / float64(r.Requests)}, nil
+}
+
+// record runs loadgen with -json. A verdict is no failure: on a busy machine the generator may say of itself that it was late.
+func record(path string, args ...string) (r run.Record, cpu time.Duration, err error) {
+	o, err := execute("", path, args...)
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == cli.Verdict) {
+		return r, 0, err
+	}
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+		return r, 0, fmt.Errorf("loadgen's record: %w", err)
+	}
+	return r, o.cpu, nil
 }
 
 // vegeta's attack writes its results to a file, as its manual does; the report is another process.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"balanceo/results/run"
 )
 
 // known is a distribution of latencies that a server has by design.
@@ -113,15 +110,10 @@ func tellers(b *testing.B) []teller {
 	dir := build(b)
 	own := func(engine string) func(string, int, int, time.Duration) (percentiles, error) {
 		return func(addr string, rate, connections int, d time.Duration) (percentiles, error) {
-			o, err := execute("", filepath.Join(dir, "loadgen"), "-target", addr, "-rate", strconv.Itoa(rate), "-duration", d.String(),
+			r, _, err := record(filepath.Join(dir, "loadgen"), "-target", addr, "-rate", strconv.Itoa(rate), "-duration", d.String(),
 				"-warmup", "0s", "-workers", strconv.Itoa(connections), "-scenario", "url", "-engine", engine, "-quiet", "-json",
 				"-out", b.TempDir(), "-nginx-conf", os.DevNull)
-			var verdict *exec.ExitError
-			if err != nil && !(errors.As(err, &verdict) && verdict.ExitCode() == 3) {
-				return percentiles{}, err
-			}
-			var r run.Record
-			if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+			if err != nil {
 				return percentiles{}, err
 			}
 			return percentiles{seconds(r.Latency.P50), seconds(r.Latency.P99), seconds(r.Latency.P999), seconds(r.Latency.Max)}, nil
