@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -125,17 +126,23 @@ func (l *loop) refused(c *conn, err error) {
 
 func (l *loop) write(c *conn) {
 	for c.sent < len(c.out) {
-		n, err := unix.Write(c.fd, c.out[c.sent:])
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+		n, err := transfer(unix.SYS_WRITE, c.fd, c.out[c.sent:])
+		if err == unix.EAGAIN || err == unix.EINTR {
 			return
 		}
-		if err != nil {
+		if err != 0 {
 			l.broken(c, os.NewSyscallError("write", err))
 			return
 		}
 		c.sent += n
 	}
 	c.state = reading
+}
+
+// transfer reads or writes without telling Go's scheduler, as the call never waits.
+func transfer(call uintptr, fd int, b []byte) (n int, err syscall.Errno) {
+	r, _, err := syscall.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	return int(r), err
 }
 
 // ready is called when something happened to the connection.
@@ -155,13 +162,13 @@ func (l *loop) ready(c *conn, events uint32) {
 // arrived, too.
 func (l *loop) read(c *conn, ended bool) {
 	for {
-		n, err := unix.Read(c.fd, l.buffer)
+		n, err := transfer(unix.SYS_READ, c.fd, l.buffer)
 		switch {
-		case errors.Is(err, unix.EINTR):
+		case err == unix.EINTR:
 			continue
-		case errors.Is(err, unix.EAGAIN):
+		case err == unix.EAGAIN:
 			return
-		case err != nil:
+		case err != 0:
 			l.broken(c, os.NewSyscallError("read", err))
 			return
 		case n == 0:
