@@ -321,7 +321,7 @@ func TestGuessing(t *testing.T) {
 	}
 	const guesser, elsewhere = "192.0.2.1", "192.0.2.2"
 	for i := range guessAccount {
-		if got := attempt([]*process{one, other}[i%2], guesser, "ana@example.com", fmt.Sprint(i)); got.location != "/faillogin" {
+		if got := attempt([]*process{one, other}[i%2], guesser, "ana@example.com", strconv.Itoa(i)); got.location != "/faillogin" {
 			t.Fatalf("attempt %d: got %d to %q, want /faillogin", i, got.status, got.location)
 		}
 	}
@@ -425,12 +425,12 @@ func TestFormsAreShownAgain(t *testing.T) {
 }
 
 func TestEmailsAreNormalized(t *testing.T) {
-	for given, want := range map[string]string{
-		" Ana@Example.COM\t": "ana@example.com", "jose\u0301@example.com": "josé@example.com", "JOSE\u0301@example.com": "josé@example.com",
-		"\xff\xfe@example.com": "", "": "",
+	for _, c := range []struct{ given, want string }{
+		{" Ana@Example.COM\t", "ana@example.com"}, {"jose\u0301@example.com", "josé@example.com"}, {"JOSE\u0301@example.com", "josé@example.com"},
+		{"\xff\xfe@example.com", ""}, {"", ""},
 	} {
-		if got := normalEmail(given); got != want {
-			t.Errorf("normalEmail(%q) = %q, want %q", given, got, want)
+		if got := normalEmail(c.given); got != c.want {
+			t.Errorf("normalEmail(%q) = %q, want %q", c.given, got, c.want)
 		}
 	}
 }

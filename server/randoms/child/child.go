@@ -23,7 +23,7 @@ func init() { //nolint:gochecknoinits // the point of this package
 	s := sample.New()
 	s.Draw(n)
 	if _, err := os.Stdout.Write(s.Counts.AppendJSON(nil)); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
+		_, _ = os.Stderr.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
 	os.Exit(0)
