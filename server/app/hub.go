@@ -77,7 +77,7 @@ func (h *hub) leave(c *client) {
 	defer h.mu.Unlock()
 	delete(h.clients, c)
 	if len(h.clients) == 0 && h.current != nil && !h.closed {
-		h.linger = time.AfterFunc(hubLinger, h.rest)
+		h.linger = time.AfterFunc(hubLinger, func() { h.guard.run("resting", h.rest) })
 	}
 }
 
