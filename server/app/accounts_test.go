@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -422,6 +423,23 @@ func TestFormsAreShownAgain(t *testing.T) {
 			t.Errorf("GET %s shows what was given a second time", c.path)
 		}
 	}
+}
+
+func TestMemoryIsThatOfTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads := int64(0)
+		in := &info{rss: func() int64 { reads++; return reads }, began: time.Now()}
+		in.when.Store(-2 * int64(rssShared))
+		for _, c := range []struct {
+			later time.Duration
+			want  int64
+		}{{0, 1}, {rssShared / 2, 1}, {rssShared, 2}, {time.Hour, 3}} {
+			time.Sleep(c.later)
+			if got := in.memory(); got != c.want {
+				t.Errorf("%v later the memory is that of reading %d, want %d", c.later, got, c.want)
+			}
+		}
+	})
 }
 
 func TestEmailsAreNormalized(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -49,6 +51,23 @@ type info struct {
 	json  []byte // up to the memory
 	pages *pages
 	rss   func() int64
+
+	began      time.Time
+	held, when atomic.Int64 // what rss said last, and how long after began that was, in ns
+}
+
+// rssShared is for how long requests share one reading of the memory: it costs 2 µs, a sixth of a request, and the
+// kernel itself counts less exactly than the memory changes meanwhile.
+const rssShared = time.Millisecond
+
+// memory is the process's resident memory at the request.
+func (in *info) memory() int64 {
+	now := int64(time.Since(in.began))
+	if now-in.when.Load() > int64(rssShared) {
+		in.held.Store(in.rss())
+		in.when.Store(now)
+	}
+	return in.held.Load()
 }
 
 func gatherInfo(cfg Config, p *pages) (*info, error) {
@@ -67,13 +86,15 @@ func gatherInfo(cfg Config, p *pages) (*info, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &info{facts: f, json: bytes.TrimSuffix(mustJSON(f), []byte("0}")), pages: p, rss: rss}, nil
+	in := &info{facts: f, json: bytes.TrimSuffix(mustJSON(f), []byte("0}")), pages: p, rss: rss, began: time.Now()}
+	in.when.Store(-2 * int64(rssShared)) // nothing was read yet
+	return in, nil
 }
 
 func (in *info) serve(ctx *fasthttp.RequestCtx) {
 	if prefersHTML(ctx.Request.Header.Peek(fasthttp.HeaderAccept)) {
 		f := in.facts
-		f.RSS = in.rss()
+		f.RSS = in.memory()
 		in.pages.serve(ctx, fasthttp.StatusOK, "info.html", view{Title: "Información", Facts: f})
 		return
 	}
@@ -81,6 +102,6 @@ func (in *info) serve(ctx *fasthttp.RequestCtx) {
 	h.SetContentType(contentJSON)
 	h.SetCanonical(cacheControl, noStore)
 	body := append(ctx.Response.SwapBody(nil), in.json...)
-	body = strconv.AppendInt(body, in.rss(), 10)
+	body = strconv.AppendInt(body, in.memory(), 10)
 	ctx.Response.SwapBody(append(body, '}'))
 }
