@@ -44,7 +44,11 @@ func Try(ctx context.Context, b Balancer, program string, g *Group, n int) ([]in
 	if err := o.run(ctx, b, site, n); err != nil {
 		return nil, fmt.Errorf("trying %s: %w", g.Method, err)
 	}
-	return o.seen, nil
+	seen := o.order()
+	if len(seen) != n { // somebody else answered on that port
+		return nil, fmt.Errorf("trying %s: of %d requests %d came", g.Method, n, len(seen))
+	}
+	return seen, nil
 }
 
 type oracle struct {
@@ -84,6 +88,13 @@ func (o *oracle) serve(g *Group) (source string, err error) {
 		&lines, o.port), nil
 }
 
+// order is who got the requests until now.
+func (o *oracle) order() []int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.seen[:len(o.seen):len(o.seen)]
+}
+
 func (o *oracle) close() {
 	for _, s := range o.servers {
 		_ = s.Close()
@@ -112,7 +123,7 @@ func (o *oracle) run(ctx context.Context, b Balancer, site *Site, n int) (err er
 		case err == nil:
 			n--
 			continue
-		case len(o.seen) > 0 || ctx.Err() != nil || time.Now().After(deadline):
+		case len(o.order()) > 0 || ctx.Err() != nil || time.Now().After(deadline):
 			return err
 		}
 		select {

@@ -89,6 +89,7 @@ type Rig struct {
 	URL     string
 	Servers []*Server
 	process *exec.Cmd
+	ended   chan error // gets what Wait says, once
 	out     *bytes.Buffer
 }
 
@@ -133,9 +134,9 @@ func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server)
 	if err := r.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- r.process.Wait() }()
-	t.Cleanup(func() { r.stop(t, ended) })
+	r.ended = make(chan error, 1)
+	go func() { r.ended <- r.process.Wait() }()
+	t.Cleanup(func() { r.stop(t) })
 	for {
 		c, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
 		if err == nil {
@@ -143,8 +144,8 @@ func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server)
 			return r
 		}
 		select {
-		case err := <-ended:
-			ended <- err
+		case err := <-r.ended:
+			r.ended <- err
 			t.Fatalf("%s ended: %v\n%s", b.Name(), err, r.out)
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -154,15 +155,15 @@ func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server)
 func (s *Server) port() int { return s.Listener.Addr().(*net.TCPAddr).Port }
 
 // stop ends the balancer by TERM, as supervise does, and waits until nothing of its process group is left.
-func (r *Rig) stop(t *testing.T, ended <-chan error) {
+func (r *Rig) stop(t *testing.T) {
 	pid := r.process.Process.Pid
 	_ = syscall.Kill(pid, syscall.SIGTERM)
 	select {
-	case <-ended:
+	case <-r.ended:
 	case <-time.After(20 * time.Second):
 		t.Errorf("%s does not end within 20s of TERM\n%s", r.Name(), r.out)
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
-		<-ended
+		<-r.ended
 	}
 	for deadline := time.Now().Add(10 * time.Second); syscall.Kill(-pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -285,7 +285,6 @@ func dead(t *testing.T, b balancer.Balancer) {
 // request is lost meanwhile.
 func reload(t *testing.T, b balancer.Balancer) {
 	r := rig(t, b, []int{2, 1}, 2)
-	pid := r.process.Process.Pid
 	var stop atomic.Bool
 	lost := make(chan map[string]int, 1)
 	go func() {
@@ -318,8 +317,11 @@ func reload(t *testing.T, b balancer.Balancer) {
 	if all := <-lost; len(all) > 0 {
 		t.Errorf("lost while it was reloaded: %v", all)
 	}
-	if r.process.Process.Pid != pid || r.process.ProcessState != nil {
-		t.Error("the process is another one after reloading")
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+		t.Errorf("the process ended by reloading: %v", err)
+	default:
 	}
 }
 
