@@ -11,7 +11,7 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx cc chromium topology down bench compare test e2e abuse benchmarks lint install clean
+.PHONY: help build nginx cc chromium topology down bench compare test e2e abuse benchmarks readme lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ abuse: nginx cc ## attacks on the whole layout; the table goes into results/faul
 
 benchmarks: build ## micro and whole-process benchmarks, in benchstat's format
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+readme: nginx ## every command of every README, as it stands there
+	.ci/readme
 
 lint: ## formatting, go vet, staticcheck, golangci-lint, go.mod
 	.ci/lint
