@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"balanceo/loadgen/distribution"
@@ -101,6 +102,14 @@ func (p *promise) database() string {
 		return ""
 	}
 	return p.state.Database
+}
+
+// balancer names what shares the load of a layout of ours, and its version; empty: not known.
+func (p *promise) balancer() string {
+	if p.state == nil || p.nginx == nil {
+		return ""
+	}
+	return strings.TrimSpace(p.nginx.Balancer + " " + p.nginx.Version)
 }
 
 // watcher looks at the servers' side of a run.

@@ -41,6 +41,7 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 		return err
 	}
 	r.Env = environment(context.WithoutCancel(ctx), promise.database())
+	r.Env.Balancer = promise.balancer()
 	p.judge(r)
 	path, err := run.Write(p.out, r)
 	if err != nil {

@@ -4,39 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"balanceo/results/campaign"
 	"balanceo/results/compare"
-	"balanceo/results/run"
-	"balanceo/results/units"
 	"balanceo/topology/cli"
 )
 
 type campaignCommand struct {
-	Layouts  []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, by name or file, separated by commas; the others are held against the first"`
-	Rounds   int           `long:"rounds" value-name:"N" default:"10" description:"runs of each layout; 1, 2, 4 layouts against the first need 8, 9, 10 for anything to be significant"`
-	Searches int           `long:"searches" value-name:"N" default:"10" description:"searches for the capacity of each layout, in turn with the runs; 0: none, and --rate is needed"`
-	Rate     float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
-	Duration time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
-	Warmup   time.Duration `long:"warmup" value-name:"TIME" default:"2s" description:"sent before and not counted"`
-	Scenario string        `long:"scenario" value-name:"NAME" default:"mix" description:"as of loadgen"`
-	SLO      string        `long:"slo" value-name:"SLO" default:"p99<100ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
-	NoSearch bool          `long:"no-search" description:"the same as --searches 0"`
-	HTTPPort int           `long:"http-port" value-name:"N" description:"nginx's port (default: 80, or a free one)"`
-	BasePort int           `long:"base-port" value-name:"N" description:"first port of the instances (default: 8080, or free ones)"`
-	Fresh    bool          `long:"fresh" description:"begin anew where an interrupted campaign could go on"`
-	Bin      string        `long:"bin" value-name:"DIR" description:"where topology and loadgen lie (default: beside this command)"`
-	Out      string        `short:"o" long:"out" value-name:"FILE" default:"results/compare.html" description:"the HTML report"`
+	Layouts   []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, by name or file, separated by commas; the others are held against the first"`
+	Balancers []string      `long:"balancers" value-name:"NAMES" description:"each layout behind each of these, separated by commas: nginx, haproxy, caddy, apache (default: the layout's own)"`
+	Rounds    int           `long:"rounds" value-name:"N" default:"10" description:"runs of each side; 1, 2, 4 sides against the first need 8, 9, 10 for anything to be significant"`
+	Searches  int           `long:"searches" value-name:"N" default:"10" description:"searches for the capacity of each side, in turn with the runs; 0: none, and --rate is needed"`
+	Rate      float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
+	Duration  time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
+	Warmup    time.Duration `long:"warmup" value-name:"TIME" default:"2s" description:"sent before and not counted"`
+	Scenario  string        `long:"scenario" value-name:"NAME" default:"mix" description:"as of loadgen"`
+	SLO       string        `long:"slo" value-name:"SLO" default:"p99<100ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
+	NoSearch  bool          `long:"no-search" description:"the same as --searches 0"`
+	HTTPPort  int           `long:"http-port" value-name:"N" description:"nginx's port (default: 80, or a free one)"`
+	BasePort  int           `long:"base-port" value-name:"N" description:"first port of the instances (default: 8080, or free ones)"`
+	Fresh     bool          `long:"fresh" description:"begin anew where an interrupted campaign could go on"`
+	Bin       string        `long:"bin" value-name:"DIR" description:"where topology and loadgen lie (default: beside this command)"`
+	Out       string        `short:"o" long:"out" value-name:"FILE" default:"results/compare.html" description:"the HTML report"`
 
 	c *command
 }
@@ -45,19 +42,13 @@ func (cc *campaignCommand) settings() (campaign.Settings, error) {
 	s := campaign.Settings{
 		Rounds: cc.Rounds, Searches: cc.Searches, Rate: cc.Rate, Duration: cc.Duration, Warmup: cc.Warmup, Scenario: cc.Scenario, SLO: cc.SLO,
 	}
-	for _, names := range cc.Layouts {
-		for name := range strings.SplitSeq(names, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				s.Layouts = append(s.Layouts, name)
-			}
-		}
-	}
+	s.Sides = campaign.Sides(list(cc.Layouts), list(cc.Balancers))
 	if cc.NoSearch {
 		s.Searches = 0
 	}
 	switch {
-	case len(s.Layouts) < 2:
-		return s, cli.Usagef("--layouts %q: accepted are two or more, separated by commas", cc.Layouts)
+	case len(s.Sides) < 2:
+		return s, cli.Usagef("--layouts %q, --balancers %q: accepted are two or more of either, separated by commas", cc.Layouts, cc.Balancers)
 	case s.Rounds < 1:
 		return s, cli.Usagef("--rounds %d: accepted are numbers from 1 on", s.Rounds)
 	case s.Searches < 0:
@@ -142,7 +133,7 @@ func (cc *campaignCommand) plan(s campaign.Settings, progress *progress) (*campa
 		}
 	}
 	p := campaign.NewPlan(s, time.Now())
-	progress.Note(fmt.Sprintf("%s: %s; %d steps, %s", p.Label, strings.Join(s.Layouts, ", "), len(p.Steps), roughly(p.Left())))
+	progress.Note(fmt.Sprintf("%s: %s; %d steps, %s", p.Label, sideNames(s), len(p.Steps), roughly(p.Left())))
 	return p, nil
 }
 
@@ -152,15 +143,15 @@ func (cc *campaignCommand) conclude(p *campaign.Plan) error {
 	if err != nil {
 		return err
 	}
-	sets, _, err := compare.By(runs, "layout")
+	sets, _, err := compare.By(runs, "side")
 	if err != nil {
 		return err
 	}
-	ch := choice{Base: p.Base(runs)}
+	ch := choice{Base: p.Settings.Sides[0].Name}
 	if sets, err = ch.baseFirst(sets); err != nil {
 		return err
 	}
-	tables, err := ch.tables(sets, "layout")
+	tables, err := ch.tables(sets, "side")
 	if err != nil {
 		return err
 	}
@@ -170,95 +161,27 @@ func (cc *campaignCommand) conclude(p *campaign.Plan) error {
 	if err := writePage(cc.c.stdout, "html", cc.Out, sets, tables); err != nil {
 		return err
 	}
-	fmt.Fprintf(cc.c.stdout, "\nreport: %s\nagain:  results compare --dir %s --by layout --label %s\n", cc.Out, cc.c.Dir, p.Label)
+	fmt.Fprintf(cc.c.stdout, "\nreport: %s\nagain:  results compare --dir %s --by side --label %s\n", cc.Out, cc.c.Dir, p.Label)
 	return nil
 }
 
-func roughly(d time.Duration) string {
-	if d < 90*time.Second {
-		return fmt.Sprintf("about %.0f s", d.Seconds())
-	}
-	return fmt.Sprintf("about %.0f min", d.Minutes())
-}
-
-// progress tells on w how a campaign goes: a line a step and, on a terminal, one that counts the seconds.
-type progress struct {
-	w    io.Writer
-	live bool
-
-	mu      sync.Mutex // guards what goes to w while the seconds are counted
-	stopped chan struct{}
-	done    chan struct{}
-}
-
-func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
-	return &progress{w: w, live: ok && cli.IsTerminal(f)}
-}
-
-const clearLine = "\r\x1b[K"
-
-// Note implements campaign.Progress.
-func (p *progress) Note(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.live {
-		fmt.Fprint(p.w, clearLine)
-	}
-	fmt.Fprintln(p.w, text)
-}
-
-// Begin implements campaign.Progress.
-func (p *progress) Begin(plan *campaign.Plan, step campaign.Step) {
-	if !p.live {
-		return
-	}
-	line, left, started := heading(plan, step, plan.Done()+1), plan.Left(), time.Now()
-	p.stopped, p.done = make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(p.done)
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			spent := time.Since(started)
-			p.mu.Lock()
-			fmt.Fprintf(p.w, "%s%s  %.0f s; %s left", clearLine, line, spent.Seconds(), roughly(max(0, left-spent)))
-			p.mu.Unlock()
-			select {
-			case <-tick.C:
-			case <-p.stopped:
-				return
+// list parts lists with commas.
+func list(lists []string) []string {
+	var out []string
+	for _, list := range lists {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				out = append(out, name)
 			}
 		}
-	}()
+	}
+	return out
 }
 
-// stop ends the line that counts the seconds.
-func (p *progress) stop() {
-	if p.stopped == nil {
-		return
+func sideNames(s campaign.Settings) string {
+	out := make([]string, len(s.Sides))
+	for i, side := range s.Sides {
+		out[i] = side.Name
 	}
-	close(p.stopped)
-	<-p.done
-	p.stopped = nil
-	fmt.Fprint(p.w, clearLine)
-}
-
-// End implements campaign.Progress.
-func (p *progress) End(plan *campaign.Plan, step campaign.Step, r *run.Record) {
-	p.stop()
-	outcome := fmt.Sprintf("%s  p50 %s  p99 %s", units.Format(r.ActualRate, units.PerSecond),
-		units.Format(r.Latency.P50, units.Seconds), units.Format(r.Latency.P99, units.Seconds))
-	if r.Search != nil {
-		outcome = "capacity " + units.Format(r.Search.MaxRate, units.PerSecond)
-	}
-	fmt.Fprintf(p.w, "%s  %-38s  %3.0f s; %s left\n", heading(plan, step, plan.Done()), outcome, step.Took.Seconds(), roughly(plan.Left()))
-}
-
-func heading(plan *campaign.Plan, step campaign.Step, number int) string {
-	what := fmt.Sprintf("%s, run %d of %d", step.Layout, step.Round, plan.Settings.Rounds)
-	if step.Kind == campaign.Search {
-		what = fmt.Sprintf("%s, search %d of %d", step.Layout, step.Round, plan.Settings.Searches)
-	}
-	return fmt.Sprintf("[%*d/%d] %-24s", len(strconv.Itoa(len(plan.Steps))), number, len(plan.Steps), what)
+	return strings.Join(out, ", ")
 }

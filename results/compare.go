@@ -56,7 +56,7 @@ func writeTables(w io.Writer, tables []*compare.Table) error {
 
 func writeTable(w io.Writer, t *compare.Table) error {
 	by := ""
-	if t.By != "" {
+	if t.By != "" && t.By != "side" {
 		by = t.By + ": "
 	}
 	pairs := fmt.Sprintf("%d and %d runs, %d pairs", len(t.Base.Runs), len(t.Other.Runs), t.Pairs)

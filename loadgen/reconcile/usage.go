@@ -9,8 +9,8 @@ import (
 
 // sample is what processes have used until a moment.
 type sample struct {
-	servers, nginx map[int]time.Duration // processor time by pid, children that have ended included
-	rss            int64                 // of the servers, bytes
+	servers, balancer map[int]time.Duration // processor time by pid, children that have ended included
+	rss, balancerRSS  int64                 // bytes
 }
 
 // sampler takes a sample when the warm-up is over and one at the end.
@@ -49,7 +49,7 @@ func (s *sampler) stop(requests int64) *run.Servers {
 		return nil
 	}
 	out := &run.Servers{
-		CPU: used(first.servers, last.servers), NginxCPU: used(first.nginx, last.nginx), RSS: last.rss,
+		CPU: used(first.servers, last.servers), NginxCPU: used(first.balancer, last.balancer), RSS: last.rss, BalancerRSS: last.balancerRSS,
 	}
 	if requests > 0 {
 		out.CPUPerRequest = out.CPU / float64(requests)

@@ -27,14 +27,14 @@ type Progress interface {
 // attempts is how often a step is tried whose run can't be used.
 const attempts = 3
 
-// searchStart is the rate of the first probe of a layout's first search, requests per second. Every layout bears it,
+// searchStart is the rate of the first probe of a side's first search, requests per second. Every side bears it,
 // and doubling from there finds the capacity of any in a few probes. Later searches start at a part of what was found.
 const (
 	searchStart = 1000
 	searchAgain = 0.75
 )
 
-// headroom is which part of the least capacity the common rate is: well below every layout's knee, where
+// headroom is which part of the least capacity the common rate is: well below every side's knee, where
 // latency speaks of the servers and not of their queues.
 const headroom = 0.5
 
@@ -60,7 +60,7 @@ func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progr
 		if err != nil {
 			return err
 		}
-		r.Round = step.Round
+		r.Side, r.Round = step.Side.Name, step.Round
 		if _, err := run.Write(dir, r); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 		}
 		rate := p.Rate
 		if step.Kind == Search {
-			rate = p.searchFrom(step.Layout, before)
+			rate = p.searchFrom(step.Side, before)
 		}
 		err = runner.Run(ctx, step, rate, p.Label)
 		if ctx.Err() != nil {
@@ -96,7 +96,7 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 			return nil, err
 		}
 		if len(after) == len(before) {
-			return nil, fmt.Errorf("the run of layout %q left no record in %q", step.Layout, dir)
+			return nil, fmt.Errorf("the run of %q left no record in %q", step.Side.Name, dir)
 		}
 		r := after[len(after)-1]
 		useless := whyUseless(r)
@@ -104,17 +104,17 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 			return r, nil
 		}
 		if attempt == attempts {
-			return nil, fmt.Errorf("%d runs of layout %q can't be used; of the last: %s", attempts, step.Layout, useless)
+			return nil, fmt.Errorf("%d runs of %q can't be used; of the last: %s", attempts, step.Side.Name, useless)
 		}
-		progress.Note(useless + ": once more")
+		progress.Note(fmt.Sprintf("%s, run %s: %s; once more", step.Side.Name, r.ID, useless))
 	}
 }
 
 // searchFrom is the rate at which a search starts, given those that have been made.
-func (p *Plan) searchFrom(layout string, made []*run.Record) float64 {
+func (p *Plan) searchFrom(side Side, made []*run.Record) float64 {
 	for _, step := range p.Steps {
 		for _, r := range made {
-			if step.Layout == layout && step.Run == r.ID {
+			if step.Side == side && step.Run == r.ID {
 				return round(searchAgain * r.Search.MaxRate)
 			}
 		}
@@ -124,35 +124,19 @@ func (p *Plan) searchFrom(layout string, made []*run.Record) float64 {
 
 // whyUseless tells why a run is of no use to the campaign; empty if it is.
 func whyUseless(r *run.Record) string {
-	switch {
-	case r.Partial:
-		return "the run ended before its time"
-	case r.Search != nil && r.Search.MaxRate <= 0:
+	if r.Search != nil && !r.Partial && r.Search.MaxRate <= 0 {
 		return fmt.Sprintf("%q held at no rate at all", r.Search.SLO)
-	case r.Search == nil && !r.Valid():
-		return fmt.Sprintf("the generator sent only %.1f %% of the rate", 100*r.Generator.SendRatio)
 	}
-	return ""
+	return r.WhyUseless()
 }
 
-// records are those of this campaign that steps of a kind have left, oldest first. Their layout is not asked
-// for: a step may name it by a file, and the record has the name within.
+// records are those of this campaign that steps of a kind have left, oldest first.
 func (p *Plan) records(dir string, kind Kind) ([]*run.Record, error) {
 	all, err := p.Records(dir)
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(r *run.Record) bool { return (r.Search != nil) != (kind == Search) }), nil
-}
-
-// Base is the name of the first layout, as its records have it.
-func (p *Plan) Base(runs []*run.Record) string {
-	for _, r := range runs {
-		if len(p.Steps) > 0 && r.ID == p.Steps[0].Run {
-			return r.Layout
-		}
-	}
-	return ""
 }
 
 // Records are all of this campaign, oldest first.
@@ -164,7 +148,7 @@ func (p *Plan) Records(dir string) ([]*run.Record, error) {
 	return slices.DeleteFunc(all, func(r *run.Record) bool { return r.Label != p.Label }), nil
 }
 
-// commonRate is the rate for all layouts, from the searches.
+// commonRate is the rate for all sides, from the searches.
 func (p *Plan) commonRate(dir string) (float64, error) {
 	all, err := p.Records(dir)
 	if err != nil {

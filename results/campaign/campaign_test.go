@@ -19,7 +19,7 @@ import (
 
 func settings() Settings {
 	return Settings{
-		Layouts: []string{"fork", "cluster", "seed"}, Rounds: 3, Searches: 1, Duration: 10 * time.Second, Warmup: 2 * time.Second,
+		Sides: Sides([]string{"fork", "cluster", "seed"}, nil), Rounds: 3, Searches: 1, Duration: 10 * time.Second, Warmup: 2 * time.Second,
 		Scenario: "mix", SLO: "p99<50ms",
 	}
 }
@@ -34,7 +34,7 @@ type fake struct {
 
 func (f *fake) Run(ctx context.Context, step Step, rate float64, label string) error {
 	n := len(f.steps)
-	f.steps = append(f.steps, fmt.Sprintf("%s %s %.0f", step.Kind, step.Layout, rate))
+	f.steps = append(f.steps, fmt.Sprintf("%s %s %.0f", step.Kind, step.Side.Name, rate))
 	if f.before != nil {
 		if err := f.before(step, n); err != nil {
 			return err
@@ -44,9 +44,9 @@ func (f *fake) Run(ctx context.Context, step Step, rate float64, label string) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	spec := runtest.Spec{Started: time.Now(), Layout: step.Layout, Label: label, Rate: rate, Duration: time.Second}
+	spec := runtest.Spec{Started: time.Now(), Layout: step.Side.Layout, Label: label, Rate: rate, Duration: time.Second}
 	if step.Kind == Search {
-		spec.Capacity = map[string]float64{"fork": 9000, "cluster": 8500, "seed": 8700}[step.Layout]
+		spec.Capacity = map[string]float64{"fork": 9000, "cluster": 8500, "seed": 8700}[step.Side.Layout]
 		spec.Noise = 1e-9
 	}
 	r := runtest.Record(spec)
@@ -96,13 +96,34 @@ func TestOrderAndRate(t *testing.T) {
 	})
 }
 
+func TestSides(t *testing.T) {
+	for _, c := range []struct {
+		layouts, balancers []string
+		want               string
+	}{
+		{[]string{"fork", "dir/two.yaml"}, nil, "fork=fork, two=dir/two.yaml"},
+		{[]string{"seed"}, []string{"nginx", "haproxy"}, "nginx=seed nginx, haproxy=seed haproxy"},
+		{[]string{"fork", "cluster"}, []string{"caddy"}, "fork=fork caddy, cluster=cluster caddy"},
+		{[]string{"rr.yaml", "lc.yaml"}, []string{"nginx", "caddy"}, "rr nginx=rr.yaml nginx, rr caddy=rr.yaml caddy, lc nginx=lc.yaml nginx, lc caddy=lc.yaml caddy"},
+		{[]string{"fork", "fork", "fork"}, nil, "fork=fork, fork 2=fork, fork 3=fork"},
+	} {
+		var got []string
+		for _, s := range Sides(c.layouts, c.balancers) {
+			got = append(got, strings.TrimSpace(s.Name+"="+s.Layout+" "+s.Balancer))
+		}
+		if text := strings.Join(got, ", "); text != c.want {
+			t.Errorf("Sides(%q, %q) = %s, want %s", c.layouts, c.balancers, text, c.want)
+		}
+	}
+}
+
 // TestSearchesInTurn: a campaign's searches lie between its runs, in alternating order, start near what is known, and
 // each record says which round it belongs to.
 func TestSearchesInTurn(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := settings()
-		s.Layouts, s.Rounds, s.Searches = []string{"fork", "cluster"}, 2, 3
+		s.Sides, s.Rounds, s.Searches = Sides([]string{"fork", "cluster"}, nil), 2, 3
 		runner := &fake{dir: dir}
 		p := NewPlan(s, time.Now())
 		if err := Run(t.Context(), p, dir, runner, &silent{}); err != nil {
@@ -121,10 +142,10 @@ func TestSearchesInTurn(t *testing.T) {
 		}
 		rounds := ""
 		for _, r := range records {
-			rounds += fmt.Sprint(r.Round)
+			rounds += fmt.Sprint(r.Side[:1], r.Round)
 		}
-		if rounds != "1111222233" {
-			t.Errorf("the records' rounds are %s, want 1111222233", rounds)
+		if want := "f1c1f1c1c2f2c2f2f3c3"; rounds != want {
+			t.Errorf("the records' sides and rounds are %s, want %s", rounds, want)
 		}
 	})
 }
@@ -147,7 +168,7 @@ func TestInterruptedGoesOn(t *testing.T) {
 			settings Settings
 			now      time.Time
 		}{
-			"other settings": {Settings{Layouts: []string{"fork"}}, time.Now()},
+			"other settings": {Settings{Sides: Sides([]string{"fork"}, nil)}, time.Now()},
 			"too late":       {settings(), time.Now().Add(24 * time.Hour)},
 		} {
 			if again, err := Load(dir, s.settings, s.now); again != nil || err != nil {
@@ -182,7 +203,7 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := settings()
-		s.Layouts, s.Rounds, s.Searches, s.Rate = []string{"fork"}, 2, 0, 500
+		s.Sides, s.Rounds, s.Searches, s.Rate = Sides([]string{"fork"}, nil), 2, 0, 500
 		runner := &fake{dir: dir, change: func(r *run.Record, n int) {
 			if n == 0 {
 				r.Generator.SendRatio = 0.5
@@ -193,7 +214,7 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 		if err := Run(t.Context(), p, dir, runner, progress); err != nil {
 			t.Fatal(err)
 		}
-		if len(runner.steps) != 3 || !strings.Contains(strings.Join(progress.notes, ""), "50.0 % of the rate: once more") {
+		if len(runner.steps) != 3 || !strings.Contains(strings.Join(progress.notes, ""), "less than 99 % of what was due; once more") {
 			t.Errorf("steps %q, notes %q; want the first one repeated and said", runner.steps, progress.notes)
 		}
 		runner.change = func(r *run.Record, _ int) { r.Generator.SendRatio = 0.5 }
@@ -207,7 +228,7 @@ func TestSearchThatHeldNothingIsRepeated(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := settings()
-		s.Layouts, s.Rounds = []string{"fork"}, 1
+		s.Sides, s.Rounds = Sides([]string{"fork"}, nil), 1
 		runner := &fake{dir: dir, change: func(r *run.Record, n int) {
 			if n == 0 {
 				r.Search.MaxRate = 0
@@ -254,24 +275,24 @@ func TestCommands(t *testing.T) {
 		return path
 	}
 	c := &Commands{
-		Topology: script("topology", `echo "$1 $2 $3 $4" >"`+dir+`/asked"; while [ "$1" != -- ]; do shift; done; shift; BALANCEO_TARGET=:21080 exec "$@"`),
+		Topology: script("topology", `echo "$1 $2 $3 $4 $5 $6" >"`+dir+`/asked"; while [ "$1" != -- ]; do shift; done; shift; BALANCEO_TARGET=:21080 exec "$@"`),
 		Loadgen:  script("loadgen", `echo "$@" >>"`+dir+`/asked"; exit 3`),
 		Flags:    []string{"--free-ports"}, Dir: "records", Settings: settings(),
 	}
-	if err := c.Run(t.Context(), Step{Kind: Search, Layout: "seed"}, 1000, "the label"); err != nil {
+	if err := c.Run(t.Context(), Step{Kind: Search, Side: Side{"seed", "seed", "haproxy"}}, 1000, "the label"); err != nil {
 		t.Fatalf("Run = %v; a failed verdict (exit 3) is no failure", err)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "asked"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "run --layout seed --free-ports\n-target :21080 -rate 1000 -duration 10s -warmup 2s -scenario mix -label the label -out records -quiet -find-max p99<50ms\n"
+	want := "run --layout seed --free-ports --balancer haproxy\n-target :21080 -rate 1000 -duration 10s -warmup 2s -scenario mix -label the label -out records -quiet -find-max p99<50ms\n"
 	if string(got) != want {
 		t.Errorf("asked for\n%swant\n%s", got, want)
 	}
 
 	c.Topology = script("broken", "echo first; echo the port is taken >&2; exit 1")
-	if err := c.Run(t.Context(), Step{Kind: Rated, Layout: "seed"}, 1000, ""); err == nil || !strings.Contains(err.Error(), "the port is taken") {
+	if err := c.Run(t.Context(), Step{Kind: Rated, Side: Side{"seed", "seed", ""}}, 1000, ""); err == nil || !strings.Contains(err.Error(), "the port is taken") {
 		t.Errorf("Run of what fails = %v, want its last words", err)
 	}
 
@@ -287,7 +308,7 @@ func TestCommands(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}()
-	if err := c.Run(ctx, Step{Kind: Rated, Layout: "seed"}, 1000, ""); err == nil {
+	if err := c.Run(ctx, Step{Kind: Rated, Side: Side{"seed", "seed", ""}}, 1000, ""); err == nil {
 		t.Error("Run of an interrupted step = nil, want an error")
 	}
 	if got, _ := os.ReadFile(filepath.Join(dir, "trapped")); string(got) != "interrupted\n" {

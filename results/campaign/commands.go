@@ -32,7 +32,10 @@ const tailLines = 12
 
 // Run implements Runner.
 func (c *Commands) Run(ctx context.Context, step Step, rate float64, label string) error {
-	args := append([]string{"run", "--layout", step.Layout}, c.Flags...)
+	args := append([]string{"run", "--layout", step.Side.Layout}, c.Flags...)
+	if step.Side.Balancer != "" {
+		args = append(args, "--balancer", step.Side.Balancer)
+	}
 	// The shell hands loadgen the target that only topology knows.
 	args = append(args, "--", "sh", "-c", `exec "$0" -target "$BALANCEO_TARGET" "$@"`, c.Loadgen,
 		"-rate", strconv.FormatFloat(rate, 'f', -1, 64), "-duration", c.Settings.Duration.String(),
@@ -52,7 +55,7 @@ func (c *Commands) Run(ctx context.Context, step Step, rate float64, label strin
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() == cli.Verdict {
 		return nil // a failed verdict is a measurement too
 	}
-	return fmt.Errorf("run of layout %q: %q: %w; it said: %s", step.Layout, c.Topology, err, out)
+	return fmt.Errorf("run of %q: %q: %w; it said: %s", step.Side.Name, c.Topology, err, out)
 }
 
 // tail keeps the last lines of what is written to it.

@@ -1,7 +1,8 @@
-// Package campaign measures several layouts so that they can be compared: the capacity of each first, which gives
-// the one rate that all can bear, and then rounds of runs at that rate and of further searches for the capacity. Each
-// run has freshly started servers. The order of the layouts is turned round from one round to the next (A B, B A, A B
-// …), so that a machine that gets slower or faster meanwhile does no layout a favour.
+// Package campaign measures several sides, layouts or balancers or both, so that they can be compared: the capacity of
+// each first, which gives the one rate that all can bear, and then rounds of runs at that rate and of further searches
+// for the capacity. Each run has freshly started servers. The order of the sides is turned round from one round to the
+// next (A B, B A, A B …), so that a machine that gets slower or faster meanwhile does none a favour. Each record names
+// its side and its round.
 //
 // What has been done is kept in a file beside the records. A campaign that was interrupted goes on from there.
 package campaign
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -24,14 +26,48 @@ import (
 
 // Settings are what makes two campaigns the same, so that one can go on with the other's runs.
 type Settings struct {
-	Layouts  []string      `json:"layouts"`
-	Rounds   int           `json:"rounds"`   // runs of each layout
-	Searches int           `json:"searches"` // for the capacity of each layout
+	Sides    []Side        `json:"sides"`    // the others are held against the first
+	Rounds   int           `json:"rounds"`   // runs of each side
+	Searches int           `json:"searches"` // for the capacity of each side
 	Rate     float64       `json:"rate"`     // 0: half of the least capacity found
 	Duration time.Duration `json:"duration_ns"`
 	Warmup   time.Duration `json:"warmup_ns"`
 	Scenario string        `json:"scenario"`
 	SLO      string        `json:"slo"` // that a rate must hold to count as capacity
+}
+
+// Side is what is measured: a layout behind a balancer.
+type Side struct {
+	Name     string `json:"name"`               // in records and tables
+	Layout   string `json:"layout"`             // a name or a file
+	Balancer string `json:"balancer,omitempty"` // empty: the layout's own
+}
+
+// Sides are all layouts behind all balancers, in this order, each named by what it differs in from the others. Without a
+// balancer each layout has its own. What is given twice is measured twice, as another side: a comparison of the same.
+func Sides(layouts, balancers []string) []Side {
+	if len(balancers) == 0 {
+		balancers = []string{""}
+	}
+	var out []Side
+	named := map[string]int{}
+	for _, l := range layouts {
+		for _, b := range balancers {
+			name := strings.TrimSuffix(filepath.Base(l), filepath.Ext(l))
+			switch {
+			case len(balancers) == 1:
+			case len(layouts) == 1:
+				name = b
+			default:
+				name += " " + b
+			}
+			if named[name]++; named[name] > 1 {
+				name += fmt.Sprint(" ", named[name])
+			}
+			out = append(out, Side{name, l, b})
+		}
+	}
+	return out
 }
 
 // Kind tells the two sorts of steps apart.
@@ -45,11 +81,11 @@ const (
 
 // Step is one run of loadgen.
 type Step struct {
-	Kind   Kind          `json:"kind"`
-	Layout string        `json:"layout"`
-	Round  int           `json:"round"`         // of its kind, from 1
-	Run    string        `json:"run,omitempty"` // id of its record, once done
-	Took   time.Duration `json:"took_ns,omitempty"`
+	Kind  Kind          `json:"kind"`
+	Side  Side          `json:"side"`
+	Round int           `json:"round"`         // of its kind, from 1
+	Run   string        `json:"run,omitempty"` // id of its record, once done
+	Took  time.Duration `json:"took_ns,omitempty"`
 }
 
 // Plan is a campaign and how far it has come.
@@ -68,17 +104,17 @@ const stateFile = "campaign.state"
 // little but the machine's name in common.
 const goStale = 12 * time.Hour
 
-// NewPlan lays out the steps: a search of each layout, which tells the rate, then the rounds in alternating order.
+// NewPlan lays out the steps: a search of each side, which tells the rate, then the rounds in alternating order.
 func NewPlan(s Settings, now time.Time) *Plan {
 	p := &Plan{Label: "campaign-" + run.NewID(now), Settings: s, Started: now, Rate: s.Rate}
 	add := func(kind Kind, round, rounds int) {
-		order := slices.Clone(s.Layouts)
+		order := slices.Clone(s.Sides)
 		if round%2 == 0 {
 			slices.Reverse(order)
 		}
-		for _, layout := range order {
+		for _, side := range order {
 			if round <= rounds {
-				p.Steps = append(p.Steps, Step{Kind: kind, Layout: layout, Round: round})
+				p.Steps = append(p.Steps, Step{Kind: kind, Side: side, Round: round})
 			}
 		}
 	}

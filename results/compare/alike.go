@@ -109,7 +109,7 @@ func mixed(name string, runs []*run.Record, by string) []string {
 	for _, r := range runs {
 		layouts[r.Layout] = true
 	}
-	if len(layouts) < 2 || Path(by) == "layout" {
+	if len(layouts) < 2 || by == "layout" || by == "side" {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s holds runs of the layouts %s", name, strings.Join(slices.Sorted(maps.Keys(layouts)), ", "))}

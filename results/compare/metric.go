@@ -58,6 +58,8 @@ func Metrics() []Metric {
 		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws, ByDesign: true, Threshold: usualChange},
 		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest, Threshold: usualChange},
 		{Key: "memory", Name: "memory", Unit: units.Bytes, Of: memory, Threshold: usualChange},
+		{Key: "balancer_cpu", Name: "balancer's CPU", Unit: units.Seconds, Of: balancerCPU, Threshold: usualChange},
+		{Key: "balancer_memory", Name: "its memory", Unit: units.Bytes, Of: balancerMemory, Threshold: usualChange},
 		{Key: "evenness", Name: "evenness", Unit: units.Index, Better: Higher, Of: Evenness, Threshold: usualChange},
 		{Key: "capacity", Name: "capacity", Unit: units.PerSecond, Better: Higher, Of: capacity, Search: true, Threshold: usualChange},
 	}
@@ -105,6 +107,21 @@ func memory(r *run.Record) (float64, bool) {
 		return 0, false
 	}
 	return float64(r.Servers.RSS), r.Servers.RSS > 0
+}
+
+// balancerCPU is the balancer's processor time for each request.
+func balancerCPU(r *run.Record) (float64, bool) {
+	if r.Servers == nil || r.Requests == 0 {
+		return 0, false
+	}
+	return r.Servers.NginxCPU / float64(r.Requests), r.Servers.NginxCPU > 0
+}
+
+func balancerMemory(r *run.Record) (float64, bool) {
+	if r.Servers == nil {
+		return 0, false
+	}
+	return float64(r.Servers.BalancerRSS), r.Servers.BalancerRSS > 0
 }
 
 // Evenness is how evenly the workers behind each port share its requests: Jain's fairness index

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"fmt"
 	"slices"
 
 	"balanceo/results/run"
@@ -44,7 +43,7 @@ func Path(key string) string {
 		return "requested_rate"
 	case "duration":
 		return "duration_s"
-	case "os", "cpu", "cores", "go", "nginx", "commit", "database":
+	case "os", "cpu", "cores", "go", "balancer", "nginx", "commit", "database":
 		return "env." + key
 	}
 	return key
@@ -73,13 +72,11 @@ func sift(runs []*run.Record) (rated, searches []*run.Record, excluded []Exclusi
 		excluded = append(excluded, Exclusion{reason, []string{r.ID}})
 	}
 	for _, r := range inOrder(runs) {
-		switch {
-		case r.Partial:
-			exclude("ended before its time", r)
+		switch why := r.WhyUseless(); {
+		case why != "":
+			exclude(why, r)
 		case r.Search != nil:
 			searches = append(searches, r)
-		case !r.Valid():
-			exclude(fmt.Sprintf("the generator sent less than %g %% of the rate", 100*run.ValidSendRatio), r)
 		default:
 			rated = append(rated, r)
 		}

@@ -315,7 +315,7 @@ func TestUselessRunsAreLeftOutAndCounted(t *testing.T) {
 	}
 	notes := strings.Join(table.Notes, "\n")
 	for _, want := range []string{
-		"1 run of base left out: the generator sent less than 99 % of the rate",
+		"1 run of base left out: the generator sent less than 99 % of what was due",
 		"2 runs of other left out: ended before its time",
 		"2 and 1 runs make 1 pair",
 		"nothing can be significant",

@@ -313,8 +313,8 @@ func (p *page) origin(r *run.Record) {
 	p.fact("generator", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · sent %s of what was due · lag p99 %s",
 		seconds(g.CPU), seconds(perRequest), units.Format(float64(g.MaxRSS), units.Bytes), units.Percent(g.SendRatio), seconds(r.ScheduleLag.P99)))
 	if s := r.Servers; s != nil {
-		p.fact("servers", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · nginx %s of CPU",
-			seconds(s.CPU), seconds(s.CPUPerRequest), units.Format(float64(s.RSS), units.Bytes), seconds(s.NginxCPU)))
+		p.fact("servers", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · %s %s of CPU",
+			seconds(s.CPU), seconds(s.CPUPerRequest), units.Format(float64(s.RSS), units.Bytes), balancer(r), seconds(s.NginxCPU)))
 	}
 	e := r.Env
 	cpu := e.CPU
@@ -327,11 +327,21 @@ func (p *page) origin(r *run.Record) {
 		}
 		return name + " " + value
 	}
-	env := join(e.OS, strings.TrimSpace(cpu), e.Go, label("nginx", strings.TrimPrefix(e.Nginx, "nginx/")),
+	shares := label("nginx", strings.TrimPrefix(e.Nginx, "nginx/"))
+	if e.Balancer != "" && e.Balancer != "nginx" { // of nginx its version is known
+		shares = e.Balancer
+	}
+	env := join(e.OS, strings.TrimSpace(cpu), e.Go, shares,
 		label("commit", e.Commit[:min(12, len(e.Commit))]), label("database", e.Database))
 	if env != "" {
 		p.fact("environment", console.Dim, env)
 	}
+}
+
+// balancer is the name of what shared the load.
+func balancer(r *run.Record) string {
+	name, _, _ := strings.Cut(r.Env.Balancer, " ")
+	return cmp.Or(name, "nginx")
 }
 
 func seconds(v float64) string { return units.Format(v, units.Seconds) }

@@ -6,6 +6,7 @@
 package run
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ type Record struct {
 	Partial       bool      `json:"partial,omitempty"` // ended before its time (Ctrl-C)
 	Part          *Part     `json:"part,omitempty"`    // only of a run that is a part of a load from several generators
 	Parts         []Part    `json:"parts,omitempty"`   // of a record that was merged from them, by number
-	Round         int       `json:"round,omitempty"`   // from 1, of the campaign that its label names
+	Side          string    `json:"side,omitempty"`    // what the campaign that its label names calls what was measured
+	Round         int       `json:"round,omitempty"`   // from 1, of that campaign
 
 	Requests     int64            `json:"requests"`
 	Responses    int64            `json:"responses"`
@@ -243,10 +245,11 @@ const ValidSendRatio = 0.99
 
 // Servers is what the system under test used during the measured part.
 type Servers struct {
-	CPU           float64 `json:"cpu_s"` // the instances, workers included; without nginx
+	CPU           float64 `json:"cpu_s"` // the instances, workers included; without the balancer
 	CPUPerRequest float64 `json:"cpu_per_request_s"`
-	NginxCPU      float64 `json:"nginx_cpu_s"`
-	RSS           int64   `json:"rss_bytes"` // at the end of the run
+	NginxCPU      float64 `json:"nginx_cpu_s"`                  // of the balancer, whichever it is
+	RSS           int64   `json:"rss_bytes"`                    // of the instances at the end of the run; pages that they share count for each
+	BalancerRSS   int64   `json:"balancer_rss_bytes,omitempty"` // the same of the balancer's processes
 }
 
 // Env is where the run took place.
@@ -255,6 +258,7 @@ type Env struct {
 	CPU      string `json:"cpu"`
 	Cores    int    `json:"cores"`
 	Go       string `json:"go"`
+	Balancer string `json:"balancer,omitempty"` // what shared the load, as "haproxy 2.6.12"; empty: not known
 	Nginx    string `json:"nginx"`
 	Commit   string `json:"commit"`
 	Database string `json:"database"`
@@ -340,6 +344,26 @@ func (r *Record) Failed() (n int64, broken bool) {
 // Valid tells whether the generator kept up, so that the figures speak of the servers and not of it.
 func (r *Record) Valid() bool {
 	return r.RequestedRate == 0 || r.Generator.SendRatio >= ValidSendRatio && !r.Lagged()
+}
+
+// WhyUseless tells why the figures can't be trusted, as a clause; empty if they can. It speaks of runs at a rate: a search
+// for the highest ends with a run that may be at the edge.
+func (r *Record) WhyUseless() string {
+	switch {
+	case r.Partial:
+		return "ended before its time"
+	case r.Search != nil:
+		return ""
+	case r.Responses == 0:
+		return "nothing was answered"
+	case r.Lagged() && !r.Valid():
+		return "the generator itself was late, which moved p99 by more than a tenth"
+	case !r.Valid():
+		return fmt.Sprintf("the generator sent less than %g %% of what was due", 100*ValidSendRatio)
+	case r.Reconciliation.Unexplained > 0:
+		return "the counts of client, balancer and servers do not agree"
+	}
+	return ""
 }
 
 // Lagged tells whether the generator's own lag moved p99 by more than a tenth. What moves it by less than leastLag is
