@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"balanceo/server/store/storetest"
 )
 
 // asServer makes the test binary behave as the command, so that tests can start it, its workers and its
@@ -26,6 +28,7 @@ import (
 const asServer = "SERVER_TEST_RUN"
 
 func TestMain(m *testing.M) {
+	storetest.Main()
 	switch os.Getenv(asServer) {
 	case "":
 	case "bare":
@@ -167,6 +170,32 @@ func (p *proc) end() int {
 		p.t.Fatalf("did not end; its log:\n%s", p.log)
 	}
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// send sends a request with a cookie and a form, if there are any, and follows no redirect.
+func (p *proc) send(method, path, cookie, form string) (*http.Response, string) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, "http://"+p.addr+path, strings.NewReader(form))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if cookie != "" {
+		req.Header.Set("Cookie", cookie)
+	}
+	if form != "" {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		p.t.Errorf("%s %s: %v", method, path, err)
+		return &http.Response{}, ""
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return res, string(body)
 }
 
 // get asks over a connection of its own.

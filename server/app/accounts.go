@@ -173,7 +173,7 @@ func (a *App) logout(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	v, ok, err := a.sessions.visitor(ctx)
-	if err == nil && ok {
+	if err == nil { // also where it is gone already: once this is answered, nobody accepts it
 		err = a.sessions.end(ctx)
 	}
 	switch {

@@ -20,7 +20,7 @@ func (a *App) socket(ctx *fasthttp.RequestCtx) {
 		jsonError(ctx, status, why, nil)
 		return
 	}
-	c := &client{app: a, out: make(chan *websocket.PreparedMessage, messagesDue), closing: make(chan struct{})}
+	c := &client{app: a, out: make(chan *websocket.PreparedMessage, messagesDue), look: make(chan struct{}, 1), closing: make(chan struct{})}
 	c.key = sessionKey(ctx.Request.Header.Cookie(cookieName))
 	held, err := a.touch(c.key)
 	switch {

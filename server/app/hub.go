@@ -140,6 +140,13 @@ func (h *hub) follower(f *following) store.Follower {
 				h.broadcast(prepare(encode(eventProduct, e)))
 			})
 		},
+		Resumed: func() {
+			current(func() {
+				for c := range h.clients {
+					c.lookAgain()
+				}
+			})
+		},
 		Ended: func(key string) {
 			current(func() {
 				for c := range h.clients {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"balanceo/server/news"
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
 )
@@ -53,6 +54,7 @@ func TestDatabaseOutage(t *testing.T) {
 		},
 	} {
 		again := stop()
+		time.Sleep(news.Life) // until then, processes may rely on what they know of sessions
 		for _, path := range []string{"/info", "/api/randoms", "/login", "/healthz"} {
 			if got := b.get(one.url + path); got.status != 200 {
 				t.Errorf("%s: GET %s: got %d, want 200", what, path, got.status)

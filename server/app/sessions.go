@@ -140,10 +140,14 @@ func (p provider) touch(ctx context.Context, key string) (store.Session, error) 
 	}
 	now := time.Now()
 	held, err := p.store.Session(ctx, key, now)
+	due := func() bool { return err == nil && held.ExpiresAt.Sub(now) < p.life-p.life/renewals }
+	if due() { // unless another process has renewed it
+		held, err = p.store.StoredSession(ctx, key, now)
+	}
 	if err != nil {
 		return store.Session{}, err
 	}
-	if held.ExpiresAt.Sub(now) < p.life-p.life/renewals {
+	if due() {
 		until := now.Add(p.life)
 		if err := p.store.RenewSession(ctx, key, until); err != nil {
 			slog.Warn("session was not renewed", "error", err)

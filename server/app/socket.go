@@ -40,6 +40,7 @@ type client struct {
 	free time.Time // when all of the burst is free again
 
 	out     chan *websocket.PreparedMessage
+	look    chan struct{} // something is in it: the session may have ended unheard
 	closing chan struct{} // closed once a goodbye is set
 	once    sync.Once
 	goodbye goodbye
@@ -195,6 +196,8 @@ func (c *client) write() {
 			err = c.put(message)
 		case <-ping.C:
 			err = c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
+		case <-c.look:
+			expiry.Reset(c.expired())
 		case <-expiry.C:
 			expiry.Reset(c.expired())
 		}
@@ -206,7 +209,15 @@ func (c *client) write() {
 	}
 }
 
-// expired is called when the session should have ended. It returns when to look again: requests may have
+// lookAgain makes write look whether the session still lives.
+func (c *client) lookAgain() {
+	select {
+	case c.look <- struct{}{}:
+	default:
+	}
+}
+
+// expired is called when the session should have ended, or may have. It returns when to look again: requests may have
 // renewed it.
 func (c *client) expired() time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)

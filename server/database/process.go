@@ -1,7 +1,7 @@
 // Package database is the embedded database as a process of its own (FerretDB on SQLite), for whoever names no
 // MongoDB. It owns the folder with the data: who serves it, who uses it, where it is to be found.
 //
-//   - Serve is that process: one a folder. It checks itself and ends where it can't write any more, so that whoever
+//   - Serve is that process: one a folder. It tells everybody what changes in it (changes.go), checks itself and ends where it can't write any more, so that whoever
 //     supervises it starts another.
 //   - Share finds or starts the process of a folder for servers that are started by hand; it stays as long as one
 //     of them holds a Lease.
@@ -63,9 +63,15 @@ func Serve(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	defer func() { _ = owner.Close() }()
-	if err := own(ctx, owner); err != nil {
+	if err := takeOver(ctx, owner); err != nil {
 		return fmt.Errorf("database in %q: %w", dir, err)
 	}
+
+	seen, err := watchChanges(dir, cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer seen.close()
 
 	// It logs each start, connection and query otherwise.
 	db, err := ferretdb.New(&ferretdb.Config{
@@ -89,15 +95,18 @@ func Serve(ctx context.Context, cfg Config) error {
 	}()
 
 	address := db.MongoDBURI() + store.DatabaseName
-	trimmer, err := store.Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
+	own, err := store.Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
 	if err != nil {
 		return err
 	}
-	defer func() { _ = trimmer.Close(context.WithoutCancel(ctx)) }()
+	defer func() { _ = own.Close(context.WithoutCancel(ctx)) }()
 	select { // the collections exist before anybody is told the address
-	case <-trimmer.Prepared():
+	case <-own.Prepared():
 	case <-ctx.Done():
 		return nil
+	}
+	if err := seen.announce(ctx, own); err != nil {
+		return err
 	}
 	file := filepath.Join(dir, addressFile)
 	if err := renameio.WriteFile(file, []byte(address), 0o600); err != nil {
@@ -106,12 +115,12 @@ func Serve(ctx context.Context, cfg Config) error {
 	if cfg.Ready != nil {
 		cfg.Ready(address)
 	}
-	return tend(ctx, dir, cfg.IdleExit, trimmer)
+	return tend(ctx, dir, cfg.IdleExit, own)
 }
 
-// own locks the folder. It tries for a moment, because those who look whether the folder has an owner hold the
+// takeOver locks the folder. It tries for a moment, because those who look whether the folder has an owner hold the
 // lock for an instant too.
-func own(ctx context.Context, owner *lock.File) error {
+func takeOver(ctx context.Context, owner *lock.File) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Second, ErrOwned)
 	defer cancel()
 	return waitFor(ctx, owner.TryExclusive)
@@ -140,8 +149,7 @@ func writes(dir string, s *store.Store) error {
 	return fmt.Errorf("database in %q: it has refused writes for %v and ends, so that another can be started: %w", dir, refusalLimit, refused)
 }
 
-// tend keeps the events collection short and returns when ctx ends or the users are gone. In the second case
-// it still holds the users' lock, until the process ends: somebody who comes now waits for that and starts
+// tend returns when ctx ends, the users are gone or the database can't write any more. In the second case it still holds the users' lock, until the process ends: somebody who comes now waits for that and starts
 // another.
 func tend(ctx context.Context, dir string, idleExit time.Duration, s *store.Store) error {
 	users, err := lock.Open(filepath.Join(dir, usersFile))
@@ -156,9 +164,6 @@ func tend(ctx context.Context, dir string, idleExit time.Duration, s *store.Stor
 		case <-ctx.Done():
 			return users.Close()
 		case <-tick.C:
-		}
-		if err := s.TrimEvents(ctx); err != nil && ctx.Err() == nil {
-			slog.Warn("events were not trimmed", "error", err)
 		}
 		if time.Since(checked) > time.Second {
 			checked = time.Now()

@@ -7,58 +7,55 @@ import (
 	"maps"
 	"math/rand/v2"
 	"time"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// Periods of following. The database is asked for products that were saved without their event, by a process
-// that was killed in between, once in sweepPeriod. A product counts as new for as long as clocks of processes
-// may differ and a write may take: overlap.
-//
-// The embedded database numbers events before it commits them, so of two that are written at once a cursor may
-// see the second first and never the first. While events come, and for settled after the last, all that are
-// kept are therefore looked at again every recheckPeriod, and after recheckEvents, before they are trimmed.
+// Periods of following. Where processes write the events, the database is asked for products that were saved without
+// their event, by a process that was killed in between, once in sweepPeriod. A product counts as new for as long as
+// clocks of processes may differ and a write may take: overlap.
 const (
-	sweepPeriod   = 10 * time.Second
-	recheckPeriod = 200 * time.Millisecond
-	recheckEvents = eventsTrimmed / 4
-	settled       = time.Second
-	overlap       = time.Minute
-	retryFirst    = 50 * time.Millisecond
-	retryMost     = 2 * time.Second
+	sweepPeriod = 10 * time.Second
+	overlap     = time.Minute
+	retryFirst  = 50 * time.Millisecond
+	retryMost   = 2 * time.Second
+
+	// attemptsFirst is after how many attempts to hear of changes the products are looked at without that.
+	attemptsFirst = 3
 )
 
 // Follower is told what happens in the database, by one goroutine.
 type Follower struct {
 	Start   func(newest []Product) // once, before the others: the newest products, newest first
 	Product func(Product)          // each product that is not among them and not older, once
-	Ended   func(key string)       // a session was ended by its user; at least once
+	Ended   func(key string)       // a session is no more; at least once, unless there was an interruption
+	Resumed func()                 // after an interruption, in which sessions may have ended
+}
+
+// pauses are those between attempts: longer each time, until one lasts.
+type pauses struct{ next time.Duration }
+
+func (p *pauses) wait(ctx context.Context, lasted time.Duration) {
+	if lasted > retryMost {
+		p.next = 0
+	}
+	p.next = min(max(2*p.next, retryFirst), retryMost)
+	wait(ctx, p.next/2+rand.N(p.next/2))
 }
 
 // Follow calls f until ctx ends. While the database is away it keeps trying, and it goes on where it was: no
-// product is left out and none comes twice. The events are only a signal, read from a tailing cursor; after
-// each interruption, and now and then, the products themselves are compared with what was delivered.
+// product is left out and none comes twice. Changes are only a signal, from a database that tells them by itself or
+// from a collection of events; after each interruption the products themselves are compared with what was delivered.
 func (s *Store) Follow(ctx context.Context, newest int, f Follower) {
-	t := &track{seen: map[ProductID]time.Time{}, heard: map[bson.ObjectID]time.Time{}}
-	wait := retryFirst
+	t := &track{seen: map[ProductID]time.Time{}}
+	pause := pauses{}
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := s.follow(ctx, newest, f, t)
-		if ctx.Err() != nil {
-			return
+		t.attempts++
+		if err := s.follow(ctx, newest, f, t); err != nil && ctx.Err() == nil {
+			slog.Debug("following is interrupted", "error", err)
 		}
-		if time.Since(began) > retryMost {
-			wait = retryFirst
+		if ctx.Err() == nil {
+			pause.wait(ctx, time.Since(began))
 		}
-		if !errors.Is(err, errCursorGone) {
-			slog.Debug("following is interrupted", "error", err, "retry", wait)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait/2 + rand.N(wait/2)):
-		}
-		wait = min(2*wait, retryMost)
 	}
 }
 
@@ -69,120 +66,80 @@ func (s *Store) follow(ctx context.Context, newest int, f Follower, t *track) er
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	try, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	// First the cursor, then the products: what is saved in between is in both, and delivered once.
-	cursor, err := s.tail(try)
-	if err != nil {
+	// First the changes, then the products: what is saved in between is in both, and delivered once.
+	told, changes, stop, err := s.changes(ctx)
+	switch {
+	case err != nil && t.attempts <= attemptsFirst: // a process that begins is not connected yet
+		return err
+	case err != nil:
+		return errors.Join(err, s.catchUp(ctx, newest, f, t))
+	}
+	defer stop()
+	resumed := t.started
+	if err := s.catchUp(ctx, newest, f, t); err != nil {
 		return err
 	}
-	arrivals, stop := s.read(ctx, cursor)
-	defer stop()
-	if !t.started {
-		if err := s.startAt(try, newest, f, t); err != nil {
-			return err
-		}
+	if resumed {
+		f.Resumed()
 	}
-	sweep, recheck := time.NewTimer(0), time.NewTimer(0)
+	sweep := time.NewTicker(sweepPeriod)
 	defer sweep.Stop()
-	defer recheck.Stop()
-	var latest time.Time
-	unchecked := 0 // events since the last recheck
 	for {
 		select {
-		case a, ok := <-arrivals:
+		case c, ok := <-changes:
 			if !ok {
 				return ctx.Err()
 			}
-			if a.err != nil {
-				return a.err
-			}
-			f.hear(a.event, t)
-			if unchecked++; unchecked >= recheckEvents {
-				recheck.Reset(0)
-			} else if time.Since(latest) > settled {
-				recheck.Reset(recheckPeriod)
-			}
-			latest = time.Now()
-		case <-recheck.C:
-			if err := s.recheck(ctx, f, t); err != nil {
-				return err
-			}
-			unchecked = 0
-			if time.Since(latest) < settled {
-				recheck.Reset(recheckPeriod)
-			}
+			f.hear(c, t)
 		case <-sweep.C:
-			if err := s.sweep(ctx, f, t); err != nil {
-				return err
+			switch {
+			case told:
+				t.swept(time.Now())
+			case s.hearing.tellsChanges():
+				return nil // found out meanwhile
+			default:
+				if err := s.sweep(ctx, f, t); err != nil {
+					return err
+				}
 			}
-			sweep.Reset(sweepPeriod)
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-// arrival is an event, or why there will be none any more.
-type arrival struct {
-	event event
-	err   error
-}
-
-// read passes on what the cursor brings, until it fails or stop is called. The last arrival has an error.
-func (s *Store) read(ctx context.Context, cursor *mongo.Cursor) (arrivals <-chan arrival, stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	out := make(chan arrival)
-	go func() {
-		defer close(out)
-		for {
-			e, ok, err := next(ctx, cursor)
-			if err == nil && !ok {
-				continue
-			}
-			select {
-			case out <- arrival{e, err}:
-			case <-ctx.Done():
-			}
-			if err != nil || ctx.Err() != nil {
-				return
-			}
-		}
-	}()
-	return out, func() {
-		cancel()
-		for range out { // until nobody uses the cursor
-		}
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = cursor.Close(closing)
-	}
-}
-
-// hear passes on what an event tells, the first time that it is heard.
-func (f Follower) hear(e event, t *track) {
-	if _, known := t.heard[e.ID]; known {
-		return
-	}
-	t.heard[e.ID] = time.Now()
-	if e.Ended != "" {
-		f.Ended(e.Ended)
-	}
-	if e.Product != nil && t.news(*e.Product) {
-		f.Product(*e.Product)
-	}
-}
-
-// recheck looks at the latest events, whether or not they came from the cursor.
-func (s *Store) recheck(ctx context.Context, f Follower, t *track) error {
+// changes gives the changes from now on, by the way that this database has.
+func (s *Store) changes(ctx context.Context) (told bool, changes <-chan Change, stop func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	events, err := s.eventsSince(ctx, time.Now().Add(-overlap))
-	if err != nil {
-		return err
+	switch _, err = s.where(ctx); {
+	case err == nil:
+		changes, stop, err = s.hearing.subscribe()
+		return true, changes, stop, err
+	case errors.Is(err, errSilent):
+		changes, stop, err = s.tail(ctx)
 	}
-	for _, e := range events {
-		f.hear(e, t)
+	return false, changes, stop, err
+}
+
+// catchUp delivers what is in the database: the list first, later what was saved since.
+func (s *Store) catchUp(ctx context.Context, newest int, f Follower, t *track) error {
+	if t.started {
+		return s.sweep(ctx, f, t)
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return s.startAt(ctx, newest, f, t)
+}
+
+// hear passes on what a change tells.
+func (f Follower) hear(c Change, t *track) {
+	if c.Ended != "" {
+		f.Ended(c.Ended)
+	}
+	if c.Product != nil && t.news(*c.Product) {
+		f.Product(*c.Product)
+	}
 }
 
 func (s *Store) startAt(ctx context.Context, newest int, f Follower, t *track) error {
@@ -215,10 +172,10 @@ func (s *Store) sweep(ctx context.Context, f Follower, t *track) error {
 
 // track knows which products were delivered.
 type track struct {
-	started bool
-	since   time.Time                   // products before it are settled: delivered, or older than the list
-	seen    map[ProductID]time.Time     // products delivered since, with their time
-	heard   map[bson.ObjectID]time.Time // events, with the time of hearing
+	attempts int
+	started  bool
+	since    time.Time               // products before it are settled: delivered, or older than the list
+	seen     map[ProductID]time.Time // products delivered since, with their time
 }
 
 // start begins with a list of products, newest first. full tells that there may be older ones.
@@ -251,5 +208,4 @@ func (t *track) swept(now time.Time) {
 		t.since = since
 	}
 	maps.DeleteFunc(t.seen, func(_ ProductID, at time.Time) bool { return at.Before(t.since) })
-	maps.DeleteFunc(t.heard, func(_ bson.ObjectID, at time.Time) bool { return at.Before(now.Add(-2 * overlap)) })
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -25,15 +26,25 @@ type Product struct {
 // AddProduct saves p and tells all followers. A product whose id is known already is the same product, sent
 // again: that is no error and changes nothing.
 func (s *Store) AddProduct(ctx context.Context, p Product) error {
-	_, err := s.db.Collection(productsName).InsertOne(ctx, p)
+	_, err := s.db.Collection(ProductsName).InsertOne(ctx, p)
 	if err != nil && !mongo.IsDuplicateKeyError(err) {
 		return asked("adding a product", err)
 	}
 	if err == nil {
 		// Saved is saved: where the event is lost, followers find the product when they sweep.
-		s.publish(ctx, event{ID: bson.NewObjectID(), At: time.Now(), Product: &p})
+		s.publish(ctx, Change{Product: &p})
 	}
 	return nil
+}
+
+// Product returns the product with the id, or ErrNotFound.
+func (s *Store) Product(ctx context.Context, id ProductID) (Product, error) {
+	var p Product
+	err := s.db.Collection(ProductsName).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&p)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return Product{}, ErrNotFound
+	}
+	return p, asked("reading a product", err)
 }
 
 // Newest returns the newest n products, newest first.
@@ -49,7 +60,7 @@ func (s *Store) productsSince(ctx context.Context, since time.Time) ([]Product, 
 }
 
 func (s *Store) products(ctx context.Context, filter bson.D, opt *options.FindOptionsBuilder) ([]Product, error) {
-	cursor, err := s.db.Collection(productsName).Find(ctx, filter, opt)
+	cursor, err := s.db.Collection(ProductsName).Find(ctx, filter, opt)
 	if err != nil {
 		return nil, asked("reading products", err)
 	}

@@ -18,13 +18,28 @@ type Session struct {
 	ExpiresAt time.Time `bson:"expiresAt"`
 }
 
-// Session returns the session that has the key and lives at the time now, or ErrNotFound.
+// Session returns the session that has the key and lives at the time now, or ErrNotFound. It comes from the memory
+// of this process where the database tells its changes and this process is known to have heard them all, so that a
+// session that was ended anywhere is not found any more.
+func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session, error) {
+	found, turn, ok := s.hearing.session(key, now)
+	if ok {
+		return found, nil
+	}
+	found, err := s.StoredSession(ctx, key, now)
+	if err == nil {
+		s.hearing.keep(found, turn)
+	}
+	return found, err
+}
+
+// StoredSession is Session from the database itself, with the end that other processes may have given it.
 //
 // The key is all that is asked for, and the time is compared here: the embedded database finds a document at
 // once by its _id alone, and looks through the whole collection where anything stands beside it.
-func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session, error) {
+func (s *Store) StoredSession(ctx context.Context, key string, now time.Time) (Session, error) {
 	var found Session
-	err := s.db.Collection(sessionsName).FindOne(ctx, byKey(key)).Decode(&found)
+	err := s.db.Collection(SessionsName).FindOne(ctx, byKey(key)).Decode(&found)
 	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !found.ExpiresAt.After(now) {
 		return Session{}, ErrNotFound
 	}
@@ -33,26 +48,34 @@ func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session
 
 // SaveSession saves a session that begins.
 func (s *Store) SaveSession(ctx context.Context, begun Session) error {
-	_, err := s.db.Collection(sessionsName).ReplaceOne(ctx, byKey(begun.Key), begun, options.Replace().SetUpsert(true))
+	_, err := s.db.Collection(SessionsName).ReplaceOne(ctx, byKey(begun.Key), begun, options.Replace().SetUpsert(true))
 	return asked("saving a session", err)
 }
 
 // RenewSession lets a session that lives now live until then. One that was ended meanwhile stays ended.
 func (s *Store) RenewSession(ctx context.Context, key string, until time.Time) error {
 	set := bson.D{{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: until}}}}
-	_, err := s.db.Collection(sessionsName).UpdateOne(ctx, byKey(key), set)
+	_, err := s.db.Collection(SessionsName).UpdateOne(ctx, byKey(key), set)
+	if err == nil {
+		s.hearing.renewed(key, until)
+	}
 	return asked("renewing a session", err)
 }
 
-// EndSession removes a session and tells all followers, if there was one.
+// EndSession removes a session. When it has returned without an error, no process accepts the session any more, and
+// neither was there one. All followers are told.
 func (s *Store) EndSession(ctx context.Context, key string) error {
-	result, err := s.db.Collection(sessionsName).DeleteOne(ctx, byKey(key))
+	result, err := s.db.Collection(SessionsName).DeleteOne(ctx, byKey(key))
 	if err != nil {
 		return asked("ending a session", err)
 	}
+	// Also where it is gone already: somebody else may have removed it just now.
+	if err := s.settle(ctx, time.Now()); err != nil {
+		return err
+	}
 	if result.DeletedCount > 0 {
 		// The session has ended whether or not this arrives: each message of a websocket asks for it.
-		s.publish(ctx, event{ID: bson.NewObjectID(), At: time.Now(), Ended: key})
+		s.publish(ctx, Change{Ended: key})
 	}
 	return nil
 }
@@ -60,7 +83,7 @@ func (s *Store) EndSession(ctx context.Context, key string) error {
 // purgeSessions removes what ended before now, and counts of failures, too. Reading asks for the time as well, so
 // this only saves space.
 func (s *Store) purgeSessions(ctx context.Context, now time.Time) error {
-	for _, name := range []string{sessionsName, failuresName} {
+	for _, name := range []string{SessionsName, failuresName} {
 		if _, err := s.db.Collection(name).DeleteMany(ctx, bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: now}}}}); err != nil {
 			return asked("removing what has expired from "+name, err)
 		}

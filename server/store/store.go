@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,11 +32,12 @@ const DatabaseName = "balanceo"
 // Collections.
 const (
 	usersName    = "usuarios"
-	productsName = "productos"
-	sessionsName = "sessions"
+	ProductsName = "productos"
+	SessionsName = "sessions"
 	eventsName   = "events"
 	checksName   = "checks"
 	failuresName = "failures"
+	newsName     = "news"
 )
 
 // purgePeriod is how often sessions that have ended are removed. MongoDB could do it by itself; the embedded
@@ -56,6 +58,8 @@ var ErrUnavailable = errors.New("database unavailable")
 type Store struct {
 	client    *mongo.Client
 	db        *mongo.Database
+	host      string // of the database
+	hearing   hearing
 	available atomic.Bool
 	refusing  atomic.Pointer[refusal] // nil: writes are taken, as far as is known
 	prepared  chan struct{}           // closed once collections and indexes exist
@@ -97,9 +101,14 @@ func Open(url string) (*Store, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	s := &Store{client: client, db: client.Database(name), prepared: make(chan struct{})}
+	if len(cs.Hosts) > 0 {
+		s.host, _, _ = net.SplitHostPort(cs.Hosts[0])
+	}
+	s.hearing.sessions, s.hearing.subscribers = map[string]Session{}, map[chan Change]struct{}{}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.work.Go(func() { s.watch(ctx) })
+	s.work.Go(func() { s.hear(ctx) })
 	return s, nil
 }
 
@@ -223,8 +232,8 @@ func (s *Store) prepare(ctx context.Context) error {
 		unique     bool
 	}{
 		{usersName, bson.D{{Key: "email", Value: 1}}, true},
-		{productsName, bson.D{{Key: "timeStamp", Value: -1}}, false},
-		{sessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false},
+		{ProductsName, bson.D{{Key: "timeStamp", Value: -1}}, false},
+		{SessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false},
 	} {
 		opt := options.Index()
 		if index.unique {

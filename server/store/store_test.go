@@ -130,7 +130,8 @@ func follow(t testing.TB, s *store.Store) *feed {
 				default:
 				}
 			},
-			Ended: func(key string) { f.ended <- key },
+			Ended:   func(key string) { f.ended <- key },
+			Resumed: func() {},
 		})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
@@ -199,7 +200,6 @@ func TestFollowersOfTwoProcessesGetEachProductOnce(t *testing.T) {
 		}
 	}
 	var ids []store.ProductID
-	// More than are kept as events, so that they are trimmed meanwhile.
 	for i := range 120 {
 		p := product(i)
 		ids = append(ids, p.ID)

@@ -1,0 +1,257 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"balanceo/server/news"
+)
+
+// Change is what the process of the embedded database tells about one document; at most one is set.
+type Change struct {
+	Product *Product `bson:"product,omitempty"` // was saved
+	Ended   string   `bson:"ended,omitempty"`   // key of a session that is no more
+}
+
+// tells is how the embedded database says where it tells changes. No other database has that document.
+type tells struct {
+	ID    string `bson:"_id"`
+	Port  int    `bson:"port"` // on the database's host
+	Token string `bson:"token"`
+}
+
+const tellsID = "news"
+
+// Announce says to every process that uses this database that changes are told at port. It is for the process of the
+// database, which has to see every change.
+func (s *Store) Announce(ctx context.Context, port int, token string) error {
+	_, err := s.db.Collection(newsName).ReplaceOne(ctx, byKey(tellsID), tells{tellsID, port, token}, options.Replace().SetUpsert(true))
+	return asked("announcing where changes are told", err)
+}
+
+// hearing is what a process knows of the changes that the database tells.
+type hearing struct {
+	mu          sync.RWMutex
+	told        bool           // this database tells its changes, as far as is known
+	listener    *news.Listener // nil: not connected
+	subscribers map[chan Change]struct{}
+
+	// Sessions that were read while listening. turn counts what may have changed one of them: what was read
+	// before does not go in after.
+	sessions map[string]Session
+	turn     uint64
+}
+
+// sessionsKept bounds the sessions in memory; beyond it any other one makes room.
+const sessionsKept = 10_000
+
+// errSilent means that this database does not tell its changes.
+var errSilent = errors.New("the database does not tell its changes")
+
+// where asks the database where it tells its changes, or returns errSilent.
+func (s *Store) where(ctx context.Context) (tells, error) {
+	var at tells
+	err := s.db.Collection(newsName).FindOne(ctx, byKey(tellsID)).Decode(&at)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		err = errSilent
+	}
+	s.hearing.mu.Lock()
+	if err == nil || errors.Is(err, errSilent) {
+		s.hearing.told = err == nil
+	}
+	s.hearing.mu.Unlock()
+	if err != nil && !errors.Is(err, errSilent) {
+		return at, asked("asking where changes are told", err)
+	}
+	return at, err
+}
+
+// hear hears of changes, as soon as there is anything to hear, until the store is closed.
+func (s *Store) hear(ctx context.Context) {
+	select {
+	case <-s.prepared:
+	case <-ctx.Done():
+		return
+	}
+	pause := pauses{}
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := s.hearOnce(ctx)
+		if errors.Is(err, errSilent) {
+			wait(ctx, sweepPeriod)
+			continue
+		}
+		if ctx.Err() == nil {
+			slog.Debug("no changes are heard", "error", err)
+		}
+		pause.wait(ctx, time.Since(began))
+	}
+}
+
+// hearOnce listens until the connection ends.
+func (s *Store) hearOnce(ctx context.Context) error {
+	try, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	at, err := s.where(try)
+	if err != nil {
+		return err
+	}
+	l, err := news.Listen(try, net.JoinHostPort(s.host, strconv.Itoa(at.Port)), at.Token)
+	if err != nil {
+		return err
+	}
+	s.hearing.connect(l)
+	defer s.hearing.connect(nil)
+	return l.Run(ctx, s.hearing.take)
+}
+
+// connect begins anew: what was known before may have changed unheard.
+func (h *hearing) connect(l *news.Listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listener = l
+	h.turn++
+	clear(h.sessions)
+	for c := range h.subscribers {
+		h.end(c)
+	}
+}
+
+// take takes in a change.
+func (h *hearing) take(item []byte) {
+	var c Change
+	if err := bson.Unmarshal(item, &c); err != nil {
+		slog.Error("a change can't be read", "error", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.Ended != "" {
+		h.turn++
+		delete(h.sessions, c.Ended)
+	}
+	for out := range h.subscribers {
+		select {
+		case out <- c:
+		default: // it is too slow, and starts over
+			h.end(out)
+		}
+	}
+}
+
+// end ends a subscription; h.mu is held.
+func (h *hearing) end(out chan Change) {
+	delete(h.subscribers, out)
+	close(out)
+}
+
+// subscribe returns a channel of all changes from now on. It is closed when the next one may not come.
+func (h *hearing) subscribe() (changes <-chan Change, stop func(), err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.listener == nil {
+		return nil, nil, fmt.Errorf("%w: no connection for news yet", ErrUnavailable)
+	}
+	out := make(chan Change, 1024)
+	h.subscribers[out] = struct{}{}
+	return out, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if _, open := h.subscribers[out]; open {
+			h.end(out)
+		}
+	}, nil
+}
+
+// tellsChanges tells whether the database is known to tell its changes by itself.
+func (h *hearing) tellsChanges() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.told
+}
+
+// session returns a session that lives at the time now, if one is kept and nobody can have ended it. The lease is
+// looked at first: what was told before is out of the memory then.
+func (h *hearing) session(key string, now time.Time) (found Session, turn uint64, ok bool) {
+	h.mu.RLock()
+	l := h.listener
+	h.mu.RUnlock()
+	current := l != nil && l.Current()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if current {
+		found, ok = h.sessions[key]
+	}
+	return found, h.turn, ok && found.ExpiresAt.After(now)
+}
+
+// keep keeps a session that was read after turn.
+func (h *hearing) keep(found Session, turn uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.listener == nil || h.turn != turn {
+		return
+	}
+	if len(h.sessions) >= sessionsKept {
+		for other := range h.sessions {
+			delete(h.sessions, other)
+			break
+		}
+	}
+	h.sessions[found.Key] = found
+}
+
+// renewed lets a kept session live until then.
+func (h *hearing) renewed(key string, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if found, ok := h.sessions[key]; ok && until.After(found.ExpiresAt) {
+		found.ExpiresAt = until
+		h.sessions[key] = found
+	}
+}
+
+// settle returns once no process accepts a session that has just been removed from the database. Where nobody
+// answers for them, it waits for as long as one of them may.
+func (s *Store) settle(ctx context.Context, removed time.Time) error {
+	s.hearing.mu.RLock()
+	l := s.hearing.listener
+	s.hearing.mu.RUnlock()
+	left := time.Until(removed.Add(news.Life))
+	if l != nil {
+		try, cancel := context.WithTimeout(ctx, left)
+		defer cancel()
+		if l.Settle(try) == nil {
+			return nil
+		}
+	} else if _, err := s.where(ctx); err != nil {
+		if errors.Is(err, errSilent) { // every process asks the database each time
+			return nil
+		}
+		return err
+	}
+	wait(ctx, time.Until(removed.Add(news.Life)))
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("store: waiting until a session has ended everywhere: %w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
