@@ -33,7 +33,7 @@ type loadOptions struct {
 	Users    int    `long:"users" default:"50" value-name:"N" description:"scenario session: users"`
 	Clients  int    `long:"clients" default:"200" value-name:"N" description:"scenario ws: websocket clients"`
 	Part     string `long:"part" value-name:"K/N" description:"send every N-th request of the schedule, from the K-th on; a K of - is $JOB_COMPLETION_INDEX plus 1"`
-	StartAt  string `long:"start-at" value-name:"TIME" description:"when to begin, as 2006-01-02T15:04:05Z or seconds since 1970"`
+	StartAt  string `long:"start-at" value-name:"TIME" description:"when to begin, for example 2006-01-02T15:04:05Z or seconds since 1970"`
 }
 
 type requestOptions struct {
@@ -61,8 +61,8 @@ type clientOptions struct {
 }
 
 type judgeOptions struct {
-	FindMax   string   `long:"find-max" value-name:"SLO" description:"find the highest rate that holds, as 'p99<20ms,errors<0.1%'"`
-	Assert    []string `short:"a" long:"assert" value-name:"EXPR" description:"exit 3 unless it holds, as p99<50ms, errors<0.1%, deviation<1; may be repeated"`
+	FindMax   string   `long:"find-max" value-name:"SLO" description:"find the highest rate that holds, for example 'p99<20ms,errors<0.1%'"`
+	Assert    []string `short:"a" long:"assert" value-name:"EXPR" description:"exit 3 unless it holds, for example p99<50ms, errors<0.1%, deviation<1; may be repeated"`
 	Until     string   `long:"until" choice:"decided" description:"decided: end as soon as it is certain whether the shares are as promised (at most after -duration, 10m unless given)"`
 	NginxConf string   `long:"nginx-conf" value-name:"FILE" description:"where the expected shares stand (default: the running layout's, else ./nginx.conf)"`
 }

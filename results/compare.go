@@ -20,7 +20,7 @@ type compareCommand struct {
 // Execute is called by go-flags.
 func (cc *compareCommand) Execute([]string) error {
 	if cc.By == "" && len(cc.Args.Runs)+len(cc.Vs) == 0 {
-		return cli.Usagef("compare: name what to compare: --by KEY (as --by layout), or RUN… --vs RUN…")
+		return cli.Usagef("compare: name what to compare: --by KEY (for example --by layout), or RUN… --vs RUN…")
 	}
 	sets, by, err := cc.sets(cc.c)
 	if err != nil {

@@ -17,10 +17,10 @@ import (
 )
 
 type judgeCommand struct {
-	Expect    string `long:"expect" value-name:"NAME=WEIGHT,…" description:"what is promised, as 'a=70,b=30'; weights count in relation to each other"`
+	Expect    string `long:"expect" value-name:"NAME=WEIGHT,…" description:"what is promised, for example 'a=70,b=30'; weights count in relation to each other"`
 	Method    string `long:"method" value-name:"METHOD" default:"random" description:"how a server is chosen: random, roundrobin (a fixed cycle), or hash, leastconn, none, which promise no shares"`
 	Unit      string `long:"unit" value-name:"UNIT" default:"request" choice:"request" choice:"connection" description:"what was counted: request, or connection where a server is chosen once for each"`
-	False     string `long:"false" value-name:"RATE" default:"0.001" description:"how often counts that are as promised may be judged not to be chance, as 1e-6"`
+	False     string `long:"false" value-name:"RATE" default:"0.001" description:"how often counts that are as promised may be judged not to be chance, for example 1e-6"`
 	Precision string `long:"precision" value-name:"P%" default:"10%" description:"how far from its promise a share may lie to be as promised, as a part of it"`
 	Cycles    int    `long:"cycles" value-name:"N" default:"1" description:"with roundrobin: cycles that ran beside or after each other: processes, reloads"`
 	By        string `long:"by" value-name:"COLUMN" description:"standard input is an access log: the number of the column that names the server, from 1, or the key where lines are JSON"`
@@ -85,10 +85,10 @@ func (jc *judgeCommand) options() (judge.Options, error) {
 	}
 	var ok bool
 	if opt.False, ok = ratio(jc.False); !ok || opt.False < 1e-12 || opt.False > 0.5 {
-		return opt, cli.Usagef("-false %q: accepted are rates from 1e-12 to 0.5, as 0.001 or 0.1%%", jc.False)
+		return opt, cli.Usagef("-false %q: accepted are rates from 1e-12 to 0.5, for example 0.001 or 0.1%%", jc.False)
 	}
 	if opt.Precision, ok = ratio(jc.Precision); !ok || opt.Precision < 1e-6 || opt.Precision > 1 {
-		return opt, cli.Usagef("-precision %q: accepted are parts of a share up to 1, as 10%% or 0.1", jc.Precision)
+		return opt, cli.Usagef("-precision %q: accepted are parts of a share up to 1, for example 10%% or 0.1", jc.Precision)
 	}
 	if jc.Cycles < 1 {
 		return opt, cli.Usagef("-cycles %d: accepted are numbers from 1 on", jc.Cycles)
@@ -109,14 +109,14 @@ func ratio(text string) (float64, bool) {
 // promised reads -expect.
 func (jc *judgeCommand) promised() ([]judge.Share, error) {
 	if jc.Expect == "" {
-		return nil, cli.Usagef("-expect: name what is promised, as -expect 'a=70,b=30'")
+		return nil, cli.Usagef("-expect: name what is promised, for example -expect 'a=70,b=30'")
 	}
 	var shares []judge.Share
 	for item := range strings.SplitSeq(jc.Expect, ",") {
 		name, text, err := cut(item)
 		weight, bad := strconv.ParseFloat(text, 64)
 		if err != nil || bad != nil || !(weight > 0) || math.IsInf(weight, 0) {
-			return nil, cli.Usagef("-expect %q: %q is no NAME=WEIGHT; accepted are weights above 0, as 'a=70,b=30'", jc.Expect, item)
+			return nil, cli.Usagef("-expect %q: %q is no NAME=WEIGHT; accepted are weights above 0, for example 'a=70,b=30'", jc.Expect, item)
 		}
 		shares = append(shares, judge.Share{Name: name, Weight: weight})
 	}
@@ -161,7 +161,7 @@ func (jc *judgeCommand) count(shares []judge.Share) error {
 		i, known := index[name]
 		switch {
 		case err != nil || bad != nil || count < 0:
-			return cli.Usagef("%q: accepted are NAME=COUNT with whole counts from 0 on, as a=312", arg)
+			return cli.Usagef("%q: accepted are NAME=COUNT with whole counts from 0 on, for example a=312", arg)
 		case !known:
 			return unknown(fmt.Sprintf("%q", arg), name)
 		case given[name]:
@@ -184,7 +184,7 @@ const longestLine = 1 << 20
 // read tells each name on standard input. Empty lines are passed over.
 func (jc *judgeCommand) read(each func(line int, name string) error) error {
 	if f, ok := jc.stdin.(*os.File); ok && cli.IsTerminal(f) {
-		return cli.Usagef("judge: name counts, as a=312 b=188, or pipe in names or a log")
+		return cli.Usagef("judge: name counts, for example a=312 b=188, or pipe in names or a log")
 	}
 	lines := bufio.NewScanner(jc.stdin)
 	lines.Buffer(nil, longestLine)

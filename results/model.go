@@ -14,7 +14,7 @@ import (
 )
 
 type modelCommand struct {
-	Size    string  `long:"size" value-name:"KEY" default:"processes" description:"what a run's size is: processes or upstreams (those that answered), or a key of the record that holds a number, as label"`
+	Size    string  `long:"size" value-name:"KEY" default:"processes" description:"what a run's size is: processes or upstreams (those that answered), or a key of the record that holds a number, for example label"`
 	Predict float64 `long:"predict" value-name:"N" description:"the size to predict (default: twice the largest)"`
 	JSON    bool    `long:"json" description:"print one JSON document"`
 	Filter  filter  `group:"Filter"`

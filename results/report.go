@@ -25,7 +25,7 @@ func (rc *reportCommand) Execute([]string) error {
 		return cli.Usagef("--format %q: accepted are html, md", rc.Format)
 	}
 	if rc.Out == "" && rc.Format == "html" {
-		return cli.Usagef("-o: name the file to write, as -o report.html (- for standard output)")
+		return cli.Usagef("-o: name the file to write, for example -o report.html (- for standard output)")
 	}
 	sets, by, err := rc.sets(rc.c)
 	if err != nil {

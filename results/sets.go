@@ -76,7 +76,7 @@ func (ch *choice) sets(c *command) ([]compare.Set, string, error) {
 		return nil, "", cli.Usagef("--by %q: %w", by, err)
 	}
 	if len(sets) == 0 {
-		return nil, "", cli.Usagef("--by %q: none of %d runs has that key; accepted are keys of the record, as layout, scenario, label, commit, env.nginx", by, len(runs))
+		return nil, "", cli.Usagef("--by %q: none of %d runs has that key; accepted are keys of the record, for example layout, scenario, label, commit, env.nginx", by, len(runs))
 	}
 	if len(without) > 0 {
 		fmt.Fprintf(c.stderr, "results: %d runs without %q left out\n", len(without), by)
@@ -222,7 +222,7 @@ func (ch *choice) options(by string) (compare.Options, error) {
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(percent, "%")), 64)
 		if err != nil || !(v >= 0 && v <= 1000) || one && !slices.Contains(keys, key) {
-			return opt, cli.Usagef("--threshold %q: accepted are a percentage for all metrics, as 5%%, or for one, as p99=20%%; metrics are %s",
+			return opt, cli.Usagef("--threshold %q: accepted are a percentage for all metrics, for example 5%%, or for one, for example p99=20%%; metrics are %s",
 				text, strings.Join(keys, ", "))
 		}
 		for _, k := range keys {

@@ -190,7 +190,7 @@ func readEnvFile(name string) (map[string]string, error) {
 	}
 	values, err := godotenv.UnmarshalBytes(text)
 	if err != nil {
-		return nil, cli.Hint(cli.Usagef("--env-file: %q can't be read: %w", name, err), "it has lines as NAME=value")
+		return nil, cli.Hint(cli.Usagef("--env-file: %q can't be read: %w", name, err), "it has lines such as NAME=value")
 	}
 	return values, nil
 }

@@ -70,7 +70,7 @@ func TestLayout(t *testing.T) {
 			t.Errorf("up of another layout: code %d, %s, want only the error", code, out)
 		}
 		out, code := l.topology("run", "--http-port", strconv.Itoa(l.http), "--base-port", strconv.Itoa(l.base), "--", "true")
-		if code != 1 || !strings.Contains(out, already) {
+		if code != 1 || !strings.Contains(out, already) || strings.Contains(out, "taken down") {
 			t.Errorf("run beside a layout: code %d, %s", code, out)
 		}
 		out, code = l.topology("up", "-d", "--http-port", "1", "--base-port", strconv.Itoa(l.base))

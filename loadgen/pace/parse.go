@@ -60,7 +60,7 @@ func numbers(kind, text string) (rates []float64, period time.Duration, err erro
 		if kind == "sine" && i == 2 {
 			period, err = time.ParseDuration(word)
 			if err != nil || period <= 0 {
-				return nil, 0, fmt.Errorf("%q is no period: want a duration above 0, as 10s", word)
+				return nil, 0, fmt.Errorf("%q is no period: want a duration above 0, for example 10s", word)
 			}
 			continue
 		}

@@ -160,7 +160,7 @@ func Parse(text string) ([]Condition, error) {
 func parseOne(text string) (Condition, error) {
 	at := strings.IndexAny(text, "<>")
 	if at < 0 {
-		return Condition{}, fmt.Errorf("want METRIC<LIMIT, as p99<50ms; metrics are %s", strings.Join(Metrics(), ", "))
+		return Condition{}, fmt.Errorf("want METRIC<LIMIT, for example p99<50ms; metrics are %s", strings.Join(Metrics(), ", "))
 	}
 	name, op, limit := strings.TrimSpace(text[:at]), text[at:at+1], strings.TrimSpace(text[at+1:])
 	if rest, ok := strings.CutPrefix(limit, "="); ok {
@@ -181,7 +181,7 @@ func (u unit) parse(text string) (float64, error) {
 	if u == duration {
 		d, err := time.ParseDuration(text)
 		if err != nil || d < 0 {
-			return 0, fmt.Errorf("%q is no time: want one with a unit, as 50ms", text)
+			return 0, fmt.Errorf("%q is no time: want one with a unit, for example 50ms", text)
 		}
 		return d.Seconds(), nil
 	}
@@ -202,9 +202,9 @@ func (u unit) parse(text string) (float64, error) {
 func (u unit) accepts() string {
 	switch u {
 	case ratio:
-		return "a percentage, as 0.1%, or a share of 1, as 0.001"
+		return "a percentage, for example 0.1%, or a share of 1, for example 0.001"
 	case points:
-		return "percentage points, as 1 or 1%"
+		return "percentage points, for example 1 or 1%"
 	}
 	return "a number from 0 on"
 }

@@ -15,7 +15,7 @@ const cycleBound = "bound of a cycle"
 func (r *Result) judgeCycle(shares []Share, opt Options) error {
 	for _, s := range shares {
 		if s.Weight != math.Trunc(s.Weight) {
-			return fmt.Errorf("weight %g of %q: a cycle needs whole weights, as 7 and 3", s.Weight, s.Name)
+			return fmt.Errorf("weight %g of %q: a cycle needs whole weights, for example 7 and 3", s.Weight, s.Name)
 		}
 	}
 	r.Test = cycleBound

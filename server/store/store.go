@@ -71,7 +71,7 @@ type Store struct {
 // may have a password in it.
 func CheckURL(url string) error {
 	if !strings.HasPrefix(url, "mongodb://") && !strings.HasPrefix(url, "mongodb+srv://") {
-		return errors.New("an address as mongodb://host:port/name is accepted")
+		return errors.New("an address such as mongodb://host:port/name is accepted")
 	}
 	if _, err := connstring.Parse(url); err != nil {
 		return fmt.Errorf("address of the database: %w", err)
