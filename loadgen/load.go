@@ -18,7 +18,7 @@ import (
 	"balanceo/topology/cli"
 )
 
-// load is what is sent: requests, and for the scenarios that act, who sends.
+// load is what is sent: requests, and for the scenarios that need accounts, who sends.
 type load struct {
 	*scenario.Scenario
 	cookie string // of the user who sends products, in scenario ws
@@ -30,7 +30,7 @@ func (p *plan) load(ctx context.Context, id string) (l load, err error) {
 	switch {
 	case p.targetsFile != "":
 		l.Scenario, err = p.targets()
-	case p.acting():
+	case p.signsUp():
 		l, err = p.signUp(ctx, id)
 	case p.scenarioName == scenario.URL:
 		get := attack.Get(p.target.Query)
@@ -105,7 +105,7 @@ func readTargets(data []byte) (out []vegeta.Target, err error) {
 	return out, nil
 }
 
-// signUp makes the accounts of the scenarios that act.
+// signUp makes the accounts of the scenarios that need any.
 func (p *plan) signUp(ctx context.Context, id string) (l load, err error) {
 	users := 1
 	if p.scenarioName == scenario.Session {

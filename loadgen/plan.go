@@ -86,7 +86,7 @@ func (o *options) plan(set map[string]bool) (*plan, error) {
 	if p.decided = o.Judge.Until != ""; p.decided && !set["duration"] {
 		p.duration = longestUndecided
 	}
-	if p.search != nil && (p.acting() || p.parts > 0 || p.requests > 0 || p.decided) {
+	if p.search != nil && (p.signsUp() || p.parts > 0 || p.requests > 0 || p.decided) {
 		return nil, cli.Usagef("-find-max with -scenario %s, -part, -requests or -until: only whole runs of requests can be searched", p.scenarioName)
 	}
 	return p, nil
@@ -298,8 +298,8 @@ func (o *judgeOptions) into(p *plan) error {
 	return nil
 }
 
-// acting tells whether the scenario needs users or websockets beside requests.
-func (p *plan) acting() bool {
+// signsUp tells whether the scenario needs accounts, for sessions or websockets.
+func (p *plan) signsUp() bool {
 	return p.targetsFile == "" && (p.scenarioName == scenario.Session || p.scenarioName == scenario.WebSocket)
 }
 

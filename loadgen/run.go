@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"balanceo/loadgen/environment"
 	"balanceo/loadgen/live"
 	"balanceo/loadgen/pace"
 	"balanceo/loadgen/scenario"
@@ -40,7 +41,7 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	if err = errors.Join(err, w.close()); err != nil {
 		return err
 	}
-	r.Env = environment(context.WithoutCancel(ctx), promise.database())
+	r.Env = environment.Read(context.WithoutCancel(ctx), promise.database())
 	r.Env.Balancer = promise.balancer()
 	p.judge(r)
 	path, err := run.Write(p.out, r)
@@ -70,7 +71,7 @@ func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promis
 		others = others.and(d)
 	}
 	var m *measurement
-	if l.Name == scenario.WebSocket && p.acting() {
+	if l.Name == scenario.WebSocket && p.signsUp() {
 		m, err = p.measureSockets(attacked, id, l, schedule, view)
 	} else {
 		m, err = p.measure(attacked, id, l, schedule, view, others)

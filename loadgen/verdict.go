@@ -32,7 +32,7 @@ func (p *plan) verdict(r *run.Record) error {
 			reasons = append(reasons, "-assert "+a.Expr+" does not hold")
 		}
 	}
-	reasons = append(reasons, actingReasons(r)...)
+	reasons = append(reasons, brokenPromises(r)...)
 	if r.Search != nil && !r.Search.Confirmed {
 		reasons = append(reasons, "-find-max "+r.Search.SLO+" found no rate that holds")
 	}
@@ -56,9 +56,9 @@ func noAnswer(r *run.Record) error {
 	return fmt.Errorf("target %q: no request was answered: %s", r.Target, strings.Join(classes, ", "))
 }
 
-// actingReasons are the promises of the scenarios session and ws that were broken. Order is none of them: what
+// brokenPromises are the promises of the scenarios session and ws that were broken. Order is none of them: what
 // is sent through several servers at once has no order that all of them could keep.
-func actingReasons(r *run.Record) []string {
+func brokenPromises(r *run.Record) []string {
 	var reasons []string
 	if s := r.Session; s != nil && s.Breaks > 0 {
 		reasons = append(reasons, fmt.Sprintf("session breaks: %d", s.Breaks))

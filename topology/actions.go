@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,10 +52,7 @@ type killCommand struct {
 	} `positional-args:"yes" required:"yes"`
 }
 
-func (c *killCommand) run(ctx context.Context, s *session, rest []string) error {
-	if len(rest) > 0 {
-		return cli.Usagef("kill %q: accepted is one name", rest[0])
-	}
+func (c *killCommand) run(ctx context.Context, s *session, _ []string) error {
 	if c.Worker < 0 {
 		return cli.Usagef("--worker %d: accepted is a pid", c.Worker)
 	}
@@ -72,10 +68,7 @@ type slowCommand struct {
 	} `positional-args:"yes" required:"yes"`
 }
 
-func (c *slowCommand) run(ctx context.Context, s *session, rest []string) error {
-	if len(rest) > 0 {
-		return cli.Usagef("slow %q: accepted are one name and one time", rest[0])
-	}
+func (c *slowCommand) run(ctx context.Context, s *session, _ []string) error {
 	return s.do(ctx, c.which, []partName{c.Args.Name}, fleet.Action{Verb: fleet.Slow, Delay: c.Args.Delay.Duration})
 }
 
@@ -87,10 +80,7 @@ type balanceCommand struct {
 	} `positional-args:"yes" required:"yes"`
 }
 
-func (c *balanceCommand) run(ctx context.Context, s *session, rest []string) error {
-	if len(rest) > 0 {
-		return cli.Usagef("balance %q: accepted are one group and one method", rest[0])
-	}
+func (c *balanceCommand) run(ctx context.Context, s *session, _ []string) error {
 	return s.do(ctx, c.which, nil, fleet.Action{Verb: fleet.Balance, Group: c.Args.Group, Method: c.Args.Method})
 }
 
@@ -102,10 +92,10 @@ type weightsCommand struct {
 	} `positional-args:"yes" required:"yes"`
 }
 
-func (c *weightsCommand) run(ctx context.Context, s *session, rest []string) error {
+func (c *weightsCommand) run(ctx context.Context, s *session, _ []string) error {
 	weights, err := fleet.ParseWeights(c.Args.Weights)
-	if len(rest) > 0 || err != nil {
-		return cli.Usagef("weights: %w", cmp.Or(err, fmt.Errorf("%q is too much; accepted are one group and its weights", rest)))
+	if err != nil {
+		return cli.Usagef("weights: %w", err)
 	}
 	return s.do(ctx, c.which, nil, fleet.Action{Verb: fleet.Weights, Group: c.Args.Group, Weights: weights})
 }
@@ -118,10 +108,7 @@ type scaleCommand struct {
 	} `positional-args:"yes" required:"yes"`
 }
 
-func (c *scaleCommand) run(ctx context.Context, s *session, rest []string) error {
-	if len(rest) > 0 {
-		return cli.Usagef("scale %q: accepted are one name and one number", rest[0])
-	}
+func (c *scaleCommand) run(ctx context.Context, s *session, _ []string) error {
 	if n := c.Args.Workers; n < 1 || n > layout.MaxWorkers {
 		return cli.Usagef("scale: %d workers; accepted are 1 to %d", n, layout.MaxWorkers)
 	}

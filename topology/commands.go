@@ -50,10 +50,7 @@ type statusCommand struct {
 	Follow bool `short:"f" long:"follow" description:"show it anew every second"`
 }
 
-func (c *statusCommand) run(ctx context.Context, s *session, args []string) error {
-	if len(args) > 0 {
-		return cli.Usagef("status %q: accepted are only flags", args[0])
-	}
+func (c *statusCommand) run(ctx context.Context, s *session, _ []string) error {
 	st, err := s.find(c.which)
 	if err != nil {
 		return err

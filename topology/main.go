@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/jessevdk/go-flags"
@@ -52,13 +53,30 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 	if err != nil {
 		return cli.Exit(stdout, stderr, "topology", err)
 	}
+	active := commands[parser.Active.Name]
+	if _, takesMore := active.(*runCommand); len(rest) > 0 && !takesMore {
+		err := cli.Usagef("%s %q: accepted are %s", parser.Active.Name, rest[0], acceptedArgs(parser.Active))
+		return cli.Report(stderr, "topology", err)
+	}
 	s := &session{args: args, stdin: stdin, stdout: stdout, stderr: stderr, common: common}
-	err = commands[parser.Active.Name].run(ctx, s, rest)
+	err = active.run(ctx, s, rest)
 	var ended *commandError
 	if errors.As(err, &ended) {
 		return ended.code() // it has said itself what it had to say
 	}
 	return cli.Report(stderr, "topology", err)
+}
+
+// acceptedArgs names what a command takes beside flags.
+func acceptedArgs(c *flags.Command) string {
+	var names []string
+	for _, arg := range c.Args() {
+		names = append(names, arg.Name)
+	}
+	if len(names) == 0 {
+		return "only flags"
+	}
+	return "flags, " + strings.Join(names, " and ")
 }
 
 // newParser makes the parser and its commands by name.

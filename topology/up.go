@@ -32,10 +32,7 @@ type upCommand struct {
 	Watch  bool `long:"watch" description:"on a change of the sources, build server and reload the instances if that succeeds"`
 }
 
-func (c *upCommand) run(ctx context.Context, s *session, args []string) error {
-	if len(args) > 0 {
-		return cli.Usagef("up %q: accepted are only flags; see topology up --help", args[0])
-	}
+func (c *upCommand) run(ctx context.Context, s *session, _ []string) error {
 	p, err := c.newPlan(s.common.runDir())
 	if err != nil {
 		return err

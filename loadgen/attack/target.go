@@ -67,17 +67,3 @@ func (t Target) URL() string {
 	}
 	return "http://" + t.Host + t.Prefix
 }
-
-// Port is the port to connect to.
-func (t Target) Port() int {
-	_, port, _ := net.SplitHostPort(t.Addr)
-	n, _ := strconv.Atoi(port) // ParseTarget checked it
-	return n
-}
-
-// Local tells whether the target is on this machine, as far as its name tells.
-func (t Target) Local() bool {
-	host, _, _ := net.SplitHostPort(t.Addr)
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}

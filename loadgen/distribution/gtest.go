@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/dustin/go-humanize"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"balanceo/loadgen/tally"
@@ -68,7 +69,7 @@ func gTest(g *run.Group, counts []int64, inflation float64, what string) {
 	if need := int64(math.Ceil(leastExpected / least)); draws < need {
 		g.Verdict = run.Info
 		g.Reasons = append(g.Reasons, fmt.Sprintf("%s %s are too few to judge random shares: it takes %s.",
-			thousands(draws), what, thousands(need)))
+			humanize.Comma(draws), what, humanize.Comma(need)))
 		return
 	}
 	chi := distuv.ChiSquared{K: float64(due - 1)}

@@ -2,10 +2,10 @@ package distribution
 
 import (
 	"fmt"
-	"strconv"
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/results/units"
 	"balanceo/topology/balancer"
 )
 
@@ -53,7 +53,7 @@ func (in *Input) roundRobin(g *run.Group, conf *balancer.Group, e tally.Evidence
 
 	note := func(n int64, format string) {
 		if n > 0 {
-			g.Notes = append(g.Notes, fmt.Sprintf(format, count(n, "request")))
+			g.Notes = append(g.Notes, fmt.Sprintf(format, units.Count(n, "request")))
 		}
 	}
 	note(waiting, "The bound allows for %s of the warm-up that still waited for an answer when the measured part began.")
@@ -78,20 +78,4 @@ func stragglers(g *run.Group, e tally.Evidence) (most float64, n int64) {
 		most = max(most, float64(own)*(1-u.ExpectedShare), float64(n-own)*u.ExpectedShare)
 	}
 	return most, n
-}
-
-// count is a number with its noun.
-func count(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
-}
-
-// thousands writes n with commas.
-func thousands(n int64) string {
-	if n < 1000 {
-		return strconv.FormatInt(n, 10)
-	}
-	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
 }

@@ -8,6 +8,7 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/results/units"
 	"balanceo/topology/balancer"
 )
 
@@ -17,7 +18,7 @@ func (in *Input) troubles(g *run.Group, conf *balancer.Group, e tally.Evidence) 
 	var out []string
 	for _, u := range g.Upstreams {
 		if u.RetriedAway > 0 {
-			out = append(out, fmt.Sprintf("%s refused or failed %s, which went to other servers.", u.Addr, count(u.RetriedAway, "attempt")))
+			out = append(out, fmt.Sprintf("%s refused or failed %s, which went to other servers.", u.Addr, units.Count(u.RetriedAway, "attempt")))
 		}
 	}
 	for _, addr := range slices.Sorted(maps.Keys(e.FailedBefore)) {
@@ -27,10 +28,10 @@ func (in *Input) troubles(g *run.Group, conf *balancer.Group, e tally.Evidence) 
 		out = append(out, in.leftOut(g, conf, e)...)
 	}
 	if e.NoLive > 0 {
-		out = append(out, fmt.Sprintf("nginx answered %s itself, as no server of the group was live.", count(e.NoLive, "request")))
+		out = append(out, fmt.Sprintf("nginx answered %s itself, as no server of the group was live.", units.Count(e.NoLive, "request")))
 	}
 	if e.Lost > 0 && g.Verdict == run.Fail {
-		out = append(out, fmt.Sprintf("%s got no answer, so which servers failed them is not known.", count(e.Lost, "request")))
+		out = append(out, fmt.Sprintf("%s got no answer, so which servers failed them is not known.", units.Count(e.Lost, "request")))
 	}
 	out = append(out, in.strangers(g, conf)...)
 	return append(out, in.foreign(g.Name)...)
@@ -46,10 +47,10 @@ func server(conf *balancer.Group, addr string) *balancer.Server {
 }
 
 func failedBefore(addr string, n int64, s *balancer.Server) string {
-	text := fmt.Sprintf("%s refused or failed %s during the warm-up", addr, count(n, "attempt"))
+	text := fmt.Sprintf("%s refused or failed %s during the warm-up", addr, units.Count(n, "attempt"))
 	if s != nil && s.MaxFails > 0 {
 		return fmt.Sprintf("%s, and nginx leaves it out for %g s after %s (max_fails, fail_timeout).",
-			text, s.FailTimeout, count(int64(s.MaxFails), "failure"))
+			text, s.FailTimeout, units.Count(int64(s.MaxFails), "failure"))
 	}
 	return text + "."
 }
@@ -75,7 +76,7 @@ func (in *Input) leftOut(g *run.Group, conf *balancer.Group, e tally.Evidence) [
 		switch {
 		case due > enough:
 			out = append(out, fmt.Sprintf("%s got none of the first %s, although %.1f of them were due to it: after %s nginx leaves a server out for %g s (max_fails, fail_timeout), so it failed before the run.",
-				u.Addr, count(after, "request"), due, count(int64(s.MaxFails), "failure"), s.FailTimeout))
+				u.Addr, units.Count(after, "request"), due, units.Count(int64(s.MaxFails), "failure"), s.FailTimeout))
 		case missing > g.Bound && missing <= g.Bound+float64(s.Weight):
 			out = append(out, fmt.Sprintf("%s may have failed shortly before the run: nginx lowers the weight of a server that failed, and raises it again by one with each request (max_fails=%d).",
 				u.Addr, s.MaxFails))
@@ -97,12 +98,12 @@ func (in *Input) strangers(g *run.Group, conf *balancer.Group) []string {
 		switch s := server(conf, u.Addr); {
 		case s == nil:
 			out = append(out, fmt.Sprintf("%s answered %s, but %s does not name it: nginx runs another configuration.",
-				u.Addr, count(u.Requests, "request"), in.Nginx.File))
+				u.Addr, units.Count(u.Requests, "request"), in.Nginx.File))
 		case s.Down:
 			out = append(out, fmt.Sprintf("%s answered %s, but is marked down in %s: nginx runs another configuration.",
-				u.Addr, count(u.Requests, "request"), in.Nginx.File))
+				u.Addr, units.Count(u.Requests, "request"), in.Nginx.File))
 		case s.Backup:
-			out = append(out, fmt.Sprintf("%s, a backup, answered %s: the other servers were not available.", u.Addr, count(u.Requests, "request")))
+			out = append(out, fmt.Sprintf("%s, a backup, answered %s: the other servers were not available.", u.Addr, units.Count(u.Requests, "request")))
 		}
 	}
 	return out
@@ -118,10 +119,10 @@ func (in *Input) foreign(group string) []string {
 	var out []string
 	if n > 0 {
 		out = append(out, fmt.Sprintf("Foreign traffic: %s of others came through the group meanwhile, and %s counted in.",
-			count(n, "request"), isAre(n)))
+			units.Count(n, "request"), isAre(n)))
 	}
 	if f.Failed > 0 {
-		out = append(out, fmt.Sprintf("Foreign traffic: %s of others failed and went to other servers.", count(f.Failed, "attempt")))
+		out = append(out, fmt.Sprintf("Foreign traffic: %s of others failed and went to other servers.", units.Count(f.Failed, "attempt")))
 	}
 	return out
 }

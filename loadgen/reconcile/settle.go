@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
 // Causes to which differences are attributed.
@@ -85,9 +86,9 @@ func (s *settlement) nginx(c client, log *logCount) {
 	left := missing - noAnswer - resent
 	switch {
 	case left < 0:
-		s.leave(left, "%s that the client saw %s not in nginx's access log.", count(-left, "answer"), isAre(-left))
+		s.leave(left, "%s that the client saw %s not in nginx's access log.", units.Count(-left, "answer"), isAre(-left))
 	case left > 0:
-		s.leave(left, "nginx's access log has %s of this run more than the client knows of.", count(left, "request"))
+		s.leave(left, "nginx's access log has %s of this run more than the client knows of.", units.Count(left, "request"))
 	}
 }
 
@@ -105,7 +106,7 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 			late := min(max(counted-c.responses, 0), c.lost)
 			s.attribute(InFlight, late)
 			s.leave(counted-c.responses-late, "The servers counted %s, the client %s, and without nginx's access log the difference can't be attributed.",
-				count(counted, "request"), count(c.responses, "answer"))
+				units.Count(counted, "request"), units.Count(c.responses, "answer"))
 		}
 		return
 	}
@@ -118,9 +119,9 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 		late += completed
 		switch more -= completed; {
 		case more > 0:
-			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, count(more, "request"), isAre(more))
+			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, units.Count(more, "request"), isAre(more))
 		case more < 0:
-			s.leave(more, "%s did not count %s that it answered by nginx's access log.", addr, count(-more, "request"))
+			s.leave(more, "%s did not count %s that it answered by nginx's access log.", addr, units.Count(-more, "request"))
 		}
 	}
 	s.attribute(InFlight, late)
@@ -134,14 +135,6 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 		counted -= log.warmup.answered[addr] + log.foreign.answered[addr]
 	}
 	s.Servers = &counted
-}
-
-// count is a number with its noun.
-func count(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func isAre(n int64) string {

@@ -101,18 +101,18 @@ func (w *Watch) Finish(ctx context.Context, counts tally.Counts, resent int64) O
 	if w.log != nil {
 		defer w.log.close()
 	}
-	out, sure := w.settle(ctx, counts, resent)
+	out, sure := w.readAndSettle(ctx, counts, resent)
 	if w.log != nil && !sure {
 		// Lines of others may still lie in the buffer of a worker process that has none of the run's.
 		pause(ctx, quiet-time.Since(ended))
-		out, _ = w.settle(ctx, counts, resent)
+		out, _ = w.readAndSettle(ctx, counts, resent)
 	}
 	out.Servers = usage
 	return out
 }
 
-// settle reads and compares; sure tells that waiting would not change the outcome.
-func (w *Watch) settle(ctx context.Context, counts tally.Counts, resent int64) (out Outcome, sure bool) {
+// readAndSettle reads and compares; sure tells that waiting would not change the outcome.
+func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent int64) (out Outcome, sure bool) {
 	log, note := w.readLog(ctx, counts)
 	if note != "" {
 		out.Notes = append(out.Notes, "nginx's lines are not counted: "+note+".")

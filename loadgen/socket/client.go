@@ -122,7 +122,7 @@ func (c *client) count(f *fan, t title, at time.Duration) {
 		c.delivered++
 		c.latency.Add(at - f.cfg.Schedule.Due(uint64(t.number)))
 		if f.clients[t.sender] == c {
-			f.tell(t.number, at)
+			f.returned(t.number, at)
 		}
 		if t.number < c.last[t.sender] {
 			c.outOfOrder++
@@ -131,8 +131,8 @@ func (c *client) count(f *fan, t title, at time.Duration) {
 	c.last[t.sender] = max(c.last[t.sender], t.number+1)
 }
 
-// tell passes on that a product has come back to its sender.
-func (f *fan) tell(number int, at time.Duration) {
+// returned passes on that a product has come back to its sender.
+func (f *fan) returned(number int, at time.Duration) {
 	if f.cfg.Delivered != nil {
 		due := f.cfg.Schedule.Due(uint64(number))
 		f.cfg.Delivered(&tally.Hit{Due: due, Sent: due, Done: at, Status: http.StatusOK})

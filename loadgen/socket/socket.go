@@ -193,15 +193,15 @@ func (f *fan) send(ctx context.Context) (n int, err error) {
 	return f.hits, nil
 }
 
-// patience is how long no delivery at all may come before the rest is taken for lost. A server may have a
+// longestLull is how long no delivery at all may come before the rest is taken for lost. A server may have a
 // slower second way for what the first one missed.
-const patience = 15 * time.Second
+const longestLull = 15 * time.Second
 
 // await waits until every client has all n products, or none has got any for a while.
 func (f *fan) await(n int) {
 	want := int64(n) * int64(len(f.clients))
 	before, changed := int64(-1), time.Now()
-	for time.Since(changed) < min(f.cfg.Timeout, patience) {
+	for time.Since(changed) < min(f.cfg.Timeout, longestLull) {
 		got := f.got.Load()
 		if got >= want {
 			return

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
 // property is something in which runs must be alike to be compared.
@@ -96,7 +97,7 @@ func unlike(runs []*run.Record, by string, fatal bool) []string {
 			if shown == "" {
 				shown = "unknown"
 			}
-			values[i] = fmt.Sprintf("%s (%s)", shown, count(counts[v], "run"))
+			values[i] = fmt.Sprintf("%s (%s)", shown, units.Count(int64(counts[v]), "run"))
 		}
 		differences = append(differences, p.name+" "+strings.Join(values, ", "))
 	}
@@ -113,11 +114,4 @@ func mixed(name string, runs []*run.Record, by string) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s holds runs of the layouts %s", name, strings.Join(slices.Sorted(maps.Keys(layouts)), ", "))}
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -247,17 +247,17 @@ func (r *Row) noise() float64 { return stat.StdDev(r.differences(), nil) }
 // note adds what weakens the table.
 func (t *Table) note(fewest int) {
 	if n := t.Pairs; n > 0 && n < fewest {
-		t.Notes = append(t.Notes, fmt.Sprintf("with %s nothing can be significant here: %d are the fewest", count(n, "pair"), fewest))
+		t.Notes = append(t.Notes, fmt.Sprintf("with %s nothing can be significant here: %d are the fewest", units.Count(int64(n), "pair"), fewest))
 	}
 	if a, b := len(t.Base.Runs), len(t.Other.Runs); a != b && t.Pairs > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf("%d and %d runs make %s; the others are not used", a, b, count(t.Pairs, "pair")))
+		t.Notes = append(t.Notes, fmt.Sprintf("%d and %d runs make %s; the others are not used", a, b, units.Count(int64(t.Pairs), "pair")))
 	}
 	if t.Pairs > 1 && !t.Interleaved {
 		t.Notes = append(t.Notes, "the runs were not interleaved: what changed on the machine meanwhile is part of the differences")
 	}
 	for _, side := range []Side{t.Base, t.Other} {
 		for _, e := range side.Excluded {
-			t.Notes = append(t.Notes, fmt.Sprintf("%s of %s left out: %s", count(len(e.Runs), "run"), side.Name, e.Reason))
+			t.Notes = append(t.Notes, fmt.Sprintf("%s of %s left out: %s", units.Count(int64(len(e.Runs)), "run"), side.Name, e.Reason))
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (t *Table) Method() []string {
 	}
 	return []string{
 		fmt.Sprintf("exact signed-rank test of the pairs; all intervals and p together hold in %g %% of comparisons (Bonferroni, %s in all)",
-			100*(1-t.Alpha), count(t.Tests, "test")),
+			100*(1-t.Alpha), units.Count(int64(t.Tests), "test")),
 		"~ where the interval holds 0, in brackets what was not tested",
 	}
 }

@@ -196,10 +196,10 @@ func (m *Master) grow(ctx context.Context, socket *os.File) {
 	m.lastID++
 	w := &worker{id: m.lastID}
 	w.process = supervise.New(supervise.Spec{
-		Name:      fmt.Sprintf("worker %d", w.id),
-		Command:   m.cfg.Command,
-		Listeners: []*os.File{socket},
-		Grace:     m.cfg.Grace,
+		Name:    fmt.Sprintf("worker %d", w.id),
+		Command: m.cfg.Command,
+		Listen:  func() ([]*os.File, error) { return []*os.File{socket}, nil },
+		Grace:   m.cfg.Grace,
 		// The first worker in a folder may have to wait for the embedded database's first start.
 		ReadyTimeout: readyTimeout,
 		Restart:      m.cfg.Restart,

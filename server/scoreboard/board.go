@@ -110,9 +110,6 @@ func Cause(err error, dir string) error {
 	return err
 }
 
-// Shared tells whether all processes of the instance count on this board.
-func (b *Board) Shared() bool { return b.shared }
-
 // Close gives back the slots that were taken. The memory stays as long as a Slot is in use.
 func (b *Board) Close() error { return b.file.Close() }
 

@@ -20,9 +20,6 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Default is the layout that runs when none is named.
-const Default = "seed"
-
 //go:embed builtin/*.yaml
 var builtin embed.FS
 

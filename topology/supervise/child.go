@@ -41,7 +41,7 @@ func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(s
 	if err != nil {
 		return nil, err
 	}
-	listeners := l.spec.Listeners
+	var listeners []*os.File
 	if l.spec.Listen != nil {
 		if listeners, err = l.spec.Listen(); err != nil {
 			return nil, err

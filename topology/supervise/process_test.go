@@ -338,7 +338,7 @@ func TestReloadLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	p := supervise.New(supervise.Spec{Name: "web", Command: command("serve"), Listeners: []*os.File{file}})
+	p := supervise.New(supervise.Spec{Name: "web", Command: command("serve"), Listen: func() ([]*os.File, error) { return []*os.File{file}, nil }})
 	run(t, p)
 	ready(t, p)
 

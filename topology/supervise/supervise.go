@@ -44,10 +44,8 @@ type Spec struct {
 	// environment which is which. What the command writes to Stdout and Stderr (nil: nowhere) passes
 	// through the supervisor, which keeps the last lines for Reason.
 	Command func() (*exec.Cmd, error)
-	// Listeners are handed down by the systemd convention: LISTEN_FDS, LISTEN_PID, from descriptor 3 on.
-	Listeners []*os.File
-	// Listen, where it is set, is asked for the listeners at every start instead of Listeners, so that a
-	// caller can close them while nothing runs. Run does not close them.
+	// Listen is asked at every start for the listeners to hand down, by the systemd convention: LISTEN_FDS,
+	// LISTEN_PID, from descriptor 3 on. Nil: there are none. Run does not close them.
 	Listen func() ([]*os.File, error)
 	// Probe tells whether the process with that pid answers. Nil: the process itself reports, with Notify.
 	Probe func(ctx context.Context, pid int) error

@@ -21,14 +21,6 @@ const (
 // were thrown away.
 type Counts [cells]uint64
 
-// Sum is how many numbers were drawn in all.
-func (c *Counts) Sum() (sum uint64) {
-	for _, n := range c[:Max] {
-		sum += n
-	}
-	return sum
-}
-
 // source is SFC64 by Chris Doty-Humphrey (PractRand): as good as math/rand/v2's PCG for this use, and 2.5 ns
 // a word faster.
 type source struct{ a, b, c, counter uint64 }

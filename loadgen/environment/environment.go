@@ -1,4 +1,6 @@
-package main
+// Package environment tells where a run takes place: the machine, its system, and the versions of what takes part. It asks
+// programs for their version, and runs nothing else.
+package environment
 
 import (
 	"context"
@@ -11,8 +13,8 @@ import (
 	"balanceo/results/run"
 )
 
-// environment tells where a run takes place. What can't be found out stays empty.
-func environment(ctx context.Context, database string) run.Env {
+// Read tells where a run takes place, on the database that is named. What can't be found out stays empty.
+func Read(ctx context.Context, database string) run.Env {
 	return run.Env{
 		OS: osName(), CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(),
 		Nginx: nginxVersion(ctx), Commit: commit(ctx), Database: database,
