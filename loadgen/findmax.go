@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"balanceo/loadgen/promise"
 	"balanceo/loadgen/slo"
 	"balanceo/results/run"
 )
@@ -19,7 +20,7 @@ const (
 )
 
 // findMax searches for the highest rate that holds and returns the record of the run that confirmed it.
-func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (*run.Record, error) {
+func (p *plan) findMax(ctx context.Context, promised *promise.Promise, stderr *os.File) (*run.Record, error) {
 	step := *p
 	step.step, step.quiet, step.duration, step.warmup = true, true, min(stepDuration, p.duration), min(stepWarmup, p.warmup)
 	probe := func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
@@ -35,7 +36,7 @@ func (p *plan) findMax(ctx context.Context, promise *promise, stderr *os.File) (
 		if err != nil {
 			return nil, err
 		}
-		r, err := plan.once(ctx, schedule, promise, nil, stderr)
+		r, err := plan.once(ctx, schedule, promised, nil, stderr)
 		if err != nil {
 			return nil, err
 		}

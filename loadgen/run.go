@@ -14,6 +14,7 @@ import (
 	"balanceo/loadgen/environment"
 	"balanceo/loadgen/live"
 	"balanceo/loadgen/pace"
+	"balanceo/loadgen/promise"
 	"balanceo/loadgen/scenario"
 	"balanceo/results/console"
 	"balanceo/results/report"
@@ -24,7 +25,7 @@ import (
 // run carries the plan out: attack, explain, judge, store, print. Its error says how the run ended for the
 // caller of the command.
 func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *os.File) error {
-	promise, err := p.findPromise(ctx)
+	promised, err := promise.Find(ctx, p.target.URL(), p.nginxConf)
 	if err != nil {
 		return err
 	}
@@ -34,15 +35,15 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	}
 	var r *run.Record
 	if p.search != nil {
-		r, err = p.findMax(ctx, promise, stderr)
+		r, err = p.findMax(ctx, promised, stderr)
 	} else {
-		r, err = p.once(ctx, schedule, promise, w, stderr)
+		r, err = p.once(ctx, schedule, promised, w, stderr)
 	}
 	if err = errors.Join(err, w.close()); err != nil {
 		return err
 	}
-	r.Env = environment.Read(context.WithoutCancel(ctx), promise.database())
-	r.Env.Balancer = promise.balancer()
+	r.Env = environment.Read(context.WithoutCancel(ctx), promised.Database())
+	r.Env.Balancer = promised.Balancer()
 	p.judge(r)
 	path, err := run.Write(p.out, r)
 	if err != nil {
@@ -55,18 +56,18 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 }
 
 // once measures by that schedule and explains what was measured.
-func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promise, others *watchers, stderr *os.File) (*run.Record, error) {
+func (p *plan) once(ctx context.Context, schedule pace.Schedule, promised *promise.Promise, others *watchers, stderr *os.File) (*run.Record, error) {
 	id := run.NewID(time.Now())
 	l, err := p.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	w := promise.watch(ctx, p, l.uris(), agent(id))
-	view := p.view(promise, stderr)
+	w := p.watch(ctx, promised, l.uris(), agent(id))
+	view := p.view(promised, stderr)
 	var d *decider
 	attacked := ctx
 	if p.decided {
-		attacked, d = newDecider(ctx, promise.share, p.warmup)
+		attacked, d = newDecider(ctx, promised.Share, p.warmup)
 		defer d.end()
 		others = others.and(d)
 	}
@@ -82,7 +83,7 @@ func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promis
 	}
 	// What was measured is explained even when the attack was interrupted.
 	ctx = context.WithoutCancel(ctx)
-	m.record.Layout = promise.layoutName()
+	m.record.Layout = promised.LayoutName()
 	w.explain(ctx, m)
 	if d != nil {
 		d.note(m.record)
@@ -91,13 +92,13 @@ func (p *plan) once(ctx context.Context, schedule pace.Schedule, promise *promis
 }
 
 // view is the live view of one attack; nil with -quiet.
-func (p *plan) view(promise *promise, stderr *os.File) *live.View {
+func (p *plan) view(promised *promise.Promise, stderr *os.File) *live.View {
 	if p.quiet {
 		return nil
 	}
 	opt := live.Options{
 		Terminal: cli.IsTerminal(stderr), Colour: cli.Colour(stderr), Warmup: p.warmup, Total: p.warmup + p.duration,
-		Expected: promise.share, Name: promise.instance,
+		Expected: promised.Share, Name: promised.Instance,
 	}
 	if width, _, err := term.GetSize(int(stderr.Fd())); err == nil {
 		opt.Width = width

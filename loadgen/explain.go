@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"balanceo/loadgen/distribution"
+	"balanceo/loadgen/promise"
+	"balanceo/loadgen/reconcile"
+)
+
+// watcher looks at the servers' side of a run.
+type watcher struct {
+	*promise.Promise
+	plan  *plan
+	uris  []string         // by the index of the request
+	watch *reconcile.Watch // nil: only what the client saw is to be explained
+}
+
+// watch begins to look at the servers' side, just before the attack.
+func (p *plan) watch(ctx context.Context, promised *promise.Promise, uris []string, agent string) *watcher {
+	w := &watcher{Promise: promised, plan: p, uris: uris}
+	if !p.step {
+		w.watch = reconcile.Begin(ctx, reconcile.Config{
+			Agent: agent, Warmup: p.warmup, Nginx: promised.Config, State: promised.Layout,
+		})
+	}
+	return w
+}
+
+// explain sets what was measured against what was promised, and the client's counts against the servers'.
+func (w *watcher) explain(ctx context.Context, m *measurement) {
+	r := m.record
+	in := distribution.Input{
+		Nginx: w.Config, Evidence: m.tally.Evidence(), Warmup: w.plan.warmup.Seconds(), URIs: w.uris,
+	}
+	if w.Layout != nil {
+		in.Instances = w.Layout.Instances
+	}
+	if w.watch != nil {
+		out := w.watch.Finish(ctx, m.tally.Counts(), m.outcome.Resent)
+		r.Reconciliation, r.Servers = out.Reconciliation, out.Servers
+		r.Warnings = append(r.Warnings, out.Warnings...)
+		if w.Config != nil && len(r.Groups) > 0 {
+			r.Warnings = append(r.Warnings, out.Notes...)
+		}
+		in.Foreign, in.LogRead = out.Foreign, out.LogRead
+	}
+	distribution.Explain(r.Groups, in)
+	for i := range r.Groups {
+		if w.Config != nil {
+			r.Groups[i].Notes = append(r.Groups[i].Notes, "Expected shares are from "+w.From+".")
+		}
+	}
+}
