@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,10 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"balanceo/results/faults"
 	"balanceo/topology/layout"
 )
 
 var table = flag.String("table", "", "file whose section Abuse gets the table")
+
+// intro stands above the table.
+const intro = "Printed and kept here by `make abuse`: the whole layout `seed` on one machine, attackers, nginx and servers together (%s).\n" +
+	"\"Others\" is one client that asks for /info through nginx 50 times a second meanwhile.\n\n"
 
 // attack is one row of the table for each target.
 type attack struct {
@@ -76,38 +80,11 @@ func TestAbuse(t *testing.T) {
 	}
 	text := strings.Join(rows, "\n") + "\n"
 	t.Logf("\n%s", text)
-	if *table != "" {
-		writeSection(t, *table, text)
+	if *table == "" {
+		return
 	}
-}
-
-// writeSection puts the table into the file, in place of what its section Abuse has.
-func writeSection(t *testing.T, file, text string) {
-	t.Helper()
-	host, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	model := regexp.MustCompile(`model name\s*: (.*)`).FindSubmatch(host)
-	section := "## Abuse\n\nPrinted and kept here by `make abuse`: the whole layout `seed` on one machine, attackers, nginx and servers together" +
-		fmt.Sprintf(" (%s, %s, %d cores).\n\"Others\" is one client that asks for /info through nginx 50 times a second meanwhile.\n\n", time.Now().UTC().Format(time.DateOnly), model[1], strings.Count(string(host), "model name")) + text
-	old, err := os.ReadFile(file)
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	if len(old) == 0 {
-		old = []byte("# Faults and abuse\n")
-	}
-	before, rest, found := strings.Cut(string(old), "## Abuse\n")
-	after := ""
-	if i := strings.Index(rest, "\n## "); found && i >= 0 {
-		after = rest[i:]
-	}
-	if !found {
-		before += "\n"
-	}
-	if err := os.WriteFile(file, []byte(before+section+after), 0o644); err != nil {
-		t.Fatal(err)
+	if err := faults.Put(*table, "Abuse", fmt.Sprintf(intro, faults.Machine())+text); err != nil {
+		t.Error(err)
 	}
 }
 
