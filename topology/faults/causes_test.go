@@ -68,7 +68,9 @@ func exhaust(name string) func(*rig) func() {
 			r.Fatal(err)
 		}
 		var before unix.Rlimit
-		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(open)), Max: 1 << 20}, &before); err != nil {
+		err = unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before)
+		few := unix.Rlimit{Cur: uint64(len(open)), Max: before.Max}
+		if err = errors.Join(err, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil)); err != nil {
 			r.Fatalf("descriptors of %s: %v", name, err)
 		}
 		return func() { _ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil) } // it may have been replaced
@@ -129,6 +131,7 @@ func twoUps(r *rig) func() {
 		})
 	}
 	both.Wait()
+	r.said = append(r.said, said...)
 	for i := range said {
 		fine := failed[i] == nil || strings.Contains(said[i], "is being started") || strings.Contains(said[i], "runs on :")
 		if !fine || failed[0] != nil && failed[1] != nil {

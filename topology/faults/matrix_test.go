@@ -92,14 +92,17 @@ func (row row) try(t *testing.T) string {
 		happen()
 	}
 	r.up()
+	if row.first {
+		m.healthy = r.awaitHealthy()
+	}
 	p := r.invite()
 	p.addProducts()
 	l := r.startLoad(*rate)
 	time.Sleep(lead)
 	if !row.first {
 		happen()
+		m.healthy = r.awaitHealthy()
 	}
-	m.healthy = r.awaitHealthy()
 	time.Sleep(tail)
 	saying := r.saying(m.begins, row.says)
 	f := judge(l.stop(), m)
@@ -115,6 +118,9 @@ func (r *rig) saying(since time.Time, want string) string {
 	r.Helper()
 	re := regexp.MustCompile(want)
 	lines := r.lines(since)
+	for _, text := range r.said {
+		lines = append(lines, strings.Split(text, "\n")...)
+	}
 	for _, l := range lines {
 		if re.MatchString(l) {
 			return "`" + strings.NewReplacer(r.dir, "…", "|", "¦", "`", "'").Replace(l) + "`"

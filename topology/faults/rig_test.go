@@ -41,6 +41,7 @@ type rig struct {
 	http, base int
 	client     *control.Client
 	before     map[string]status.Part // as the layout was before anything was done to it
+	said       []string               // what commands said on the terminal
 }
 
 func newRig(t *testing.T, dir string) *rig {

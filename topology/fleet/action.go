@@ -123,9 +123,16 @@ func (f *Fleet) Do(ctx context.Context, a Action, progress Progress) error {
 		defer release()
 		ctx = acting
 	}
-	f.note(Event{Kind: EventAction, By: a.By, Text: a.String()})
-	return do(ctx, a, progress)
+	f.NoteAction(a)
+	err := do(ctx, a, progress)
+	if err != nil {
+		f.note(Event{Kind: EventNotice, By: a.By, Text: fmt.Sprintf("%s: %s", a, strings.ReplaceAll(err.Error(), "\n", "; "))})
+	}
+	return err
 }
+
+// NoteAction adds that somebody does something.
+func (f *Fleet) NoteAction(a Action) { f.note(Event{Kind: EventAction, By: a.By, Text: a.String()}) }
 
 // takeTurn waits until no other action goes on. The action's context ends when the layout is to end.
 func (f *Fleet) takeTurn(ctx context.Context) (acting context.Context, release func(), err error) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/layout"
+	"balanceo/topology/procs"
 	"balanceo/topology/supervise"
 )
 
@@ -23,6 +25,7 @@ func (f *Fleet) alive(ctx context.Context, p *part) error {
 	_, err := get(ctx, probes, fmt.Sprintf("http://%s:%d/healthz", Loopback, p.port))
 	if err == nil {
 		p.answered.Store(time.Now().UnixNano())
+		f.noteStill(p)
 		return nil
 	}
 	liveness := f.cfg.Layout.Probe
@@ -40,6 +43,21 @@ func (f *Fleet) alive(ctx context.Context, p *part) error {
 		return err
 	}
 	return nil
+}
+
+// noteStill tells of a master that stands still while its workers answer: none of them would be replaced.
+func (f *Fleet) noteStill(p *part) {
+	if p.instance.Mode != layout.Cluster {
+		return
+	}
+	pid := p.process.Status().PID
+	switch still := pid != 0 && procs.Stopped(pid); {
+	case still == p.still.Swap(still):
+	case still:
+		f.notePart(p, "its master, pid %d, stands still (SIGCONT lets it go on); its workers answer, but none that ends is replaced", pid)
+	default:
+		f.notePart(p, "its master goes on")
+	}
 }
 
 // wakeBalance lets keepBalance look again.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -65,22 +66,54 @@ func (f *Fleet) newBalancer() (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{name: b.Name(), kind: Balancer, port: f.cfg.Layout.HTTPPort, log: log, logPath: f.logPath(b.Name())}
+	p := &part{
+		name: b.Name(), kind: Balancer, port: f.cfg.Layout.HTTPPort, log: log, logPath: f.logPath(b.Name()),
+		socket: &socket{port: f.cfg.Layout.HTTPPort},
+	}
+	heir, _ := b.(heir)
+	var inherits atomic.Bool // in this start
 	p.process = supervise.New(supervise.Spec{
 		Name: p.name,
 		Command: func() (*exec.Cmd, error) {
 			site := f.siteNow()
 			cmd := b.Command(&site)
 			cmd.Stdout, cmd.Stderr = log, log
+			host, ok := "", heir != nil
+			if ok {
+				host, ok = heir.ListenHost(site.File, p.port)
+			}
+			if inherits.Store(ok); ok {
+				heir.Inherit(cmd, supervise.FirstListener)
+			}
+			p.socket.moveTo(host, ok)
 			return cmd, nil
 		},
-		Probe:       func(ctx context.Context, _ int) error { return accepts(ctx, p.port) },
+		Listen: func() ([]*os.File, error) {
+			if !inherits.Load() {
+				return nil, nil
+			}
+			return p.socket.files()
+		},
+		Probe: func(ctx context.Context, pid int) error {
+			if inherits.Load() { // the socket takes connections, whoever serves them
+				return heir.Serves(ctx, pid)
+			}
+			return accepts(ctx, p.port)
+		},
 		Grace:       f.cfg.Grace,
 		KeepFailed:  true,
 		DeathSignal: syscall.SIGTERM, // its master takes the workers along; killed, it would leave them
 		OnEvent:     func(e supervise.Event) { f.changed(p, e) },
 	})
 	return p, nil
+}
+
+// heir is a balancer that can take over a listening socket, as instances do: connections wait while one process of it
+// makes way for the next.
+type heir interface {
+	ListenHost(file string, port int) (host string, ok bool)
+	Inherit(cmd *exec.Cmd, fd int)
+	Serves(ctx context.Context, pid int) error
 }
 
 // renewBalancer writes the configuration of a site anew and lets the balancer's program check it; the old one

@@ -26,6 +26,7 @@ type part struct {
 	delay    atomic.Int64 // of an instance's answers, in nanoseconds
 	leftOut  atomic.Bool  // on purpose: it was taken down
 	answered atomic.Int64 // when an instance was last seen to answer, in Unix nanoseconds
+	still    atomic.Bool  // its master was seen to stand still
 
 	mu      sync.Mutex
 	workers int                // wanted, in mode CLUSTER; 0: as many as server makes by itself

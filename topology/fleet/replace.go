@@ -51,7 +51,6 @@ func (f *Fleet) reloadPart(ctx context.Context, p *part, always bool) (string, e
 	}
 	before := p.process.Status()
 	if err := p.process.Reload(ctx); err != nil {
-		f.Note("%v", err)
 		return "", err
 	}
 	return fmt.Sprintf(": pid %d → %d", before.PID, p.process.Status().PID), nil

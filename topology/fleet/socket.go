@@ -9,8 +9,8 @@ import (
 	"balanceo/topology/ports"
 )
 
-// socket is the port of one instance. topology holds it, not the instance, so that connections wait while one
-// process of the instance makes way for the next.
+// socket is the port of one instance, or of the balancer. topology holds it, not the process, so that connections wait
+// while one process makes way for the next.
 type socket struct {
 	host string
 	port int
@@ -53,6 +53,20 @@ func (s *socket) close() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.giveUp()
+}
+
+// moveTo gives the port up unless it is held on that host, and is to be.
+func (s *socket) moveTo(host string, held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !held || host != s.host {
+		s.giveUp()
+	}
+	s.host = host
+}
+
+func (s *socket) giveUp() {
 	if s.file == nil {
 		return
 	}

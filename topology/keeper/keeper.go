@@ -188,6 +188,7 @@ func (k *Keeper) Do(ctx context.Context, a fleet.Action, progress fleet.Progress
 	if a.Verb != fleet.Down || len(a.Names) > 0 {
 		return k.fleet.Do(ctx, a, progress)
 	}
+	k.fleet.NoteAction(a)
 	k.TakeDown()
 	select {
 	case <-k.stopped:

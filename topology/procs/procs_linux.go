@@ -35,6 +35,16 @@ func Read() (Table, error) {
 	return table, nil
 }
 
+// Stopped tells whether a process stands still by a signal, or under a debugger.
+func Stopped(pid int) bool {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return false
+	}
+	s, err := p.Stat()
+	return err == nil && (s.State == "T" || s.State == "t")
+}
+
 // Command returns the command line of a process.
 func Command(_ context.Context, pid int) (string, error) {
 	p, err := procfs.NewProc(pid)

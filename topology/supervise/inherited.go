@@ -22,8 +22,8 @@ const (
 	parentFD  = "PARENT_FD"  // ends when the parent does
 )
 
-// firstListener is the descriptor of the first listener, by convention.
-const firstListener = 3
+// FirstListener is the descriptor of the first listener, by convention.
+const FirstListener = 3
 
 // Inheritance is what a process was given by whoever started it.
 type Inheritance struct {
@@ -50,14 +50,14 @@ func Inherited() (*Inheritance, error) {
 	}
 	if n > 0 && (pid == 0 || pid == os.Getpid()) {
 		for i := range n {
-			f, err := inherit(firstListener+i, fmt.Sprintf("listener %d", i))
+			f, err := inherit(FirstListener+i, fmt.Sprintf("listener %d", i))
 			if err != nil {
 				return nil, fmt.Errorf("%s=%d: %w", listenFDs, n, err)
 			}
 			in.Listeners = append(in.Listeners, f)
 		}
 	}
-	if fd, err := take(readyFD, firstListener); err != nil {
+	if fd, err := take(readyFD, FirstListener); err != nil {
 		return nil, err
 	} else if fd != 0 {
 		f, err := inherit(fd, "ready")
@@ -66,7 +66,7 @@ func Inherited() (*Inheritance, error) {
 		}
 		in.Notify = notifier(f)
 	}
-	if fd, err := take(parentFD, firstListener); err != nil {
+	if fd, err := take(parentFD, FirstListener); err != nil {
 		return nil, err
 	} else if fd != 0 {
 		f, err := inherit(fd, "parent")
@@ -149,7 +149,7 @@ func handDown(cmd *exec.Cmd, listeners []*os.File, ready, parent *os.File) {
 	files := append(append([]*os.File{}, listeners...), cmd.ExtraFiles...)
 	tell := func(name string, f *os.File) {
 		if f != nil {
-			kept = append(kept, name+"="+strconv.Itoa(firstListener+len(files)))
+			kept = append(kept, name+"="+strconv.Itoa(FirstListener+len(files)))
 			files = append(files, f)
 		}
 	}
