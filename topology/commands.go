@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"balanceo/results/console"
 	"balanceo/topology/cli"
 	"balanceo/topology/control"
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
+	"balanceo/topology/monitor"
 	"balanceo/topology/status"
 )
 
@@ -44,10 +46,15 @@ func (s *session) find(w which) (layout.State, error) {
 		"layouts run on %s", strings.Join(on, ", "))
 }
 
+// look is how things are shown on standard output.
+func (s *session) look() status.Look {
+	return status.Look{Colour: cli.Colour(s.stdout), Width: console.Width(s.stdout, 0)}
+}
+
 type statusCommand struct {
 	which
 	JSON   bool `long:"json" description:"print one JSON document"`
-	Follow bool `short:"f" long:"follow" description:"show it anew every second"`
+	Follow bool `short:"f" long:"follow" description:"show it anew every second; on a terminal with curves and logs"`
 }
 
 func (c *statusCommand) run(ctx context.Context, s *session, _ []string) error {
@@ -56,6 +63,15 @@ func (c *statusCommand) run(ctx context.Context, s *session, _ []string) error {
 		return err
 	}
 	client := control.NewClient(st.Control)
+	if c.Follow && !c.JSON && cli.IsTerminal(s.stdin) && cli.IsTerminal(s.stdout) {
+		sources, err := (&logsCommand{}).sources(st)
+		if err != nil {
+			return err
+		}
+		return monitor.Run(ctx, monitor.Config{
+			In: s.stdin, Out: s.stdout, Colour: cli.Colour(s.stdout), Status: client.Status, Logs: sources,
+		})
+	}
 	for {
 		snapshot, err := client.Status(ctx)
 		if ctx.Err() != nil {
@@ -71,10 +87,7 @@ func (c *statusCommand) run(ctx context.Context, s *session, _ []string) error {
 			}
 			err = out.Encode(snapshot)
 		default:
-			if c.Follow && cli.IsTerminal(s.stdout) {
-				fmt.Fprint(s.stdout, "\x1b[H\x1b[2J")
-			}
-			err = status.Text(s.stdout, snapshot, cli.Colour(s.stdout))
+			err = status.Text(s.stdout, snapshot, s.look())
 		}
 		if err != nil || !c.Follow {
 			return err

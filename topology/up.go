@@ -152,7 +152,7 @@ func (s *session) showUp(ctx context.Context, w io.Writer, runDir string, httpPo
 	if err != nil {
 		return err
 	}
-	if err := status.Text(w, snapshot, cli.Colour(s.stdout)); err != nil {
+	if err := status.Text(w, snapshot, s.look()); err != nil {
 		return err
 	}
 	which := ""

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"balanceo/results/console"
 	"balanceo/topology/balancer"
 	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
@@ -44,12 +45,20 @@ func TestText(t *testing.T) {
 			{Name: "database", Kind: fleet.Database, Port: 31234, State: supervise.Stopped, Workers: []int{}, Reason: "not shown"},
 		},
 	}
-	for _, colour := range []bool{false, true} {
+	for _, tt := range []struct {
+		look Look
+		file string
+	}{
+		{Look{}, "testdata/table.txt"},
+		{Look{Colour: true}, "testdata/table_colour.txt"},
+		{Look{Width: 80}, "testdata/table_80.txt"},
+		{Look{Width: 60}, "testdata/table_60.txt"},
+	} {
 		var out bytes.Buffer
-		if err := Text(&out, s, colour); err != nil {
+		if err := Text(&out, s, tt.look); err != nil {
 			t.Fatal(err)
 		}
-		file := fmt.Sprintf("testdata/table_%v.txt", colour)
+		file := tt.file
 		if *update {
 			if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -60,7 +69,12 @@ func TestText(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(string(want), out.String()); d != "" {
-			t.Errorf("Text, colour %v: -want +got\n%s", colour, d)
+			t.Errorf("Text, %+v: -want +got\n%s", tt.look, d)
+		}
+		for line := range strings.Lines(out.String()) {
+			if tt.look.Width > 0 && console.Columns(strings.TrimRight(line, "\n")) > tt.look.Width {
+				t.Errorf("Text, %+v: %q is wider", tt.look, line)
+			}
 		}
 	}
 }

@@ -3,82 +3,87 @@ package status
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"balanceo/results/console"
 	"balanceo/topology/supervise"
 )
 
-// Text writes the snapshot as a table, with colours if asked to.
-func Text(w io.Writer, s *Snapshot, colour bool) error {
-	rows := [][]string{{
-		"NAME", "PORT", "MODE", "STATE", "PID", "WORKERS", "RESTARTS", "UPTIME", "CPU", "MEMORY", "CONNS",
-		"REQ/S", "SHARE", "GROUP",
-	}}
-	for _, p := range s.Parts {
-		rows = append(rows, row(p))
+// Look is how a snapshot is shown.
+type Look struct {
+	Colour bool
+	Width  int // columns of the terminal; 0: as many as it takes
+}
+
+// Text writes the snapshot as a table.
+func Text(w io.Writer, s *Snapshot, look Look) error {
+	lines := append([]string{s.head(look), ""}, s.Table(look).Lines()...)
+	if notes := s.Notes(look); len(notes) > 0 {
+		lines = append(append(lines, ""), notes...)
 	}
-	widths := make([]int, len(rows[0]))
-	for _, r := range rows {
-		for i, cell := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "layout %s on :%d, up %s, pid %d, %s\n\n", s.Layout, s.HTTPPort,
-		span(s.At.Sub(s.Started)), s.PID, s.Dir)
-	for n, r := range rows {
-		var line strings.Builder
-		for i, cell := range r {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if n > 0 && i == stateColumn && colour {
-				cell = paint(s.Parts[n-1].State, cell)
-			}
-			if isNumber(i) {
-				line.WriteString(pad + cell + "  ")
-			} else {
-				line.WriteString(cell + pad + "  ")
-			}
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	for _, p := range s.Parts {
-		if p.Reason != "" && p.State != supervise.Stopped {
-			fmt.Fprintf(&b, "\n%s: %s", p.Name, p.Reason)
-		}
-	}
-	if s.Disk != "" {
-		fmt.Fprintf(&b, "\ndisk: %s", s.Disk)
-	}
-	if s.Watch != "" {
-		fmt.Fprintf(&b, "\nwatch: %s", s.Watch)
-	}
-	text := strings.TrimRight(b.String(), "\n") + "\n"
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err
 }
 
-const stateColumn = 3
-
-// isNumber tells of a column that it is aligned to the right.
-func isNumber(column int) bool { return column == 1 || column == 4 || column >= 6 && column <= 12 }
-
-func row(p Part) []string {
-	mode := string(p.Mode)
-	if mode == "" {
-		mode = "-"
+func (l Look) width() int {
+	if l.Width <= 0 {
+		return math.MaxInt
 	}
-	pid := "-"
-	uptime := "-"
+	return l.Width
+}
+
+func (s *Snapshot) head(look Look) string {
+	return console.Cut(fmt.Sprintf("layout %s on :%d, up %s, pid %d, %s", s.Layout, s.HTTPPort,
+		span(s.At.Sub(s.Started)), s.PID, s.Dir), look.width())
+}
+
+// Notes are what there is to say beside the figures.
+func (s *Snapshot) Notes(look Look) []string {
+	var notes []string
+	for _, p := range s.Parts {
+		if p.Reason != "" && p.State != supervise.Stopped {
+			notes = append(notes, p.Name+": "+p.Reason)
+		}
+	}
+	if s.Disk != "" {
+		notes = append(notes, "disk: "+s.Disk)
+	}
+	if s.Watch != "" {
+		notes = append(notes, "watch: "+s.Watch)
+	}
+	var lines []string
+	for _, n := range notes {
+		lines = append(lines, console.Wrap(n, look.width())...)
+	}
+	return lines
+}
+
+// Table has a row for each part, whether it runs or not, made to fit. Further columns come before the share's.
+func (s *Snapshot) Table(look Look, more ...console.Column) *console.Table {
+	t := &console.Table{Gap: 2, Columns: []console.Column{
+		console.Left("NAME", 0), console.Right("PORT", 7), console.Left("MODE", 6), console.Left("STATE", 0), console.Right("PID", 10),
+		console.Left("WORKERS", 12), console.Right("RESTARTS", 5), console.Right("UPTIME", 8), console.Right("CPU", 3),
+		console.Right("MEMORY", 4), console.Right("CONNS", 9), console.Right("REQ/S", 1), console.Right("SHARE", 0), console.Left("GROUP", 11),
+	}}
+	const before = 2 // columns that stand after the further ones
+	t.Columns = slices.Insert(t.Columns, len(t.Columns)-before, more...)
+	for _, p := range s.Parts {
+		cells := row(p, look)
+		t.Add(slices.Insert(cells, len(cells)-before, make([]string, len(more))...)...)
+	}
+	t.Fit(look.width())
+	return t
+}
+
+func row(p Part, look Look) []string {
+	pid, uptime := "", ""
 	if p.PID != 0 {
 		pid = strconv.Itoa(p.PID)
 		uptime = span(time.Duration(p.Uptime * float64(time.Second)))
-	}
-	group := p.Group
-	if group == "" {
-		group = "-"
 	}
 	restarts := strconv.Itoa(p.Restarts)
 	if p.Ended != nil && *p.Ended > 0 {
@@ -89,19 +94,19 @@ func row(p Part) []string {
 		share += fmt.Sprintf(" of %.1f%%", 100**p.Expected)
 	}
 	return []string{
-		p.Name, strconv.Itoa(p.Port), mode, string(p.State), pid, workers(p.Workers), restarts, uptime,
+		p.Name, strconv.Itoa(p.Port), string(p.Mode), paint(look, p.State), pid, workers(p.Workers), restarts, uptime,
 		number(p.CPU, func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) }),
 		number(p.RSS, func(v int64) string { return fmt.Sprintf("%.1f MB", float64(v)/1e6) }),
 		number(p.Connections, strconv.Itoa),
 		number(p.Rate, func(v float64) string { return fmt.Sprintf("%.1f", v) }),
-		share, group,
+		share, p.Group,
 	}
 }
 
-// number shows what is known, and "-" for what is not.
+// number shows what is known.
 func number[T any](v *T, show func(T) string) string {
 	if v == nil {
-		return "-"
+		return ""
 	}
 	return show(*v)
 }
@@ -110,9 +115,6 @@ func number[T any](v *T, show func(T) string) string {
 const mostWorkers = 4
 
 func workers(pids []int) string {
-	if len(pids) == 0 {
-		return "-"
-	}
 	var parts []string
 	for i, pid := range pids {
 		if i == mostWorkers {
@@ -139,13 +141,13 @@ func span(d time.Duration) string {
 }
 
 // paint colours a state: green serves, red does not, yellow is on its way.
-func paint(state supervise.State, text string) string {
-	colour := "33"
+func paint(look Look, state supervise.State) string {
+	style := console.Yellow
 	switch state {
 	case supervise.Ready:
-		colour = "32"
+		style = console.Green
 	case supervise.Failed:
-		colour = "31"
+		style = console.Red
 	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+	return console.Painter(look.Colour).Paint(style, string(state))
 }
