@@ -31,6 +31,19 @@ func findServer(given string) (string, error) {
 		"make build, or --server-bin FILE")
 }
 
+// findLoadgen returns the loadgen binary beside topology's own, or on the PATH, "" where it is neither.
+func findLoadgen() string {
+	if own, err := os.Executable(); err == nil {
+		if path, err := exec.LookPath(filepath.Join(filepath.Dir(own), "loadgen")); err == nil {
+			return path
+		}
+	}
+	if path, err := exec.LookPath("loadgen"); err == nil {
+		return path
+	}
+	return ""
+}
+
 // findBalancer returns the balancer that is asked for, else the layout's, and its binary: given, on the PATH, where
 // systems put it, or where install-nginx.sh did.
 func (f *upFlags) findBalancer(ofLayout, runDir string) (b balancer.Balancer, program string, err error) {

@@ -108,6 +108,8 @@ func newParser(common *common) (*flags.Parser, map[string]command) {
 	add("balance", "Give a group another method", "Lets the balancer share a group's requests by another method.", &balanceCommand{})
 	add("weights", "Give a group other weights", "Lets the balancer share a group's requests by other weights.", &weightsCommand{})
 	add("scale", "Set the number of workers", "Gives a CLUSTER instance another number of workers.", &scaleCommand{})
+	add("ui", "Show a running layout on a live page", "Shows a running layout on a live page, until it is ended.", &uiCommand{})
+	add("demo", "Start a layout with a load and a live page", demoHelp, &demoCommand{})
 	add("down", "End parts or the layout", "Ends the named parts; without names the layout.", &downCommand{})
 	return parser, commands
 }

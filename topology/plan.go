@@ -39,6 +39,10 @@ type plan struct {
 	keeper.Config
 	runDir  string   // absolute
 	changes []string // what --free-ports has changed, for people
+
+	ui     string    // where the live page is to be; empty: nowhere, or live is there
+	freeUI bool      // another address will do
+	live   *livePage // nil: there is none
 }
 
 // newPlan checks the flags and reads the files they name. It starts nothing.
@@ -73,7 +77,7 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 	if f.Grace <= 0 {
 		return nil, cli.Usagef("--grace %v: accepted is a time above 0, for example 500ms or 10s", f.Grace)
 	}
-	p := &plan{runDir: runDir}
+	p := &plan{runDir: runDir, freeUI: f.FreePorts}
 	p.Grace = f.Grace
 	p.Layout, p.From, p.NginxConf = l, &from, conf
 	if p.MongoURL, err = mongoURL(); err != nil {
@@ -182,6 +186,12 @@ func (p *plan) freePorts(f *upFlags) error {
 
 // keep starts the layout and keeps it until ctx is done or a command takes it down; see keeper.Run.
 func (p *plan) keep(ctx context.Context, ready func(context.Context, *keeper.Keeper, []error) error) error {
+	if p.live == nil {
+		if err := p.listenUI(p.ui); err != nil {
+			return err
+		}
+	}
+	defer p.live.close()
 	k, err := keeper.New(ctx, p.Config)
 	if errors.Is(err, lock.ErrHeld) {
 		running, ok, findErr := layout.FindByTarget(p.runDir, fmt.Sprintf(":%d", p.Layout.HTTPPort))
@@ -193,7 +203,12 @@ func (p *plan) keep(ctx context.Context, ready func(context.Context, *keeper.Kee
 	if err != nil {
 		return p.inTheWay(err)
 	}
-	return k.Run(ctx, func(ctx context.Context, broken []error) error { return ready(ctx, k, broken) })
+	wait := func() {}
+	defer func() { wait() }()
+	return k.Run(ctx, func(ctx context.Context, broken []error) error {
+		wait = p.live.serve(ctx, k, p.runDir)
+		return ready(ctx, k, broken)
+	})
 }
 
 // otherRuns is the error of a layout that runs where p is to.

@@ -28,8 +28,9 @@ const upHelp = "Starts the instances of a layout, a balancer in front of them an
 
 type upCommand struct {
 	upFlags
-	Detach bool `short:"d" long:"detach" description:"leave the layout running in the background, once everything answers"`
-	Watch  bool `long:"watch" description:"on a change of the sources, build server and reload the instances if that succeeds"`
+	Detach bool   `short:"d" long:"detach" description:"leave the layout running in the background, once everything answers"`
+	UI     string `long:"ui" value-name:"ADDR" optional:"yes" optional-value:"127.0.0.1:8089" description:"show the layout on a live page, at 127.0.0.1:8089 unless --ui=ADDR says otherwise"`
+	Watch  bool   `long:"watch" description:"on a change of the sources, build server and reload the instances if that succeeds"`
 }
 
 func (c *upCommand) run(ctx context.Context, s *session, _ []string) error {
@@ -43,6 +44,7 @@ func (c *upCommand) run(ctx context.Context, s *session, _ []string) error {
 		}
 	}
 	if pipe := detachedReport(); pipe != nil {
+		p.ui = c.UI
 		return c.keepDetached(ctx, p, pipe)
 	}
 	if !c.FreePorts {
@@ -51,6 +53,9 @@ func (c *upCommand) run(ctx context.Context, s *session, _ []string) error {
 		}
 	}
 	if !c.Detach {
+		if err := p.listenUI(c.UI); err != nil {
+			return err
+		}
 		return c.keepHere(ctx, s, p)
 	}
 	for _, change := range p.changes {
@@ -101,6 +106,9 @@ func (c *upCommand) resolved(p *plan) []string {
 	}
 	if c.Watch {
 		args = append(args, "--watch")
+	}
+	if c.UI != "" {
+		args = append(args, "--ui="+c.UI)
 	}
 	return args
 }
@@ -158,6 +166,9 @@ func (s *session) showUp(ctx context.Context, w io.Writer, runDir string, httpPo
 	which := ""
 	if states, err := layout.Running(runDir); err == nil && len(states) > 1 {
 		which = fmt.Sprintf(" --http-port %d", httpPort)
+	}
+	if state.Page != "" {
+		fmt.Fprintf(w, "\nThe live page: %s\n", state.Page)
 	}
 	_, err = fmt.Fprintf(w, `
 Next:

@@ -22,6 +22,7 @@ import (
 // Config is what a Keeper is made of.
 type Config struct {
 	fleet.Config
+	Page      string // URL of the live page, for the state; empty: there is none
 	WatchRoot string // folder of the module whose sources are watched; empty: none are
 }
 
@@ -78,6 +79,7 @@ func New(ctx context.Context, cfg Config) (*Keeper, error) {
 		k.watch = &watcher{keeper: k, root: cfg.WatchRoot}
 	}
 	k.state, k.collector = k.fleet.State(), status.NewCollector(k.fleet.Groups)
+	k.state.Page = cfg.Page
 	return k, nil
 }
 
@@ -118,6 +120,12 @@ func (k *Keeper) Run(ctx context.Context, ready func(ctx context.Context, broken
 	}
 	return err
 }
+
+// Note adds a line to what happened.
+func (k *Keeper) Note(text string) { k.fleet.Note("%s", text) }
+
+// State is what the layout tells about itself, once Run has begun.
+func (k *Keeper) State() layout.State { return k.state }
 
 // TakeDown ends Run.
 func (k *Keeper) TakeDown() { k.end(errTakenDown) }

@@ -68,16 +68,17 @@ const (
 // State is what a running layout tells about itself, in RunDir/HTTPPORT/state.json. It is enough to find the
 // layout's parts without asking its topology process.
 type State struct {
-	Dir       string     `json:"dir"`        // absolute; RunDir/HTTPPORT
-	PID       int        `json:"pid"`        // of topology
-	Layout    string     `json:"layout"`     // name
-	HTTPPort  int        `json:"http_port"`  // where the balancer listens
-	Control   string     `json:"control"`    // path of the control socket
-	Balancer  string     `json:"balancer"`   // its name
-	Shares    string     `json:"shares"`     // absolute; the file that tells what it promises, for balancer.Load
-	NginxConf string     `json:"nginx_conf"` // absolute; what the balancer really reads: with nginx, the moved copy
-	NginxDir  string     `json:"nginx_dir"`  // absolute; the balancer's folder: with nginx, its prefix
-	Database  string     `json:"database"`   // "embedded" or "external"
-	MongoURL  string     `json:"mongo_url"`  // where it is; without user, password and options
+	Dir       string     `json:"dir"`            // absolute; RunDir/HTTPPORT
+	PID       int        `json:"pid"`            // of topology
+	Layout    string     `json:"layout"`         // name
+	HTTPPort  int        `json:"http_port"`      // where the balancer listens
+	Control   string     `json:"control"`        // path of the control socket
+	Balancer  string     `json:"balancer"`       // its name
+	Shares    string     `json:"shares"`         // absolute; the file that tells what it promises, for balancer.Load
+	NginxConf string     `json:"nginx_conf"`     // absolute; what the balancer really reads: with nginx, the moved copy
+	NginxDir  string     `json:"nginx_dir"`      // absolute; the balancer's folder: with nginx, its prefix
+	Database  string     `json:"database"`       // "embedded" or "external"
+	MongoURL  string     `json:"mongo_url"`      // where it is; without user, password and options
+	Page      string     `json:"page,omitempty"` // URL of the live page, with its token where it has one
 	Instances []Instance `json:"instances"`
 }

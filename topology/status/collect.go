@@ -133,6 +133,14 @@ func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
 // traffic tells what the instance itself counted.
 func (c *Collector) traffic(p *Part, m *counts, now *look) {
 	p.Requests, p.Connections = &m.requests, &m.connections
+	for _, pid := range append([]int{p.PID}, p.Workers...) {
+		if n, ok := m.byPID[pid]; ok {
+			if p.Answered == nil {
+				p.Answered = map[int]float64{}
+			}
+			p.Answered[pid] = n
+		}
+	}
 	if p.Mode == layout.Cluster {
 		ended := max(0, m.processes-m.workers)
 		p.Ended = &ended
@@ -181,6 +189,7 @@ type counts struct {
 	connections int
 	workers     int // alive
 	processes   int // that have ever answered for the instance
+	byPID       map[int]float64
 }
 
 // scrape asks every instance that is ready, all at once. One that does not answer has nil.
@@ -238,6 +247,7 @@ func readCounts(r io.Reader) (*counts, error) {
 		connections: int(sum(families[metricConnections], nil)),
 		workers:     int(sum(families[metricWorkers], nil)),
 		processes:   len(families[metricProcesses].GetMetric()),
+		byPID:       byPID(families[metricProcesses]),
 	}
 	// Those who look at the instance are no traffic.
 	m.requests = sum(families[metricRequests], func(labels []*dto.LabelPair) bool {
@@ -249,6 +259,19 @@ func readCounts(r io.Reader) (*counts, error) {
 		return true
 	})
 	return m, nil
+}
+
+// byPID are the samples that tell of one process each.
+func byPID(family *dto.MetricFamily) map[int]float64 {
+	out := map[int]float64{}
+	for _, m := range family.GetMetric() {
+		for _, l := range m.GetLabel() {
+			if pid, err := strconv.Atoi(l.GetValue()); err == nil && l.GetName() == "pid" {
+				out[pid] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return out
 }
 
 // sum adds up the samples that keep accepts; nil accepts all.

@@ -49,6 +49,9 @@ type Part struct {
 	Requests    *float64 `json:"requests"`         // answered since the layout started, without /healthz and /metrics
 	Rate        *float64 `json:"requests_per_s"`   // lately
 
+	// Answered are the requests that each living process has answered, by pid, /healthz and /metrics included.
+	Answered map[int]float64 `json:"answered,omitempty"`
+
 	Group    string   `json:"group,omitempty"` // the upstream group of nginx.conf that it serves in
 	Share    *float64 `json:"share"`           // of its group's requests since the start, 0..1
 	Expected *float64 `json:"expected_share"`  // by nginx.conf, 0..1

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,8 +108,8 @@ balanceo_workers 2
 
 func TestReadCounts(t *testing.T) {
 	got, err := readCounts(strings.NewReader(metrics))
-	want := counts{requests: 33, connections: 4, workers: 2, processes: 3}
-	if err != nil || *got != want {
+	want := counts{requests: 33, connections: 4, workers: 2, processes: 3, byPID: map[int]float64{1: 10, 2: 20, 3: 1103}}
+	if err != nil || !reflect.DeepEqual(*got, want) {
 		t.Errorf("readCounts: got %+v, %v, want %+v", got, err, want)
 	}
 	for _, text := range []string{"", "<html>", "other_metric 1\n", "balanceo_workers x\n"} {
