@@ -94,8 +94,7 @@ type feed struct {
 	client   comparison             // of loadgen's answers
 	conf     *balancer.Config
 	parts    []status.Part
-	asked    int64 // when the look at parts began, and ended, in Unix milliseconds
-	looked   int64
+	pending  *look // not compared with the log yet
 	marks    []fleet.Event
 	told     int // marks that pages know
 	samples  []sample
@@ -258,15 +257,24 @@ func (f *feed) look(ctx context.Context) {
 	conf, confErr := balancer.Load(f.cfg.State.Shares)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if ran {
-		f.client.look(answered, before, after)
-	}
 	if confErr == nil {
 		f.conf = conf
 	}
 	if err == nil {
-		f.parts, f.asked, f.looked = s.Parts, after, s.At.UnixMilli()
+		f.parts = s.Parts
+		f.pending = &look{parts: s.Parts, from: after, to: s.At.UnixMilli()}
+		if ran {
+			f.pending.client, f.pending.clientFrom = &answered, before
+		}
 	}
+}
+
+// look is what servers and client had counted at some moment between from and to, in Unix milliseconds.
+type look struct {
+	parts      []status.Part
+	from, to   int64
+	client     *float64 // nil: none runs; asked between clientFrom and from
+	clientFrom int64
 }
 
 // fill puts into u what is new, and once a second what changes slowly.
@@ -290,6 +298,7 @@ func (f *feed) fill(u *update, slow bool) {
 	for _, n := range u.Live {
 		rate += n.Rate
 	}
+	f.reconcile(u.Complete)
 	if f.chance = 1; rate > shownRate {
 		f.chance = shownRate / rate
 	}
@@ -300,7 +309,6 @@ func (f *feed) fill(u *update, slow bool) {
 	end := u.Complete / 1000
 	recent := f.counts.between(end-10, end)
 	f.recent = &recent
-	f.reconcile()
 	f.sentence(u.Complete)
 	u.Recent, u.Verdicts, u.Agree = f.recent, f.verdicts, &f.agree
 	u.Parts, u.Groups = f.parts, f.groups()
@@ -350,29 +358,32 @@ func (f *feed) sentence(complete int64) {
 	}
 }
 
-// reconcile compares counts that were taken at the last look.
-func (f *feed) reconcile() {
-	f.agree = agreement{}
-	if f.looked > f.counts.complete(time.Now()) {
-		return // the log is not known up to then
+// reconcile compares the counts of the last look with the log, once that is known up to then.
+func (f *feed) reconcile(complete int64) {
+	l := f.pending
+	if l == nil || l.to+slack > complete {
+		return
 	}
-	var all *span
-	for _, p := range f.parts {
+	f.pending, f.agree = nil, agreement{}
+	for _, p := range l.parts {
 		if p.Kind != fleet.Instance || p.Requests == nil {
 			continue
 		}
 		c := f.compare(addrOf(p.Port))
-		c.look(*p.Requests, f.asked, f.looked)
+		c.look(*p.Requests, l.from, l.to)
 		if lo, hi, ok := c.bounds(); ok {
-			if all == nil {
-				all = &span{}
+			if f.agree.Servers == nil {
+				f.agree.Servers = &span{}
 			}
-			all.Lo, all.Hi = all.Lo+lo, all.Hi+hi
+			f.agree.Servers.Lo += lo
+			f.agree.Servers.Hi += hi
 		}
 	}
-	f.agree.Servers = all
-	if lo, hi, ok := f.client.bounds(); ok && f.load.status().Running {
-		f.agree.Client = &span{lo, hi}
+	if l.client != nil {
+		f.client.look(*l.client, l.clientFrom, l.from)
+		if lo, hi, ok := f.client.bounds(); ok {
+			f.agree.Client = &span{lo, hi}
+		}
 	}
 }
 

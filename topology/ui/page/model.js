@@ -102,7 +102,7 @@ export function colourOf(name) {
 // worthAMark tells whether an event stands in the timeline.
 export function worthAMark(m) {
   if (m.kind === 'action') return true;
-  if (m.kind === 'state') return m.part !== 'database' && !/^stopped/.test(m.text);
+  if (m.kind === 'state') return m.part !== 'database' && !/^stopped/.test(m.text) && !(/^ready/.test(m.text) && m === model.marks.find((o) => o.kind === 'state' && o.part === m.part));
   return m.kind === 'notice' && !!m.part;
 }
 

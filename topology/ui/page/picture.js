@@ -92,7 +92,7 @@ function live() {
       if (!r || !now) return;
       const idle = now.share < 0;
       put(r.got, percent(now.share));
-      put(r.of, word('of', percent(g.expected[i])));
+      put(r.of, word('of', decimal(g.expected[i] * 100, 1)));
       put(r.cells.rate, rate(now.rate));
       r.bar.firstChild.style.transform = `scaleX(${idle ? 0 : now.share})`;
       r.bar.lastChild.style.left = `${g.expected[i] * 100}%`;
@@ -115,9 +115,8 @@ function second() {
     const recent = model.recent?.servers[addressOf(p.name)];
     r.line.dataset.state = p.state;
     const well = p.state === 'ready';
-    const delay = p.delay_s ? ' · ' + word('slowBy', millis(p.delay_s * 1000)) : '';
-    put(r.state, well ? `:${p.port} ${p.mode}${delay}` : word(p.state) + (p.reason ? ': ' + p.reason : ''));
-    r.state.title = p.reason ?? '';
+    put(r.state, well ? (p.delay_s ? `:${p.port} +${millis(p.delay_s * 1000)}` : `:${p.port} ${p.mode}`) : word(p.state) + why(p));
+    r.state.title = r.state.textContent;
     r.line.classList.toggle('slow', !!p.delay_s);
     put(r.cells.p50, millis(recent?.p50));
     put(r.cells.p99, millis(recent?.p99));
@@ -128,6 +127,13 @@ function second() {
     r.path.setAttribute('d', curveOf(addressOf(p.name)));
   }
   nodes();
+}
+
+// why is the reason that an instance is not ready: its own, else what somebody did to it last.
+function why(p) {
+  const did = model.marks.findLast((m) => m.kind === 'action' && m.text.split(' ').includes(p.name));
+  const reason = p.reason || (did && did.text + (did.by ? ' ' + word('by', did.by) : ''));
+  return reason ? ': ' + reason : '';
 }
 
 // processes shows one box a process; the fuller, the more of the instance's requests it answers.
