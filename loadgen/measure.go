@@ -136,9 +136,9 @@ func (m *measurement) warn(workers int) {
 		say("Requests were not sent in time because all %d workers waited for answers or this machine had no time for it: "+
 			"raise -workers, or lower the rate.", workers)
 	}
-	if r.RequestedRate > 0 && r.Lagged() {
-		say("The generator itself was late by up to %v: it makes p99 %v instead of %v.", text(r.Generator.Lag.Max),
-			text(r.Latency.P99), text(r.Generator.P99WithoutLag))
+	if lagged := r.Lagged(); r.RequestedRate > 0 && lagged != nil {
+		say("The generator itself was late by up to %v: it makes %s %v instead of %v. Counts and shares are as they are.",
+			text(r.Generator.Lag.Max), lagged.Name, text(lagged.With), text(lagged.Without))
 	}
 	if r.AnswerTime > r.Duration && r.Duration > 0 {
 		say("Answers came at %.4g/s where %.4g/s were asked for: a backlog was left that took %v longer.", float64(r.Responses)/r.AnswerTime,

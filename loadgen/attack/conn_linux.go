@@ -23,6 +23,7 @@ type conn struct {
 	kept  bool // it has carried others before
 
 	hit    tally.Hit
+	delay  delay
 	wire   *wire
 	out    []byte // the request; of which sent bytes were written
 	sent   int

@@ -80,6 +80,7 @@ const busyGCPercent = 400
 // tune sets the runtime up for an attack: it returns on how many cores hits are sent, and how to undo it. A loop
 // keeps its processor while it waits, so Go gets one more. $GOMAXPROCS and $GOGC overrule it.
 func tune(cfg *Config) (shards int, undo func()) {
+	shortSlices()
 	before := runtime.GOMAXPROCS(0)
 	shards, gc := before, busyGCPercent
 	if s := &cfg.Schedule; s.Paced() && s.Peak() <= oneCoreRate {
@@ -101,23 +102,4 @@ func tune(cfg *Config) (shards int, undo func()) {
 		runtime.GOMAXPROCS(before)
 		debug.SetGCPercent(gc)
 	}
-}
-
-// pause is when the generator last did nothing for longer than a machine that is busy does: it was stopped, or had no
-// processor.
-type pause struct{ from, to time.Duration }
-
-const longPause = 5 * time.Millisecond
-
-func (p *pause) note(from, to time.Duration) {
-	if to-from > longPause {
-		p.from, p.to = from, to
-	}
-}
-
-// lag is how much of the time from when a hit was due until it is sent is the generator's own doing: the time since a
-// connection was free for it, and the time in which the generator paused, after which all that had come due meanwhile
-// has to wait for connections.
-func (p *pause) lag(due, sent, freed time.Duration) time.Duration {
-	return max(sent-max(due, min(freed, sent)), p.to-max(due, p.from), 0)
 }

@@ -39,7 +39,7 @@ type loop struct {
 	under    int           // requests under way
 	freed    time.Duration // when a connection came free after all had been busy
 	absent   time.Duration // for how long the loop may not have looked before it read what it reads now
-	pause    pause
+	pauses   pauses
 	resent   int64
 	late     int64
 	lastSent time.Duration
@@ -105,7 +105,9 @@ func (l *loop) run() {
 		n := epollWait(l.poll, events, wait)
 		woken := l.now()
 		l.absent = asked - looked + max(0, woken-asked-wait)
-		l.pause.note(woken-l.absent, woken)
+		if n > 0 || l.free() { // else there was nothing to do
+			l.pauses.note(l.absent, woken)
+		}
 		looked = woken
 		for _, e := range events[:n] {
 			l.ready(l.conns[e.Fd], e.Events)
@@ -152,10 +154,11 @@ func (l *loop) send() (wait time.Duration, more bool) {
 				l.dueOf, l.due = n, s.Due(n)
 			}
 			if due = l.due; due > now {
+				l.pauses.caughtUp()
 				return due - now, true
 			}
 		}
-		if len(l.idle) == 0 && len(l.conns) == l.most {
+		if !l.free() {
 			return longestWait, true
 		}
 		if !l.claim(now) {
@@ -172,10 +175,14 @@ func (l *loop) send() (wait time.Duration, more bool) {
 			l.late++
 		}
 		c := l.take()
-		c.hit = tally.Hit{Number: s.Number(n), Route: l.cfg.At(s.Number(route)), Due: due, Sent: now, Lag: l.pause.lag(due, now, l.freed)}
+		c.delay = l.pauses.send(due, now, l.freed)
+		c.hit = tally.Hit{Number: s.Number(n), Route: l.cfg.At(s.Number(route)), Due: due, Sent: now, Lag: c.delay.lag, Mixed: c.delay.mixed}
 		l.post(c)
 	}
 }
+
+// free tells whether there is a connection for a request.
+func (l *loop) free() bool { return len(l.idle) > 0 || len(l.conns) < l.most }
 
 // take returns a connection for the next request: one that is idle, or a new one where there may be more.
 func (l *loop) take() *conn {
@@ -198,6 +205,7 @@ func (l *loop) finish(c *conn, err error) {
 	h := &c.hit
 	h.Done = l.now()
 	h.Lag += min(l.absent, h.Done-h.Sent)
+	l.pauses.done(c.delay)
 	if err == nil {
 		l.fill(h, &c.answer)
 		if h.Err == tally.NoError {
@@ -211,7 +219,7 @@ func (l *loop) finish(c *conn, err error) {
 	}
 	c.state = free
 	c.idleAt = h.Done
-	if len(l.idle) == 0 && len(l.conns) == l.most {
+	if !l.free() {
 		l.freed = h.Done
 	}
 	l.idle = append(l.idle, c)

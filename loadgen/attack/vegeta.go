@@ -33,7 +33,7 @@ type attacker struct {
 	under   atomic.Int64  // requests under way
 	freed   atomic.Int64  // when one ended while all workers were busy
 	mu      sync.Mutex    // of all below
-	pause   pause
+	pauses  pauses
 	flights map[uint64]*flight
 }
 
@@ -42,7 +42,7 @@ type flight struct {
 	number    uint64
 	due, sent time.Duration
 	route     int
-	lag       time.Duration
+	delay     delay
 	dialled   time.Duration // when connecting began
 	connect   time.Duration
 	connected bool
@@ -129,13 +129,18 @@ func (v *attacker) Pace(_ time.Duration, n uint64) (wait time.Duration, stop boo
 	}
 	for due := s.Due(n); due > now; {
 		d := min(due-now, longestSleep)
+		if v.next.Load() == n { // all that was due is sent
+			v.mu.Lock()
+			v.pauses.caughtUp()
+			v.mu.Unlock()
+		}
 		if v.stopped.Load() || !v.sleeper.sleep(d) {
 			return 0, true
 		}
 		until := now + d
 		now = v.now()
 		v.mu.Lock()
-		v.pause.note(until, now)
+		v.pauses.note(now-until, now)
 		v.mu.Unlock()
 	}
 	return 0, false
@@ -172,7 +177,7 @@ func (v *attacker) target(t *vegeta.Target) error {
 	header.Set(HeaderRequestID, v.cfg.RequestID+"-"+strconv.FormatUint(f.number, 10))
 	t.Header = header
 	v.mu.Lock()
-	f.lag = v.pause.lag(f.due, f.sent, time.Duration(v.freed.Load()))
+	f.delay = v.pauses.send(f.due, f.sent, time.Duration(v.freed.Load()))
 	v.flights[f.number] = f
 	v.mu.Unlock()
 	return nil
@@ -272,14 +277,16 @@ func (v *attacker) result(r *vegeta.Result) {
 	v.mu.Lock()
 	f := v.flights[n]
 	delete(v.flights, n)
+	v.pauses.done(f.delay)
+	mixed := f.delay.mixed || v.pauses.last > f.sent
 	v.mu.Unlock()
 	done := r.Timestamp.Add(r.Latency).Sub(v.zero)
 	if v.under.Add(-1) == int64(v.cfg.Workers)-1 {
 		v.freed.Store(int64(done))
 	}
 	h := &tally.Hit{
-		Number: f.number, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.lag, Connect: f.connect, FirstByte: time.Duration(f.first.Load()),
-		BytesIn: f.bytes, BytesOut: int64(r.BytesOut),
+		Number: f.number, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.delay.lag, Mixed: mixed, Connect: f.connect,
+		FirstByte: time.Duration(f.first.Load()), BytesIn: f.bytes, BytesOut: int64(r.BytesOut),
 	}
 	if f.err != nil {
 		h.Err = classify(f.err)

@@ -255,7 +255,7 @@ func (s SLO) broken(r *run.Record) (reason string, clear bool) {
 		oneClear = oneClear || r.Generator.SendRatio < 0.9
 	}
 	if len(reasons) > 0 { // what the generator's own lag spoilt is no clear finding about the rate
-		return strings.Join(reasons, "; "), oneClear && !r.Lagged()
+		return strings.Join(reasons, "; "), oneClear && r.Lagged() == nil
 	}
 	return "", allClear
 }

@@ -12,6 +12,7 @@ type Hit struct {
 	Sent      time.Duration // when it was sent; Sent - Due is the schedule lag
 	Done      time.Duration // when the answer was complete; Done - Due is the latency
 	Lag       time.Duration // the part of the latency that the generator caused, not the server or the want of a connection
+	Mixed     bool          // a pause of the generator before it may be in the latency in ways that Lag does not tell
 	Connect   time.Duration // how long connecting took, handshake included; 0: the connection was there
 	FirstByte time.Duration // from Sent to the first byte of the answer; 0: none came
 	Status    int           // 0: no answer

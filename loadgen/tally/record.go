@@ -57,7 +57,6 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	})
 	r.ScheduleLag = t.lag.Lag()
 	r.Generator.Lag = t.own.Lag()
-	r.Generator.P99WithoutLag = t.without.Latency().P99
 	r.BytesReceived, r.BytesSent = t.in, t.out
 	r.Slowest = t.slowest.record(routes)
 	r.AnswerTime = max(t.answerTime(), measured).Seconds()
@@ -73,6 +72,16 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	var err error
 	if r.Latency, err = all.LatencyHDR(); err != nil {
 		return err
+	}
+	without := &t.without
+	if 2*t.calm.Count() >= t.without.Count() { // else pauses are what there is
+		without = &t.calm
+	}
+	r.Generator.WithoutLag = without.Latency()
+	if keep {
+		if r.Generator.WithoutLag, err = without.LatencyHDR(); err != nil {
+			return err
+		}
 	}
 	if r.Series, err = t.series.record(keep); err != nil {
 		return err

@@ -39,6 +39,7 @@ type Tally struct {
 	lag       Histogram // of the sending behind the schedule
 	own       Histogram // what the generator added to the latency
 	without   Histogram // latency less that
+	calm      Histogram // the same, but for hits that are Mixed
 	connect   Histogram
 	firstByte Histogram
 	overtime  Histogram // when answers came that came after the end
@@ -161,6 +162,9 @@ func (t *Tally) addTimes(h *Hit, latency time.Duration, ok bool) {
 	}
 	t.own.Add(h.Lag)
 	t.without.Add(latency - h.Lag)
+	if !h.Mixed {
+		t.calm.Add(latency - h.Lag)
+	}
 }
 
 // seen notes when the group and the servers got requests, those of the warm-up too.
@@ -322,7 +326,7 @@ func (u *upstream) worker(pid int) *int64 {
 
 // histograms are those of all requests together.
 func (t *Tally) histograms() []*Histogram {
-	return []*Histogram{&t.failures, &t.lag, &t.own, &t.without, &t.connect, &t.firstByte, &t.overtime}
+	return []*Histogram{&t.failures, &t.lag, &t.own, &t.without, &t.calm, &t.connect, &t.firstByte, &t.overtime}
 }
 
 // Merge adds what other counted. Both must have the same Config.

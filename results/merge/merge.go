@@ -52,6 +52,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	if m.AnswerTime > 0 {
 		m.Throughput = m.SuccessRatio * float64(m.Requests+m.Unsent) / m.AnswerTime
 	}
+	withoutLag := a.latency(parts, "latency without the generators' lag", func(r *run.Record) *run.Latency { return &r.Generator.WithoutLag }, false)
 	m.Errors = errorClasses(parts)
 	m.Slowest = slowest(parts)
 	m.Events = events(parts)
@@ -63,7 +64,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	}
 	m.Reconciliation = reconciliation(parts)
 	m.Generator, m.ScheduleLag, m.Servers = usage(parts, m.Requests)
-	m.Generator.P99WithoutLag = m.Latency.P99 - lagOfP99(parts)
+	m.Generator.WithoutLag = withoutLag
 	m.Load = load(parts)
 	m.Session, m.WS = session(parts), webSocket(parts)
 	m.Warnings = warnings(parts)
@@ -202,17 +203,6 @@ func usage(parts []*run.Record, requests int64) (run.Generator, run.Lag, *run.Se
 
 func later(a, b run.Lag) run.Lag {
 	return run.Lag{P50: max(a.P50, b.P50), P99: max(a.P99, b.P99), Max: max(a.Max, b.Max)}
-}
-
-// lagOfP99 is how much of p99 the worst generator caused itself.
-func lagOfP99(parts []*run.Record) float64 {
-	worst := 0.0
-	for _, r := range parts {
-		if r.Generator.P99WithoutLag > 0 {
-			worst = max(worst, r.Latency.P99-r.Generator.P99WithoutLag)
-		}
-	}
-	return worst
 }
 
 // load is how all generators together sent.

@@ -85,6 +85,9 @@ func environment(sets []compare.Set) []fact {
 			if r.Search != nil || r.Valid() {
 				return ""
 			}
+			if r.Lagged() != nil {
+				return fmt.Sprintf("run %s: late by itself", r.ID)
+			}
 			return fmt.Sprintf("run %s: only %s of the rate", r.ID, units.Percent(r.Generator.SendRatio))
 		}},
 	} {

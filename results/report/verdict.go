@@ -71,9 +71,9 @@ func because(r *run.Record, j judgement) string {
 	case failed:
 		return whyFailed(r)
 	case invalid:
-		if r.Lagged() {
-			return fmt.Sprintf("The generator itself was late: without its own lag p99 would be %s and not %s, so the figures speak of it "+
-				"and not of the servers.", seconds(r.Generator.P99WithoutLag), seconds(r.Latency.P99))
+		if m := r.Lagged(); m != nil {
+			return fmt.Sprintf("The generator itself was late: without its own lag %s would be %s and not %s, so the latencies speak of it "+
+				"and not of the servers.", m.Name, seconds(m.Without), seconds(m.With))
 		}
 		if r.Valid() {
 			return "The counts of client, nginx and servers do not agree: " + units.Count(r.Reconciliation.Unexplained, "request") + " unexplained."

@@ -221,10 +221,10 @@ type Generator struct {
 	MaxRSS    int64   `json:"max_rss_bytes"`
 	SendRatio float64 `json:"send_ratio"` // sent over due; a run under ValidSendRatio is not valid
 	// Lag is the part of the latencies that the generator caused: requests that were sent late while a connection was
-	// idle, answers that were read late. P99WithoutLag is what p99 would be without it.
-	Lag           Lag     `json:"lag_s"`
-	P99WithoutLag float64 `json:"p99_without_lag_s"`
-	Grid          float64 `json:"grid_s"` // how late its timers are: requests due closer to each other may leave together
+	// idle, answers that were read late. WithoutLag is what the latencies of the run would be without it.
+	Lag        Lag     `json:"lag_s"`
+	WithoutLag Latency `json:"without_lag_s"`
+	Grid       float64 `json:"grid_s"` // how late its timers are: requests due closer to each other may leave together
 }
 
 // Load is how the requests were sent: what makes two runs unlike beside scenario, pace and target.
@@ -343,7 +343,7 @@ func (r *Record) Failed() (n int64, broken bool) {
 
 // Valid tells whether the generator kept up, so that the figures speak of the servers and not of it.
 func (r *Record) Valid() bool {
-	return r.RequestedRate == 0 || r.Generator.SendRatio >= ValidSendRatio && !r.Lagged()
+	return r.RequestedRate == 0 || r.Generator.SendRatio >= ValidSendRatio && r.Lagged() == nil
 }
 
 // WhyUseless tells why the figures can't be trusted, as a clause; empty if they can. It speaks of runs at a rate: a search
@@ -356,8 +356,8 @@ func (r *Record) WhyUseless() string {
 		return ""
 	case r.Responses == 0:
 		return "nothing was answered"
-	case r.Lagged() && !r.Valid():
-		return "the generator itself was late, which moved p99 by more than a tenth"
+	case r.Lagged() != nil && !r.Valid():
+		return "the generator itself was late, which moved " + r.Lagged().Name + " by more than a tenth"
 	case !r.Valid():
 		return fmt.Sprintf("the generator sent less than %g %% of what was due", 100*ValidSendRatio)
 	case r.Reconciliation.Unexplained > 0:
@@ -366,11 +366,36 @@ func (r *Record) WhyUseless() string {
 	return ""
 }
 
-// Lagged tells whether the generator's own lag moved p99 by more than a tenth. What moves it by less than leastLag is
-// the grain of a busy machine and no finding about a run.
-func (r *Record) Lagged() bool {
-	moved := r.Latency.P99 - r.Generator.P99WithoutLag
-	return r.Generator.Lag.Max > 0 && moved > r.Generator.P99WithoutLag/10 && moved > leastLag
+// Moved is a percentile that the generator's own lag moved, in seconds.
+type Moved struct {
+	Name          string
+	With, Without float64
 }
 
-const leastLag = 1e-3 // seconds
+// Lagged is the highest percentile, p99 at most, that the generator's own lag moved by more than a tenth; nil: none.
+// Only those count that so many requests tell (see Supports), which are those that are shown: of 30 requests a single
+// late one decides p99, and nobody is told a p99 of 30 requests. What moves a percentile by less than leastLag is no
+// finding either.
+func (r *Record) Lagged() *Moved {
+	n := int64(math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent)))
+	if r.WS != nil || r.Generator.Lag.Max == 0 {
+		return nil
+	}
+	with, without := &r.Latency, &r.Generator.WithoutLag
+	for _, p := range []struct {
+		q float64
+		Moved
+	}{
+		{0.99, Moved{"p99", with.P99, without.P99}}, {0.95, Moved{"p95", with.P95, without.P95}},
+		{0.90, Moved{"p90", with.P90, without.P90}}, {0.50, Moved{"p50", with.P50, without.P50}},
+	} {
+		if moved := p.With - p.Without; Supports(p.q, n) && moved > p.Without/10 && moved > leastLag {
+			return &p.Moved
+		}
+	}
+	return nil
+}
+
+// leastLag is in seconds: less than the slice of time after which Linux takes a processor from a process that others wait
+// for (1.4 ms with two cores, 2.8 ms with eight and more), and some ten times what a timer is late.
+const leastLag = 1e-3
