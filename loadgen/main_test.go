@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"balanceo/results/run"
+	"balanceo/topology/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -85,17 +85,23 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// status CODE COMMAND… runs a command that must end with that exit code, or with one of several as 0|3.
+// status CODE COMMAND… runs a command that must end with that exit code. Instead of 0 it may be that of a run whose
+// latencies a busy machine has made invalid, which is no subject of the scripts.
 func status(ts *testscript.TestScript, _ bool, args []string) {
-	err := ts.Exec(args[1], args[2:]...)
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
 	got := 0
 	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // testscript returns it as it is
 		got = exit.ExitCode()
 	} else {
 		ts.Check(err)
 	}
-	if !slices.Contains(strings.Split(args[0], "|"), strconv.Itoa(got)) {
-		ts.Fatalf("%s ended with %d, want %s", strings.Join(args[1:], " "), got, args[0])
+	if got == cli.Verdict && want == cli.OK && strings.HasPrefix(ts.ReadFile("stderr"), "loadgen: the run is invalid: The generator itself") {
+		return
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
 }
 
