@@ -20,10 +20,6 @@ import (
 
 func pointAt(x, y vg.Length) vg.Point { return vg.Point{X: x, Y: y} }
 
-func byRate(steps []run.SearchStep) []run.SearchStep {
-	return slices.SortedStableFunc(slices.Values(steps), func(a, b run.SearchStep) int { return cmp.Compare(a.Rate, b.Rate) })
-}
-
 // span is a horizontal bar from one value to another, on a row counted from the top.
 type span struct {
 	row      float64 // the middle of the bar
@@ -88,63 +84,74 @@ func Shares(group string, sets []compare.Set) (Figure, bool) {
 		Caption: "Bars: the share of the group's requests that each upstream answered. Line across: the share that nginx.conf promises.",
 		Columns: []string{"upstream", "set", "expected", "share", "requests"},
 	}
-	type key struct{ set, upstream int }
-	var names, addrs []string
-	sums := map[key]run.Upstream{}
-	totals := map[int]int64{}
-	for i, set := range sets {
-		for _, r := range rated(set) {
-			for _, g := range r.Groups {
-				if g.Name != group {
-					continue
-				}
-				totals[i] += g.Requests
-				for at, u := range g.Upstreams {
-					// A layout that was moved has other ports, but the same order.
-					if at == len(names) {
-						names, addrs = append(names, upstreamName(u)), append(addrs, u.Addr)
-					}
-					sum := sums[key{i, at}]
-					sum.Requests += u.Requests
-					sum.ExpectedShare = u.ExpectedShare
-					sums[key{i, at}] = sum
-				}
-			}
-		}
-	}
-	if len(names) == 0 {
+	got := sharesOf(group, sets)
+	if len(got.names) == 0 {
 		return f, false
 	}
 	p := newPlot("share of the group's requests", "")
 	var bars spans
 	var alts []string
 	most := 0.0
-	for at, name := range names {
-		place := slots(len(sets))
+	place := slots(len(sets))
+	for at, name := range got.names {
 		for i, set := range sets {
-			sum, ok := sums[key{i, at}]
-			if !ok || totals[i] == 0 {
+			sum, ok := got.sums[setUpstream{i, at}]
+			if !ok || got.totals[i] == 0 {
 				continue
 			}
-			share := float64(sum.Requests) / float64(totals[i])
+			share := float64(sum.Requests) / float64(got.totals[i])
 			most = max(most, share, sum.ExpectedShare)
 			bars = append(bars, span{
 				row: float64(at) + place.offset(i), height: place.height, to: share, mark: sum.ExpectedShare, text: units.Percent(share),
 				fill: seriesColor(i),
 			})
 			f.Rows = append(f.Rows, []string{
-				name + " " + addrs[at], set.Name, units.Percent(sum.ExpectedShare), units.Percent(share), strconv.FormatInt(sum.Requests, 10),
+				name + " " + got.addrs[at], set.Name, units.Percent(sum.ExpectedShare), units.Percent(share), strconv.FormatInt(sum.Requests, 10),
 			})
 			alts = append(alts, fmt.Sprintf("%s in %s: %s of %s expected", name, set.Name, units.Percent(share), units.Percent(sum.ExpectedShare)))
 		}
 	}
-	rowAxis(p, names)
+	rowAxis(p, got.names)
 	p.Add(bars)
 	p.X.Min, p.X.Max = 0, most*1.22
 	p.X.Tick.Marker = linearTicks(units.Ratio, 5)
 	f.Alt = f.Title + ". " + strings.Join(alts, ". ") + "."
-	f.SVG = render(p, rowsHeight(max(len(bars), 2*len(names))), f.Alt)
+	f.SVG = render(p, rowsHeight(max(len(bars), 2*len(got.names))), f.Alt)
 	return f, true
+}
+
+// groupShares is what the upstreams of a group got in each set.
+type groupShares struct {
+	names, addrs []string // of the upstreams
+	sums         map[setUpstream]run.Upstream
+	totals       map[int]int64 // by set
+}
+
+type setUpstream struct{ set, upstream int }
+
+func sharesOf(group string, sets []compare.Set) groupShares {
+	out := groupShares{sums: map[setUpstream]run.Upstream{}, totals: map[int]int64{}}
+	for i, set := range sets {
+		for _, r := range rated(set) {
+			for _, g := range r.Groups {
+				if g.Name != group {
+					continue
+				}
+				out.totals[i] += g.Requests
+				for at, u := range g.Upstreams {
+					// A layout that was moved has other ports, but the same order.
+					if at == len(out.names) {
+						out.names, out.addrs = append(out.names, upstreamName(u)), append(out.addrs, u.Addr)
+					}
+					sum := out.sums[setUpstream{i, at}]
+					sum.Requests += u.Requests
+					sum.ExpectedShare = u.ExpectedShare
+					out.sums[setUpstream{i, at}] = sum
+				}
+			}
+		}
+	}
+	return out
 }
 
 func upstreamName(u run.Upstream) string {
@@ -173,42 +180,19 @@ func Workers(set compare.Set, series int) (Figure, bool) {
 			"kept-open connections pin requests to a process.",
 		Columns: []string{"upstream", "mode", "shares of the workers, busiest first", "evenness (Jain)"},
 	}
-	var names []string
-	var upstreams []run.Upstream // each with the shares of its ranks as requests out of a million
-	sums := map[string][]float64{}
-	counts := map[string]int{}
-	for _, r := range rated(set) {
-		for _, g := range r.Groups {
-			for _, u := range g.Upstreams {
-				shares := ranked(u.Workers)
-				if len(shares) == 0 || len(shares) == 1 && u.Mode != "CLUSTER" {
-					continue // one process has nothing to share
-				}
-				name := upstreamName(u)
-				if counts[name] == 0 {
-					names, upstreams = append(names, name), append(upstreams, u)
-				}
-				counts[name]++
-				for len(sums[name]) < len(shares) {
-					sums[name] = append(sums[name], 0)
-				}
-				for k, s := range shares {
-					sums[name][k] += s
-				}
-			}
-		}
-	}
-	if len(names) == 0 {
+	all := portsOf(set)
+	if len(all) == 0 {
 		return f, false
 	}
 	p := newPlot("share of the port's requests", "")
 	var bars spans
 	var alts []string
-	for at, name := range names {
+	var names []string
+	for at, port := range all {
 		from, squares := 0.0, 0.0
 		var texts []string
-		for k, sum := range sums[name] {
-			share := sum / float64(counts[name])
+		for k, sum := range port.sums {
+			share := sum / float64(port.runs)
 			squares += share * share
 			texts = append(texts, units.Percent(share))
 			fill := seriesColor(series)
@@ -224,8 +208,8 @@ func Workers(set compare.Set, series int) (Figure, bool) {
 			last.text += fmt.Sprintf(" · +%d", len(texts)-3)
 		}
 		index := 1 / (squares * float64(len(texts)))
-		f.Rows = append(f.Rows, []string{name, upstreams[at].Mode, strings.Join(texts, ", "), fmt.Sprintf("%.3f", index)})
-		alts = append(alts, fmt.Sprintf("%s: %s", name, strings.Join(texts, ", ")))
+		f.Rows = append(f.Rows, []string{port.name, port.mode, strings.Join(texts, ", "), fmt.Sprintf("%.3f", index)})
+		names, alts = append(names, port.name), append(alts, fmt.Sprintf("%s: %s", port.name, strings.Join(texts, ", ")))
 	}
 	rowAxis(p, names)
 	p.Add(bars)
@@ -234,6 +218,39 @@ func Workers(set compare.Set, series int) (Figure, bool) {
 	f.Alt = f.Title + ". " + strings.Join(alts, ". ") + "."
 	f.SVG = render(p, rowsHeight(len(names)+len(names)/3), f.Alt)
 	return f, true
+}
+
+// portWorkers is how the processes behind one port shared its requests, summed over the runs of a set.
+type portWorkers struct {
+	name, mode string
+	sums       []float64 // of the shares, by rank
+	runs       int
+}
+
+// portsOf lists the ports behind which there are several processes, or should be.
+func portsOf(set compare.Set) []*portWorkers {
+	var out []*portWorkers
+	for _, r := range rated(set) {
+		for _, g := range r.Groups {
+			for _, u := range g.Upstreams {
+				shares := ranked(u.Workers)
+				if len(shares) == 0 || len(shares) == 1 && u.Mode != "CLUSTER" {
+					continue // one process has nothing to share
+				}
+				i := slices.IndexFunc(out, func(p *portWorkers) bool { return p.name == upstreamName(u) })
+				if i < 0 {
+					i, out = len(out), append(out, &portWorkers{name: upstreamName(u), mode: u.Mode})
+				}
+				p := out[i]
+				p.runs++
+				p.sums = append(p.sums, make([]float64, max(0, len(shares)-len(p.sums)))...)
+				for k, s := range shares {
+					p.sums[k] += s
+				}
+			}
+		}
+	}
+	return out
 }
 
 // ranked are the shares of the workers, the busiest first.

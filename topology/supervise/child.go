@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -277,44 +276,6 @@ func (c *child) note(format string, args ...any) {
 	defer c.mu.Unlock()
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
 }
-
-// exitReason says for people how the child ended: "" if it was told to and obeyed.
-func (c *child) exitReason(err error) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.terminated {
-		if len(c.notes) == 0 {
-			return ""
-		}
-		return withLast(joined(c.notes), c.tail)
-	}
-	reason := withLast("exit status 0", c.tail)
-	switch {
-	case killed(c.cmd.ProcessState): // its output knows nothing of that
-		reason = err.Error()
-	case err != nil:
-		reason = withLast(err.Error(), c.tail)
-	}
-	return joined(append([]string{reason}, c.notes...))
-}
-
-// killed tells whether somebody ended the process by a signal that it does not raise itself.
-func killed(state *os.ProcessState) bool {
-	if state == nil {
-		return false
-	}
-	status, ok := state.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && (status.Signal() == syscall.SIGKILL || status.Signal() == syscall.SIGTERM)
-}
-
-func withLast(reason string, t *tail) string {
-	if last := t.last(); last != "" {
-		return reason + ": " + last
-	}
-	return reason
-}
-
-func joined(parts []string) string { return strings.Join(parts, "; ") }
 
 // same tells whether both streams go to the same place, as exec.Cmd does for its own.
 func same(a, b io.Writer) bool {
