@@ -5,6 +5,7 @@ package live
 import (
 	"maps"
 	"math/bits"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,8 +55,7 @@ func (m *Meter) Add(h *tally.Hit) {
 	if h.Group == "" {
 		return
 	}
-	addr := answered(h.Tried)
-	p := place{h.Group, addr}
+	p := place{h.Group, h.Tried[strings.LastIndexByte(h.Tried, ' ')+1:]} // the last of those tried has answered
 	if _, known := s.upstream[p]; known || len(s.upstream) < maxPlaces {
 		s.upstream[p]++
 	}
@@ -131,14 +131,4 @@ func bottom(i int) uint64 {
 		return uint64(i)
 	}
 	return uint64(i%8+8) << (i/8 - 1)
-}
-
-// answered is the last address of nginx's $upstream_addr: the server that answered.
-func answered(tried string) string {
-	for i := len(tried) - 1; i > 0; i-- {
-		if tried[i] == ' ' {
-			return tried[i+1:]
-		}
-	}
-	return tried
 }

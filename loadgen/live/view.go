@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"balanceo/results/console"
 )
 
 // Options say what a View shows and how.
@@ -240,15 +242,4 @@ func show(d time.Duration) string {
 }
 
 // clip shortens text and keeps control characters, which a server could send, from the terminal.
-func clip(text string, width int) string {
-	runes := []rune(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, text))
-	if len(runes) > width {
-		return string(runes[:width-1]) + "…"
-	}
-	return string(runes)
-}
+func clip(text string, width int) string { return console.Cut(console.Clean(text), width) }

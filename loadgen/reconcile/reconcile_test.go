@@ -161,26 +161,6 @@ func TestLog(t *testing.T) {
 	}
 }
 
-func TestCountRequests(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want int64
-		err  bool
-	}{
-		{"# TYPE balanceo_requests_total counter\nbalanceo_requests_total{route=\"/info\",code=\"2xx\"} 5\nbalanceo_requests_total{route=\"/healthz\",code=\"2xx\"} 100\nbalanceo_requests_total{route=\"/metrics\",code=\"2xx\"} 100\nbalanceo_requests_total{route=\"other\",code=\"4xx\"} 2\n", 7, false},
-		{"balanceo_requests_total{route=\"/info\"} 5\n", 5, false},
-		{"# TYPE balanceo_worker_requests_total counter\nbalanceo_worker_requests_total{pid=\"1\"} 0\n", 0, false},
-		{"# TYPE other counter\nother 5\n", 0, true},
-		{"<html>hello</html>", 0, true},
-		{"", 0, true},
-	} {
-		got, err := countRequests(strings.NewReader(c.text))
-		if got != c.want || (err != nil) != c.err {
-			t.Errorf("countRequests(%q) = %d, %v; want %d, error %v", c.text, got, err, c.want, c.err)
-		}
-	}
-}
-
 // counted is a log with these lines of the run.
 func counted(lines, unserved int64, answered map[string]int64) *logCount {
 	c := newLogCount("loadgen/x", time.Time{})

@@ -13,6 +13,7 @@ import (
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/topology/balancer"
+	"balanceo/topology/counts"
 	"balanceo/topology/layout"
 )
 
@@ -26,15 +27,15 @@ type Config struct {
 
 // Watch is the look at nginx and the servers while an attack lasts. Finish ends it.
 type Watch struct {
-	cfg     Config
-	log     *logFile // nil: not readable
-	logErr  error
-	count   *logCount
-	scraper *scraper
-	addrs   []string // of the servers to ask
-	before  map[string]int64
-	began   time.Time
-	usage   *sampler
+	cfg    Config
+	log    *logFile // nil: not readable
+	logErr error
+	count  *logCount
+	asker  *counts.Client
+	addrs  []string // of the servers to ask
+	before map[string]int64
+	began  time.Time
+	usage  *sampler
 }
 
 // Outcome is what was learnt.
@@ -49,7 +50,7 @@ type Outcome struct {
 
 // Begin starts to watch. What can't be read is no error: it is missing from the Outcome, which says so.
 func Begin(ctx context.Context, cfg Config) *Watch {
-	w := &Watch{cfg: cfg, scraper: newScraper(), began: time.Now()}
+	w := &Watch{cfg: cfg, asker: counts.NewClient(scrapeTimeout), began: time.Now()}
 	switch {
 	case cfg.Nginx == nil:
 	case cfg.Nginx.AccessLog == "":
@@ -59,9 +60,21 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 	}
 	w.count = newLogCount(cfg.Agent, w.began)
 	w.addrs = serverAddrs(cfg)
-	w.before = w.scraper.all(ctx, w.addrs)
+	w.before = w.counted(ctx)
 	w.usage = startSampler(cfg.State, cfg.Warmup)
 	return w
+}
+
+// scrapeTimeout bounds one question for what a server has counted.
+const scrapeTimeout = 2 * time.Second
+
+// counted is how many requests each server says that it has answered. Those that do not tell are missing.
+func (w *Watch) counted(ctx context.Context) map[string]int64 {
+	out := map[string]int64{}
+	for addr, c := range w.asker.Ask(ctx, w.addrs) {
+		out[addr] = int64(c.Requests)
+	}
+	return out
 }
 
 // serverAddrs are the servers that may be asked: those of the layout, and those of nginx on this machine.
@@ -83,6 +96,16 @@ func serverAddrs(cfg Config) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// local tells whether addr is on this machine's loopback: others are not asked unless they are known to be ours.
+func local(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // How long Finish waits for the log and the servers to catch up. The log of nginx.conf is flushed once a
@@ -169,7 +192,7 @@ func (w *Watch) askServers(ctx context.Context, log *logCount) *servers {
 	}
 	var s *servers
 	_ = wait(ctx, func() (progress int64, done bool, err error) {
-		s = w.compare(w.scraper.all(ctx, w.addrs), log)
+		s = w.compare(w.counted(ctx), log)
 		done = log != nil
 		for addr, n := range s.counted {
 			progress += n

@@ -2,18 +2,13 @@ package status
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net/http"
+	"net"
 	"strconv"
 	"sync"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
-
 	"balanceo/topology/balancer"
+	"balanceo/topology/counts"
 	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
 	"balanceo/topology/procs"
@@ -24,7 +19,7 @@ import (
 // only when it is asked: a layout that nobody watches is not disturbed.
 type Collector struct {
 	groups func() []balancer.Group
-	client *http.Client
+	client *counts.Client
 
 	mu   sync.Mutex
 	last *look
@@ -45,11 +40,7 @@ const (
 
 // NewCollector makes a Collector for a layout whose balancer shares load over groups.
 func NewCollector(groups func() []balancer.Group) *Collector {
-	return &Collector{groups: groups, client: &http.Client{
-		Timeout: time.Second,
-		// A connection kept open would count as an open connection of the instance, and pin to one worker.
-		Transport: &http.Transport{DisableKeepAlives: true},
-	}}
+	return &Collector{groups: groups, client: counts.NewClient(time.Second)}
 }
 
 // Collect looks at the targets now. Where the last look is too long ago, or none was taken, it looks twice.
@@ -72,7 +63,13 @@ func (c *Collector) Collect(ctx context.Context, targets []fleet.Target) ([]Part
 }
 
 func (c *Collector) look(ctx context.Context, targets []fleet.Target) ([]Part, error) {
-	metrics := c.scrape(ctx, targets)
+	var ready []string
+	for _, t := range targets {
+		if t.Kind == fleet.Instance && t.Process.State == supervise.Ready {
+			ready = append(ready, address(t.Port))
+		}
+	}
+	counted := c.client.Ask(ctx, ready)
 	table, err := procs.Read()
 	if err != nil {
 		return nil, err
@@ -88,14 +85,17 @@ func (c *Collector) look(ctx context.Context, targets []fleet.Target) ([]Part, e
 		if n, ok := connections[t.Port]; ok || connections != nil {
 			parts[i].Connections = &n
 		}
-		if m := metrics[i]; m != nil {
-			c.traffic(&parts[i], m, now)
+		if n := counted[address(t.Port)]; n != nil && t.Kind == fleet.Instance {
+			c.traffic(&parts[i], n, now)
 		}
 	}
 	shares(parts, c.groups())
 	c.last = now
 	return parts, nil
 }
+
+// address is where an instance is asked, and how nginx.conf names it.
+func address(port int) string { return net.JoinHostPort(fleet.Loopback, strconv.Itoa(port)) }
 
 // part tells what supervision and process table know of t.
 func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
@@ -131,26 +131,26 @@ func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
 }
 
 // traffic tells what the instance itself counted.
-func (c *Collector) traffic(p *Part, m *counts, now *look) {
-	p.Requests, p.Connections = &m.requests, &m.connections
+func (c *Collector) traffic(p *Part, n *counts.Counts, now *look) {
+	p.Requests, p.Connections = &n.Requests, &n.Connections
 	for _, pid := range append([]int{p.PID}, p.Workers...) {
-		if n, ok := m.byPID[pid]; ok {
+		if answered, ok := n.ByPID[pid]; ok {
 			if p.Answered == nil {
 				p.Answered = map[int]float64{}
 			}
-			p.Answered[pid] = n
+			p.Answered[pid] = answered
 		}
 	}
 	if p.Mode == layout.Cluster {
-		ended := max(0, m.processes-m.workers)
+		ended := max(0, len(n.ByPID)-n.Workers)
 		p.Ended = &ended
 	}
-	now.requests[p.Name] = m.requests
+	now.requests[p.Name] = n.Requests
 	if c.last == nil {
 		return
 	}
 	if before, ok := c.last.requests[p.Name]; ok {
-		rate := max(0, (m.requests-before)/now.at.Sub(c.last.at).Seconds())
+		rate := max(0, (n.Requests-before)/now.at.Sub(c.last.at).Seconds())
 		p.Rate = &rate
 	}
 }
@@ -163,7 +163,7 @@ func shares(parts []Part, groups []balancer.Group) {
 		for _, s := range g.Servers {
 			for i := range parts {
 				p := &parts[i]
-				if p.Kind != fleet.Instance || s.Addr != "127.0.0.1:"+strconv.Itoa(p.Port) {
+				if p.Kind != fleet.Instance || s.Addr != address(p.Port) {
 					continue
 				}
 				expected := g.Share(s.Addr)
@@ -181,106 +181,4 @@ func shares(parts []Part, groups []balancer.Group) {
 			}
 		}
 	}
-}
-
-// counts is what an instance's /metrics tells.
-type counts struct {
-	requests    float64
-	connections int
-	workers     int // alive
-	processes   int // that have ever answered for the instance
-	byPID       map[int]float64
-}
-
-// scrape asks every instance that is ready, all at once. One that does not answer has nil.
-func (c *Collector) scrape(ctx context.Context, targets []fleet.Target) []*counts {
-	out := make([]*counts, len(targets))
-	var wg sync.WaitGroup
-	for i, t := range targets {
-		if t.Kind != fleet.Instance || t.Process.State != supervise.Ready {
-			continue
-		}
-		wg.Go(func() {
-			if m, err := c.ask(ctx, t.Port); err == nil {
-				out[i] = m
-			}
-		})
-	}
-	wg.Wait()
-	return out
-}
-
-func (c *Collector) ask(ctx context.Context, port int) (*counts, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("/metrics of port %d: %s", port, resp.Status)
-	}
-	return readCounts(io.LimitReader(resp.Body, 4<<20))
-}
-
-// Names of the metrics that instances export.
-const (
-	metricRequests    = "balanceo_requests_total"
-	metricConnections = "balanceo_open_connections"
-	metricWorkers     = "balanceo_workers"
-	metricProcesses   = "balanceo_worker_requests_total" // one sample a process
-)
-
-func readCounts(r io.Reader) (*counts, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(r)
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	if families[metricRequests] == nil && families[metricWorkers] == nil {
-		return nil, fmt.Errorf("metrics: neither %s nor %s", metricRequests, metricWorkers)
-	}
-	m := &counts{
-		connections: int(sum(families[metricConnections], nil)),
-		workers:     int(sum(families[metricWorkers], nil)),
-		processes:   len(families[metricProcesses].GetMetric()),
-		byPID:       byPID(families[metricProcesses]),
-	}
-	// Those who look at the instance are no traffic.
-	m.requests = sum(families[metricRequests], func(labels []*dto.LabelPair) bool {
-		for _, l := range labels {
-			if l.GetName() == "route" && (l.GetValue() == "/healthz" || l.GetValue() == "/metrics") {
-				return false
-			}
-		}
-		return true
-	})
-	return m, nil
-}
-
-// byPID are the samples that tell of one process each.
-func byPID(family *dto.MetricFamily) map[int]float64 {
-	out := map[int]float64{}
-	for _, m := range family.GetMetric() {
-		for _, l := range m.GetLabel() {
-			if pid, err := strconv.Atoi(l.GetValue()); err == nil && l.GetName() == "pid" {
-				out[pid] = m.GetCounter().GetValue()
-			}
-		}
-	}
-	return out
-}
-
-// sum adds up the samples that keep accepts; nil accepts all.
-func sum(family *dto.MetricFamily, keep func([]*dto.LabelPair) bool) float64 {
-	total := 0.0
-	for _, m := range family.GetMetric() {
-		if keep == nil || keep(m.GetLabel()) {
-			total += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
-		}
-	}
-	return total
 }

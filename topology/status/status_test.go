@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"reflect"
+
 	"strconv"
 	"strings"
 	"testing"
@@ -89,43 +89,6 @@ func TestSpan(t *testing.T) {
 			t.Errorf("span(%v): got %q, want %q", d, got, want)
 		}
 	}
-}
-
-const metrics = `# TYPE balanceo_requests_total counter
-balanceo_requests_total{route="/info",method="GET",code="2xx"} 30
-balanceo_requests_total{route="other",method="GET",code="4xx"} 3
-balanceo_requests_total{route="/healthz",method="GET",code="2xx"} 500
-balanceo_requests_total{route="/metrics",method="GET",code="2xx"} 600
-# TYPE balanceo_worker_requests_total counter
-balanceo_worker_requests_total{pid="1"} 10
-balanceo_worker_requests_total{pid="2"} 20
-balanceo_worker_requests_total{pid="3"} 1103
-# TYPE balanceo_open_connections gauge
-balanceo_open_connections 4
-# TYPE balanceo_workers gauge
-balanceo_workers 2
-`
-
-func TestReadCounts(t *testing.T) {
-	got, err := readCounts(strings.NewReader(metrics))
-	want := counts{requests: 33, connections: 4, workers: 2, processes: 3, byPID: map[int]float64{1: 10, 2: 20, 3: 1103}}
-	if err != nil || !reflect.DeepEqual(*got, want) {
-		t.Errorf("readCounts: got %+v, %v, want %+v", got, err, want)
-	}
-	for _, text := range []string{"", "<html>", "other_metric 1\n", "balanceo_workers x\n"} {
-		if got, err := readCounts(strings.NewReader(text)); err == nil {
-			t.Errorf("readCounts(%q): got %+v, want an error", text, got)
-		}
-	}
-}
-
-func FuzzReadCounts(f *testing.F) {
-	f.Add(metrics)
-	f.Fuzz(func(t *testing.T, text string) {
-		if got, err := readCounts(strings.NewReader(text)); err == nil && got == nil {
-			t.Fatal("neither counts nor an error")
-		}
-	})
 }
 
 // serve answers as an instance that has counted n requests, and returns its port.
