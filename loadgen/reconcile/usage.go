@@ -1,10 +1,15 @@
 package reconcile
 
 import (
+	"cmp"
+	"context"
+	"os"
+	"strings"
 	"time"
 
 	"balanceo/results/run"
 	"balanceo/topology/layout"
+	"balanceo/topology/procs"
 )
 
 // sample is what processes have used until a moment.
@@ -65,4 +70,44 @@ func used(first, last map[int]time.Duration) float64 {
 		sum += cpu - first[pid]
 	}
 	return max(sum.Seconds(), 0)
+}
+
+// takeSample looks at all descendants of the layout's topology process. Which of them is the balancer or the database is
+// told by name and command line, and one that "topology run" started leads to this process; all others are instances.
+func takeSample(state *layout.State) (*sample, error) {
+	table, err := procs.Read()
+	if err != nil {
+		return nil, err
+	}
+	self := map[int]bool{} // this process and those that it descends from
+	for pid := os.Getpid(); pid > 0 && !self[pid]; pid = table[pid].Parent {
+		self[pid] = true
+	}
+	out := &sample{servers: map[int]time.Duration{}, balancer: map[int]time.Duration{}}
+	for _, top := range table.Children(state.PID) {
+		into, rss := out.servers, &out.rss
+		switch {
+		case self[top] || isDatabase(top):
+			continue
+		case isBalancer(state.Balancer, table[top].Name):
+			into, rss = out.balancer, &out.balancerRSS
+		}
+		for queue := []int{top}; len(queue) > 0; {
+			p := table[queue[0]]
+			queue = append(queue[1:], table.Children(p.PID)...)
+			into[p.PID] = p.CPU + p.Ended
+			*rss += p.RSS
+		}
+	}
+	return out, nil
+}
+
+// isBalancer tells whether a process of that name is the layout's balancer: Apache's is apache2 or httpd.
+func isBalancer(balancer, program string) bool {
+	return strings.HasPrefix(program, cmp.Or(balancer, "nginx")) || balancer == "apache" && program == "httpd"
+}
+
+func isDatabase(pid int) bool {
+	command, err := procs.Command(context.Background(), pid)
+	return err == nil && strings.Contains(command+" ", " database ")
 }

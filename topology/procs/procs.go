@@ -11,6 +11,7 @@ type Process struct {
 	PID, Parent, Group int
 	Name               string        // of its program, cut to 15 letters
 	CPU                time.Duration // user and system time since its start
+	Ended              time.Duration // the same of its children that have ended, where the system tells
 	RSS                int64         // bytes of memory that are resident
 }
 

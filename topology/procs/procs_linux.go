@@ -13,6 +13,9 @@ import (
 	"github.com/prometheus/procfs"
 )
 
+// clockTick is the unit of processor times in /proc. USER_HZ is 100 on every architecture that Go runs on.
+const clockTick = 10 * time.Millisecond
+
 // Read looks at all processes now.
 func Read() (Table, error) {
 	all, err := procfs.AllProcs()
@@ -28,8 +31,9 @@ func Read() (Table, error) {
 		}
 		table[p.PID] = Process{
 			PID: p.PID, Parent: s.PPID, Group: s.PGRP, Name: s.Comm,
-			CPU: time.Duration(s.CPUTime() * float64(time.Second)),
-			RSS: int64(s.RSS) * page,
+			CPU:   time.Duration(s.CPUTime() * float64(time.Second)),
+			Ended: time.Duration(s.CUTime+s.CSTime) * clockTick,
+			RSS:   int64(s.RSS) * page,
 		}
 	}
 	return table, nil
