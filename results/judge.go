@@ -213,7 +213,7 @@ func (jc *judgeCommand) read(each func(line int, name string) error) error {
 
 // column is the server that a line of an access log names: of several that were tried the last.
 func column(line, by string) (string, bool) {
-	value := ""
+	var value string
 	if strings.HasPrefix(line, "{") {
 		var fields map[string]any
 		if json.Unmarshal([]byte(line), &fields) != nil || fields[by] == nil {

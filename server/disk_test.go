@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,7 +15,7 @@ func onFullDisk(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
 	script := `mkdir small && mount -t tmpfs -o size=64k none small && { cat /dev/zero >small/filler || true; } 2>/dev/null && exec "$0" "$@"`
 	full := exec.Command("unshare", append([]string{"--user", "--map-root-user", "--mount", "sh", "-c", script}, cmd.Args...)...)
-	full.Dir, full.Env, full.SysProcAttr = cmd.Dir, append(cmd.Env, "SCOREBOARD=small/scores"), cmd.SysProcAttr
+	full.Dir, full.Env, full.SysProcAttr = cmd.Dir, append(slices.Clone(cmd.Env), "SCOREBOARD=small/scores"), cmd.SysProcAttr
 	return full
 }
 

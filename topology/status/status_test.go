@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-
 	"strconv"
 	"strings"
 	"testing"
