@@ -23,7 +23,7 @@ func (a *App) homePage(ctx *fasthttp.RequestCtx) {
 	case !ok:
 		seeOther(ctx, routeLogin)
 	default:
-		a.pages.serve(ctx, fasthttp.StatusOK, "home.html", view{Title: "Productos", Script: "home.js", Name: v.Name})
+		a.pages.serveHome(ctx, v.Name)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"github.com/valyala/fasthttp"
 
 	"balanceo/server/randoms"
@@ -22,8 +23,8 @@ import (
 // clients that ask at once, each over one connection.
 const clients = 32
 
-// rate asks addr for a path, n times in all, and returns answers per second.
-func rate(b *testing.B, addr, path, cookie string, n int) float64 {
+// rate asks addr for a path, n times in all, with one cookie after the other, and returns answers per second.
+func rate(b *testing.B, addr, path string, cookies []string, n int) float64 {
 	b.Helper()
 	client := &fasthttp.HostClient{Addr: addr, MaxConns: clients, NoDefaultUserAgentHeader: true}
 	defer client.CloseIdleConnections()
@@ -36,10 +37,10 @@ func rate(b *testing.B, addr, path, cookie string, n int) float64 {
 			var req fasthttp.Request
 			var resp fasthttp.Response
 			req.SetRequestURI("http://" + addr + path)
-			if cookie != "" {
-				req.Header.Set("Cookie", cookie)
-			}
-			for left.Add(-1) >= 0 {
+			for i := left.Add(-1); i >= 0; i = left.Add(-1) {
+				if len(cookies) > 0 {
+					req.Header.Set("Cookie", cookies[int(i)%len(cookies)])
+				}
 				if err := client.Do(&req, &resp); err != nil || resp.StatusCode() != 200 {
 					b.Errorf("GET %s: %d, %v", path, resp.StatusCode(), err)
 					return
@@ -56,31 +57,37 @@ func rate(b *testing.B, addr, path, cookie string, n int) float64 {
 func BenchmarkRoute(b *testing.B) {
 	p := start(b, storetest.Run(b), Config{Mode: "FORK", Port: 8080, Draw: randoms.NewLocal(runtime.GOMAXPROCS(0)).AppendJSON})
 	addr := strings.TrimPrefix(p.url, "http://")
-	user := newBrowser(b)
-	user.signup(p, "ana@example.com", "Ana")
+	users := make([]string, 50)
+	for i := range users {
+		user := newBrowser(b)
+		user.signup(p, fmt.Sprintf("user%d@example.com", i), "Ana")
+		users[i] = user.cookie(p)
+	}
 	for _, c := range []struct {
-		name, path, cookie string
-		turn               int // requests
+		name, path string
+		cookies    []string
 	}{
-		{"login", "/login", "", 2000},
-		{"info", "/info", "", 2000},
-		{"healthz", "/healthz", "", 2000},
-		{"randoms", "/api/randoms?cant=1000", "", 2000},
-		{"home", "/", user.cookie(p), 100},
+		{"login", "/login", nil},
+		{"info", "/info", nil},
+		{"healthz", "/healthz", nil},
+		{"randoms", "/api/randoms?cant=1000", nil},
+		{"home,50-users", "/", users},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			beside(b, bare(b, addr, c.path, c.cookie), addr, c.path, c.cookie, c.turn)
+			beside(b, bare(b, addr, c.path, c.cookies), addr, c.path, c.cookies)
 		})
 	}
 }
 
 // bare is a server that gives to every request the answer that addr gives to one.
-func bare(b *testing.B, addr, path, cookie string) string {
+func bare(b *testing.B, addr, path string, cookies []string) string {
 	b.Helper()
 	var req fasthttp.Request
 	var like fasthttp.Response
 	req.SetRequestURI("http://" + addr + path)
-	req.Header.Set("Cookie", cookie)
+	if len(cookies) > 0 {
+		req.Header.Set("Cookie", cookies[0])
+	}
 	if err := fasthttp.Do(&req, &like); err != nil || like.StatusCode() != 200 {
 		b.Fatalf("GET %s: %d, %v", path, like.StatusCode(), err)
 	}
@@ -110,16 +117,16 @@ func bare(b *testing.B, addr, path, cookie string) string {
 	return ln.Addr().String()
 }
 
-// beside measures a path of the server at addr beside a bare one, in turns of n requests, so that both meet the
+// beside measures a path of the server at addr beside a bare one, in turns of 2,000 requests, so that both meet the
 // same machine. Each op is ten turns. ratio is the median over the turns: 1 would be as fast as a server that
 // does nothing.
-func beside(b *testing.B, bare, addr, path, cookie string, n int) {
+func beside(b *testing.B, bare, addr, path string, cookies []string) {
 	b.Helper()
 	var ratios, rates []float64
 	for b.Loop() {
 		for range 10 {
-			one := rate(b, bare, "/", "", 2000)
-			own := rate(b, addr, path, cookie, n)
+			one := rate(b, bare, "/", cookies, 2000)
+			own := rate(b, addr, path, cookies, 2000)
 			rates, ratios = append(rates, own), append(ratios, own/one)
 		}
 	}
@@ -179,4 +186,60 @@ func BenchmarkBroadcast(b *testing.B) {
 			b.ReportMetric(1e3*worst[len(worst)*99/100], "p99-last-ms")
 		})
 	}
+}
+
+// BenchmarkFollowing measures what the database's process spends on bringing products to 50 websockets of six
+// processes: while nothing happens, and with five products a second. Each op is five seconds of each.
+func BenchmarkFollowing(b *testing.B) {
+	db := storetest.Start(b, b.TempDir(), "127.0.0.1:0")
+	processes := make([]*process, 6)
+	for i := range processes {
+		processes[i] = start(b, db.URL, Config{})
+	}
+	user := newBrowser(b)
+	user.signup(processes[0], "ana@example.com", "Ana")
+	sockets := make([]*socket, 50)
+	var list []store.Product
+	for i := range sockets {
+		p := processes[i%len(processes)]
+		sockets[i] = mustDial(b, p, "Cookie", user.cookie(p))
+		sockets[i].next("PRODLIST", &list)
+	}
+	busy := func(seconds int, work func()) (percent float64) {
+		before := cpu(b, db.PID())
+		for range 5 * seconds {
+			tick := time.After(time.Second / 5)
+			work()
+			<-tick
+		}
+		return 100 * (cpu(b, db.PID()) - before).Seconds() / float64(seconds)
+	}
+	var idle, loaded float64
+	for b.Loop() {
+		idle += busy(5, func() {})
+		loaded += busy(5, func() {
+			sockets[0].send(newProduct("product", 1, picture))
+			for _, s := range sockets {
+				var p store.Product
+				s.next("PRODUCT", &p)
+			}
+		})
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(idle/float64(b.N), "idle-%cpu")
+	b.ReportMetric(loaded/float64(b.N), "loaded-%cpu")
+}
+
+// cpu is what a process has used of the processors.
+func cpu(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	stat, err := p.Stat()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(stat.CPUTime() * float64(time.Second))
 }

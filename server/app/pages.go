@@ -27,6 +27,8 @@ type pages struct {
 
 	login, signup, failLogin, failSignup                           *page
 	unavailable, overloaded, guesses, forbidden, notMeant, failure *page
+
+	home [2][]byte // the main page before the name and after it
 }
 
 // identity is which process this is, as its pages say it and JSON tells it.
@@ -56,6 +58,15 @@ func (p *pages) serve(ctx *fasthttp.RequestCtx, status int, name string, v view)
 	}
 	(&page{status, body}).serve(ctx)
 	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+}
+
+// serveHome answers with the main page, which is the same for everybody but for the name.
+func (p *pages) serveHome(ctx *fasthttp.RequestCtx, name string) {
+	ctx.Response.Header.SetContentType(contentHTML)
+	ctx.Response.Header.SetCanonical(cacheControl, noStore)
+	body := append(ctx.Response.SwapBody(nil), p.home[0]...)
+	body = append(body, template.HTMLEscapeString(name)...)
+	ctx.Response.SwapBody(append(body, p.home[1]...))
 }
 
 // view is what the templates see.
@@ -136,6 +147,13 @@ func (p *pages) renderFixed() (err error) {
 		"Hubo demasiadas contraseñas incorrectas desde esta dirección. Probá de nuevo en unos minutos.", routeLogin, "Volver a ingresar")
 	p.forbidden = message(403, "Pedido rechazado", "Este formulario llegó desde otro sitio.", routeHome, "Inicio")
 	p.notMeant = message(403, "Pedido rechazado", "Para salir, usá el botón de la página.", routeHome, "Inicio")
+	const name = "nombre0de0quien0mira"
+	home := render(200, "home.html", view{Title: "Productos", Script: "home.js", Name: name})
+	before, after, found := bytes.Cut(home.body, []byte(name))
+	if !found || bytes.Contains(after, []byte(name)) {
+		err = errors.Join(err, errors.New("the main page has to show the name once"))
+	}
+	p.home = [2][]byte{before, after}
 	p.failure = message(500, "Algo salió mal", "El error quedó registrado.", routeHome, "Inicio")
 	return err
 }
