@@ -17,7 +17,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the four commands, into bin/
-	go build -o bin/ $(COMMANDS:%=./%)
+	CGO_ENABLED=0 go build -o bin/ $(COMMANDS:%=./%)
 
 nginx:
 	@.ci/need nginx
@@ -64,7 +64,7 @@ lint: ## formatting, go vet, staticcheck, golangci-lint, go.mod
 	.ci/lint
 
 install: ## the four commands, into Go's bin folder
-	go install $(COMMANDS:%=./%)
+	CGO_ENABLED=0 go install $(COMMANDS:%=./%)
 
 clean: ## what was built; run records stay
 	rm -rf bin

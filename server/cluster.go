@@ -73,6 +73,7 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 	})
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	defer time.AfterFunc(startOver, shedStart).Stop()
 	onTerminal := hasTerminal()
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTTIN, syscall.SIGTTOU)

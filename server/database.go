@@ -24,6 +24,7 @@ const (
 
 // serveDatabase runs the embedded database until ctx ends or nobody uses it any more.
 func serveDatabase(ctx context.Context, in *supervise.Inheritance, c *databaseCommand) error {
+	defer time.AfterFunc(startOver, shedStart).Stop()
 	return database.Serve(ctx, database.Config{
 		Dir: c.Dir, Listen: c.Listen, IdleExit: c.idleExit,
 		Ready: func(url string) {

@@ -17,6 +17,9 @@ import (
 	"balanceo/topology/supervise"
 )
 
+// startOver is how long after it is ready the start of a process is over.
+const startOver = 2 * time.Second
+
 var errParentGone = errors.New("the parent process has died")
 
 // serveApp answers requests until ctx ends, and then drains.
@@ -67,6 +70,7 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	if err := in.Notify(); err != nil {
 		slog.Error("not reported ready", "error", err)
 	}
+	defer time.AfterFunc(startOver, shedStart).Stop()
 	slog.Info("serving", "address", ln.Addr().String(), "mode", opts.mode, "pid", os.Getpid())
 
 	select {

@@ -211,6 +211,17 @@ func (b *Board) slot(i int) *slot {
 
 func (s *slot) load(word int) uint64 { return atomic.LoadUint64(&s[word]) }
 
+// used is how many slots to look at. They are taken in order and stay somebody's, so the first without a pid is
+// the end; what lies behind is not touched, and takes up no memory.
+func (b *Board) used() int {
+	for i := 1; i < slotCount; i++ {
+		if b.slot(i).load(wordPID) == 0 {
+			return i
+		}
+	}
+	return slotCount
+}
+
 // Slot is what one process adds to. Its methods may be called from any goroutine.
 type Slot struct {
 	board *Board
@@ -228,7 +239,7 @@ func (b *Board) Join() (*Slot, error) {
 		return nil, err
 	}
 	s := b.slot(i)
-	clear(s[:])
+	clear(s[wordStarted:]) // the pid of an earlier owner stays until there is a new one: see used
 	atomic.StoreUint64(&s[wordStarted], uint64(time.Now().UnixNano()))
 	atomic.StoreUint64(&s[wordPID], uint64(os.Getpid()))
 	return &Slot{board: b, words: s}, nil

@@ -93,8 +93,8 @@ func (s *Slot) Beat() { atomic.AddUint64(&s.words[wordBeat], 1) }
 
 // Beats counts what the living process with that pid has said by Beat; ok is false where there is none.
 func (b *Board) Beats(pid int) (beats uint64, ok bool) {
-	for i := 1; i < slotCount; i++ {
-		if s := b.slot(i); s.load(wordPID) == uint64(pid) && b.alive(i, nil) {
+	for i := range b.used() {
+		if s := b.slot(i); i > 0 && s.load(wordPID) == uint64(pid) && b.alive(i, nil) {
 			return s.load(wordBeat), true
 		}
 	}

@@ -66,12 +66,9 @@ func (s *Slot) AppendMetrics(b []byte) []byte {
 		living        int
 		earliestStart = s.words.load(wordStarted)
 	)
-	for i := range slotCount {
+	for i := range board.used() {
 		words := board.slot(i)
 		w := worker{pid: words.load(wordPID), started: words.load(wordStarted)}
-		if w.pid == 0 && i > 0 {
-			continue
-		}
 		for j := range totals {
 			n := words.load(wordCounters + j)
 			totals[j] += n
