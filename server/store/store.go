@@ -44,6 +44,9 @@ const (
 // database has no such index.
 const purgePeriod = time.Minute
 
+// How often a database is asked whether it answers, and every second while it does not.
+const pingPeriod = 2 * time.Second
+
 // Whether a database that answers also writes is tried every writePeriod, and every second while it does not.
 const (
 	writePeriod = 5 * time.Second
@@ -136,7 +139,7 @@ const (
 	Refusing    State = "refuses writes" // answers, but writes fail
 )
 
-// State tells how the database was when it was asked last, which is about once a second.
+// State tells how the database was when it was asked last, which is about every two seconds.
 func (s *Store) State() State {
 	switch {
 	case !s.available.Load():
@@ -190,10 +193,11 @@ func (s *Store) watch(ctx context.Context) {
 			s.tryWrite(ctx)
 			written = time.Now()
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
+		period := pingPeriod
+		if s.State() != Available {
+			period = time.Second
 		}
+		wait(ctx, period)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"balanceo/server/store"
 	"balanceo/server/store/storetest"
@@ -185,8 +187,26 @@ func started(t testing.TB, f *feed) []store.Product {
 	}
 }
 
-func TestFollowersOfTwoProcessesGetEachProductOnce(t *testing.T) {
-	url := storetest.Run(t)
+// eachWay runs a test with a database that tells its changes, and with one that does not, as a MongoDB.
+func eachWay(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("told", func(t *testing.T) { test(t, storetest.Run(t)) })
+	t.Run("tailed", func(t *testing.T) {
+		url := storetest.Run(t)
+		client, err := mongo.Connect(options.Client().ApplyURI(url))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = client.Disconnect(context.Background()) }()
+		if err := client.Database(store.DatabaseName).Collection("news").Drop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		test(t, url)
+	})
+}
+
+func TestFollowersOfTwoProcessesGetEachProductOnce(t *testing.T) { eachWay(t, testEachProductOnce) }
+
+func testEachProductOnce(t *testing.T, url string) {
 	a, b := storetest.Open(t, url), storetest.Open(t, url)
 	ctx := within(t)
 	first := product(0)
@@ -223,10 +243,11 @@ func TestFollowersOfTwoProcessesGetEachProductOnce(t *testing.T) {
 	}
 }
 
-// Of products that are saved at once, the cursor of the embedded database may pass over some. None of them
+// Of products that are saved at once, a cursor of FerretDB may pass over some. None of them
 // waits for the next sweep.
-func TestFollowerMissesNoneOfManyAtOnce(t *testing.T) {
-	url := storetest.Run(t)
+func TestFollowerMissesNoneOfManyAtOnce(t *testing.T) { eachWay(t, testManyAtOnce) }
+
+func testManyAtOnce(t *testing.T, url string) {
 	s := storetest.Open(t, url)
 	f := follow(t, s)
 	started(t, f)
@@ -260,8 +281,9 @@ func TestFollowerMissesNoneOfManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestFollowerHearsOfEndedSession(t *testing.T) {
-	url := storetest.Run(t)
+func TestFollowerHearsOfEndedSession(t *testing.T) { eachWay(t, testEndedSession) }
+
+func testEndedSession(t *testing.T, url string) {
 	a, b := storetest.Open(t, url), storetest.Open(t, url)
 	f := follow(t, a)
 	started(t, f)
