@@ -11,6 +11,7 @@ const (
 	quarter     = 250 // milliseconds
 	keepLive    = 20  // quarters
 	enough      = 100 // requests of a group
+	keepLags    = 40  // times that lines have come
 )
 
 // cell is what one server or one group did in a stretch of time, by when answers were complete.
@@ -125,7 +126,7 @@ type counts struct {
 	closed  int64 // seconds before this one have been given out
 
 	lag  int64   // the longest that a line has lately come after its request ended, in milliseconds
-	lags []int64 // of each of the last seconds
+	lags []int64 // of the last times that lines have come
 }
 
 func newCounts() *counts { return &counts{live: map[int64]*cells{}, lag: 1100} }
@@ -161,8 +162,8 @@ func (c *counts) complete(now time.Time) int64 { return now.UnixMilli() - c.lag 
 
 // close returns the seconds that are complete and have not been given out, and forgets the oldest ones.
 func (c *counts) close(now time.Time) []row {
-	if len(c.lags) > 0 {
-		if c.lag = slices.Max(c.lags); len(c.lags) >= 10 {
+	if n := len(c.lags); n > 0 && c.lags[n-1] > 0 {
+		if c.lag = slices.Max(c.lags); n >= keepLags {
 			c.lags = c.lags[1:]
 		}
 		c.lags = append(c.lags, 0)

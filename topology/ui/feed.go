@@ -60,6 +60,7 @@ type update struct {
 	Verdicts []verdict      `json:"verdicts,omitempty"`
 	Agree    *agreement     `json:"agree,omitempty"`
 	Parts    []status.Part  `json:"parts,omitempty"`
+	Looked   int64          `json:"looked,omitempty"` // when parts were seen so, in Unix milliseconds
 	Groups   []group        `json:"groups,omitempty"`
 	Load     *LoadState     `json:"load,omitempty"`
 }
@@ -94,6 +95,7 @@ type feed struct {
 	client   comparison             // of loadgen's answers
 	conf     *balancer.Config
 	parts    []status.Part
+	looked   int64
 	pending  *look // not compared with the log yet
 	marks    []fleet.Event
 	told     int // marks that pages know
@@ -261,7 +263,7 @@ func (f *feed) look(ctx context.Context) {
 		f.conf = conf
 	}
 	if err == nil {
-		f.parts = s.Parts
+		f.parts, f.looked = s.Parts, s.At.UnixMilli()
 		f.pending = &look{parts: s.Parts, from: after, to: s.At.UnixMilli()}
 		if ran {
 			f.pending.client, f.pending.clientFrom = &answered, before
@@ -311,7 +313,7 @@ func (f *feed) fill(u *update, slow bool) {
 	f.recent = &recent
 	f.sentence(u.Complete)
 	u.Recent, u.Verdicts, u.Agree = f.recent, f.verdicts, &f.agree
-	u.Parts, u.Groups = f.parts, f.groups()
+	u.Parts, u.Looked, u.Groups = f.parts, f.looked, f.groups()
 }
 
 func (f *feed) groups() []group {
@@ -397,7 +399,8 @@ func (f *feed) everything() *update {
 	defer f.mu.Unlock()
 	u.Complete, u.OneOf, u.Live = f.counts.complete(time.Now()), 1/f.chance, map[string]now{}
 	u.Rows, u.Marks = f.counts.rows(), slices.Clone(f.marks[:f.told])
-	u.Recent, u.Verdicts, u.Parts, u.Groups = f.recent, f.verdicts, f.parts, f.groups()
+	u.Recent, u.Verdicts, u.Agree = f.recent, f.verdicts, &f.agree
+	u.Parts, u.Looked, u.Groups = f.parts, f.looked, f.groups()
 	return u
 }
 

@@ -52,9 +52,9 @@ function measure() {
   };
   const client = rect(document.getElementById('client'));
   const balancer = rect(document.getElementById('balancer'));
-  const narrow = balancer.t > client.b - 4 || innerWidth < 760;
+  const narrow = innerWidth <= 760;
   lines = new Map();
-  lines.set('client', { points: narrow && balancer.l < client.r ? drop(client, balancer) : curve(client.r, client.y, balancer.l, balancer.y) });
+  lines.set('client', { points: curve(client.r, client.y, balancer.l, balancer.y) });
   for (const node of document.querySelectorAll('.node.group[data-group]')) {
     const g = rect(node);
     lines.set('g ' + node.dataset.group, { points: narrow ? lane(balancer, g) : curve(balancer.r, balancer.y, g.l, g.y) });
@@ -80,11 +80,13 @@ function curve(x1, y1, x2, y2) {
 
 // lane leads down at the left edge, where the picture is narrow.
 function lane(from, to) {
-  const x = Math.min(from.l, to.l) - 9;
+  const x = to.l - 9;
+  if (from.l > to.l + 20) { // from the balancer, which stands at the right
+    const y = (from.b + to.t) / 2;
+    return even([[(from.l + from.r) / 2, from.b], [(from.l + from.r) / 2, y], [x, y], [x, to.y], [to.l, to.y]]);
+  }
   return even([[from.l, from.y], [x, from.y], [x, to.y], [to.l, to.y]]);
 }
-
-const drop = (from, to) => even([[(from.l + from.r) / 2, from.b], [(to.l + to.r) / 2, to.t]]);
 
 function even(corners) {
   const lengths = corners.slice(1).map((p, i) => Math.hypot(p[0] - corners[i][0], p[1] - corners[i][1]));

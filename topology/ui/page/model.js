@@ -43,7 +43,7 @@ function take(u) {
   }
   if (model.marks.length > 200) model.marks.splice(0, model.marks.length - 200);
   for (const key of ['groups', 'verdicts', 'agree', 'load', 'recent']) if (u[key]) model[key] = u[key];
-  if (u.parts) model.parts = new Map(u.parts.map((p) => [p.name, withRates(p)]));
+  if (u.parts) model.parts = new Map(u.parts.map((p) => [p.name, withRates(p, u.looked)]));
   if (first) tell('first', u);
   tell('tick', u);
   if (first || u.parts || u.recent) tell('second', u);
@@ -51,17 +51,17 @@ function take(u) {
 
 // withRates adds to a part how many requests a second each of its processes has answered since the last look.
 const looks = new Map();
-function withRates(p) {
+function withRates(p, now) {
   p.processes = [];
   const before = looks.get(p.name);
-  const now = performance.now();
   if (p.answered) {
     for (const pid of p.workers.length ? p.workers : [p.pid]) {
       const n = p.answered[pid] ?? 0;
       const was = before?.answered?.[pid];
-      p.processes.push({ pid, rate: was == null ? 0 : Math.max(0, (n - was) / ((now - before.at) / 1000)), total: n });
+      p.processes.push({ pid, rate: was == null || now <= before.at ? 0 : Math.max(0, (n - was) / ((now - before.at) / 1000)), total: n });
     }
-    if (!before || now - before.at > 500) looks.set(p.name, { at: now, answered: p.answered });
+    if (before && now <= before.at) return { ...p, processes: before.processes };
+    looks.set(p.name, { at: now, answered: p.answered, processes: p.processes });
   } else if (p.pid) {
     for (const pid of p.workers.length ? p.workers : [p.pid]) p.processes.push({ pid, rate: 0, total: 0 });
   }

@@ -101,8 +101,7 @@ function live() {
       r.line.classList.toggle('off', !idle && Math.abs(now.share - g.expected[i]) > 0.03);
     });
   }
-  const one = Math.round(model.oneOf * 10) / 10;
-  const shown = model.oneOf <= 1.05 ? word('all') : word('sampled', decimal(one, one < 10 && one % 1 ? 1 : 0));
+  const shown = model.oneOf <= 1.05 ? word('all') : word('sampled', model.oneOf < 2 ? decimal(model.oneOf, 1) : count(model.oneOf));
   put(document.getElementById('sampled'), shown);
 }
 
@@ -132,8 +131,8 @@ function second() {
 // why is the reason that an instance is not ready: its own, else what somebody did to it last.
 function why(p) {
   const did = model.marks.findLast((m) => m.kind === 'action' && m.text.split(' ').includes(p.name));
-  const reason = p.reason || (did && did.text + (did.by ? ' ' + word('by', did.by) : ''));
-  return reason ? ': ' + reason : '';
+  const reason = p.reason || did?.text.split(' ').filter((w) => w !== p.name).join(' ');
+  return reason ? ': ' + reason + (!p.reason && did.by ? ' ' + word('by', did.by) : '') : '';
 }
 
 // processes shows one box a process; the fuller, the more of the instance's requests it answers.

@@ -21,7 +21,7 @@ export function startTimeline() {
 // frame is where everything lies: lanes from top to bottom, seconds from left to right.
 function frame(w, h, em) {
   const left = 0;
-  const right = w - em * 5.2;
+  const right = w - em * 6.4;
   const top = em * 2.6;
   const bottom = h - em * 1.4;
   const gap = em * 0.5;
@@ -74,6 +74,7 @@ function axis(g, f, em) {
     g.moveTo(x, f.top);
     g.lineTo(x, f.bottom);
     g.stroke();
+    if (f.right - f.left < em * 36 && (m === 1 || m === 2 || m === 4)) continue;
     g.textAlign = m === 5 ? 'left' : m === 0 ? 'right' : 'center';
     g.fillText(m ? `−${m} min` : word('now'), x, f.bottom + em * 0.8);
   }
@@ -107,10 +108,10 @@ function shares(g, f, lane, em) {
   let expected = 0;
   g.strokeStyle = colours.surface;
   g.lineWidth = 1.5;
-  const few = lane.h / group.servers.length < em * 0.95;
+  const every = Math.ceil((em * 0.95) / (lane.h / group.servers.length)); // names that have room
   group.servers.forEach((s, i) => {
     const middle = lane.y + (expected + group.expected[i] / 2) * lane.h;
-    if (!few || i % 2 === 0) label(g, f, lane, group.instances[i], middle, colours.ink);
+    if (i % every === 0) label(g, f, lane, group.instances[i], middle, colours.ink);
     g.fillStyle = colours.of[colourOf(group.instances[i])];
     g.fillRect(f.right + 2, lane.y + expected * lane.h + 1, 3, group.expected[i] * lane.h - 2);
     expected += group.expected[i];
