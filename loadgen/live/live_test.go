@@ -110,9 +110,9 @@ func TestTerminal(t *testing.T) {
 		frames := strings.Split(out.String(), "\x1b[J")
 		frame := frames[len(frames)-1]
 		for _, want := range []string{
-			"3 of 20 s  1000/s  p50 2.82ms  p99 2.82ms  no failures", "  app\n",
-			"127.0.0.1:1           of 127.… ███████████████████┃██████████··········  75.0% of 50.0%",
-			"127.0.0.1:2           of 127.… ██████████·········┃····················  25.0% of 50.0%",
+			"3 of 20 s  1000/s  p50 2.82ms  p99 2.82ms  no failures  250 retries/s", "  app\n",
+			"127.0.0.1:1           of 127.… ████████████████┃█████████········  75.0% of 50.0%  750 retries",
+			"127.0.0.1:2           of 127.… █████████·······┃·················  25.0% of 50.0%",
 		} {
 			if !strings.Contains(frame, want) {
 				t.Errorf("the view lacks %q:\n%s", want, frame)
@@ -123,6 +123,31 @@ func TestTerminal(t *testing.T) {
 			t.Errorf("Stop left the view on the terminal: %q", out.String()[len(out.String())-40:])
 		}
 	})
+}
+
+// A server that answers no more stays in view, and every line fits.
+func TestDeadInView(t *testing.T) {
+	for _, width := range []int{60, 80, 120, 200} {
+		v := View{opt: Options{Width: width, Total: 20 * time.Second, Expected: func(string, string) float64 { return 0.5 }, Name: func(string, string) string { return "serverA" }}}
+		m := v.Meter()
+		m.Add(hit(0, 0, "127.0.0.1:8082", tally.NoError))
+		m.Add(hit(0, 0, "127.0.0.1:8083", tally.NoError))
+		s, _, span := v.read(time.Second)
+		v.lines(time.Second, s, span)
+		for i := range 400 {
+			m.Add(hit(10*time.Second+time.Duration(i)*time.Millisecond, 0, []string{"127.0.0.1:8083, 127.0.0.1:8082", "127.0.0.1:8082"}[i%2], tally.HTTP5xx))
+		}
+		s, _, span = v.read(11 * time.Second)
+		lines := v.lines(11*time.Second, s, span)
+		if len(lines) != 4 || !strings.Contains(lines[3], "  0.0% of 50.0%  200 retries") || !strings.Contains(lines[0], "failed 100.0%") {
+			t.Errorf("%d columns: the dead server is not in view:\n%s", width, strings.Join(lines, "\n"))
+		}
+		for _, l := range lines {
+			if ansi.StringWidth(l) >= width {
+				t.Errorf("%d columns: %d are taken by %q", width, ansi.StringWidth(l), l)
+			}
+		}
+	}
 }
 
 func TestNarrowTerminal(t *testing.T) {

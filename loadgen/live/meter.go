@@ -32,7 +32,8 @@ type second struct {
 	hits     int64
 	failed   int64
 	latency  buckets
-	upstream map[place]int64
+	upstream map[place]int64 // answers
+	retried  map[place]int64 // requests that it had first, and another one answered
 }
 
 // place is an upstream within its group.
@@ -55,9 +56,21 @@ func (m *Meter) Add(h *tally.Hit) {
 	if h.Group == "" {
 		return
 	}
-	p := place{h.Group, h.Tried[strings.LastIndexByte(h.Tried, ' ')+1:]} // the last of those tried has answered
-	if _, known := s.upstream[p]; known || len(s.upstream) < maxPlaces {
-		s.upstream[p]++
+	answered := h.Tried
+	for {
+		first, rest, again := strings.Cut(answered, ", ")
+		if !again {
+			break
+		}
+		count(s.retried, place{h.Group, first})
+		answered = rest
+	}
+	count(s.upstream, place{h.Group, answered[strings.LastIndexByte(answered, ' ')+1:]}) // "A : B" is an internal redirect
+}
+
+func count(of map[place]int64, p place) {
+	if _, known := of[p]; known || len(of) < maxPlaces {
+		of[p]++
 	}
 }
 
@@ -65,9 +78,10 @@ func (m *Meter) slot(at int64) *second {
 	s := &m.ring[at%slots]
 	if s.at != at+1 {
 		clear(s.upstream)
-		*s = second{at: at + 1, upstream: s.upstream}
+		clear(s.retried)
+		*s = second{at: at + 1, upstream: s.upstream, retried: s.retried}
 		if s.upstream == nil {
-			s.upstream = map[place]int64{}
+			s.upstream, s.retried = map[place]int64{}, map[place]int64{}
 		}
 	}
 	return s
@@ -89,6 +103,9 @@ func (m *Meter) sum(s *second, from, to int64) (total int64) {
 		}
 		for p, n := range maps.All(one.upstream) {
 			s.upstream[p] += n
+		}
+		for p, n := range maps.All(one.retried) {
+			s.retried[p] += n
 		}
 	}
 	return m.total

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -39,7 +38,8 @@ type View struct {
 	began  time.Time
 	mu     sync.Mutex
 	meters []*Meter
-	drawn  int // lines on the terminal that the next drawing replaces
+	drawn  int     // lines on the terminal that the next drawing replaces
+	seen   []place // upstreams in view, in order
 	stop   chan struct{}
 	done   sync.WaitGroup
 }
@@ -120,7 +120,7 @@ func (v *View) read(now time.Duration) (s *second, total int64, span time.Durati
 	if to == 0 {
 		to, span = 1, now
 	}
-	s = &second{upstream: map[place]int64{}}
+	s = &second{upstream: map[place]int64{}, retried: map[place]int64{}}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, m := range v.meters {
@@ -152,20 +152,40 @@ func (v *View) line(now time.Duration, s *second, total int64, span time.Duratio
 
 // lines is the state as it stands on a terminal.
 func (v *View) lines(now time.Duration, s *second, span time.Duration) []string {
-	head := fmt.Sprintf("%s  %3.0f of %.0f s  %s/s  p50 %s  p99 %s  ", v.progress(now), now.Seconds(), v.opt.Total.Seconds(),
-		perSecond(s.hits, span), show(s.latency.quantile(0.5)), show(s.latency.quantile(0.99)))
+	failures := "no failures"
 	if s.failed > 0 {
-		head += v.paint("31", fmt.Sprintf("failed %.1f%%", float64(s.failed)/float64(s.hits)*100))
-	} else {
-		head += "no failures"
+		failures = v.paint("31", fmt.Sprintf("failed %.1f%%", float64(s.failed)/float64(s.hits)*100))
+	}
+	parts := []string{
+		v.progress(now), fmt.Sprintf("%3.0f of %.0f s", now.Seconds(), v.opt.Total.Seconds()), perSecond(s.hits, span) + "/s",
+		"p50 " + show(s.latency.quantile(0.5)), "p99 " + show(s.latency.quantile(0.99)), failures,
+	}
+	if n := sum(s.retried); n > 0 {
+		parts = append(parts, v.paint("33", perSecond(n, span)+" retries/s"))
 	}
 	if phase := v.phase(now); phase != "" {
-		head += "  " + v.paint("2", phase)
+		parts = append(parts, v.paint("2", phase))
+	}
+	head := strings.Join(parts, "  ")
+	for _, dropped := range []string{parts[0], parts[3], parts[4]} { // the bar, then p50, then p99
+		if ansi.StringWidth(head) < v.width() {
+			break
+		}
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == dropped })
+		head = strings.Join(parts, "  ")
 	}
 	return append([]string{head}, v.shares(s)...)
 }
 
-const barWidth = 40
+// width is how many columns there are.
+func (v *View) width() int { return cmp.Or(v.opt.Width, 100) }
+
+func sum(of map[place]int64) (n int64) {
+	for _, k := range of {
+		n += k
+	}
+	return n
+}
 
 func (v *View) progress(now time.Duration) string {
 	const width = 16
@@ -173,49 +193,84 @@ func (v *View) progress(now time.Duration) string {
 	return strings.Repeat("█", full) + v.paint("2", strings.Repeat("░", width-full))
 }
 
-// shares has a bar for each upstream, with a mark where it should end.
+// shares has a bar for each upstream that was ever seen, with a mark where it should end.
 func (v *View) shares(s *second) []string {
 	groups := map[string]int64{}
 	for p, n := range s.upstream {
 		groups[p.Group] += n
+		v.see(p)
 	}
-	places := slices.SortedFunc(maps.Keys(s.upstream), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Addr, b.Addr))
-	})
+	for p := range s.retried {
+		v.see(p)
+	}
 	var out []string
-	for i, p := range places {
-		if i == 0 || places[i-1].Group != p.Group {
-			out = append(out, "  "+clip(p.Group, 60))
+	for i, p := range v.seen {
+		if i == 0 || v.seen[i-1].Group != p.Group {
+			out = append(out, "  "+clip(p.Group, v.width()-3))
 		}
-		share := float64(s.upstream[p]) / float64(max(1, groups[p.Group]))
-		var expected float64
-		if v.opt.Expected != nil {
-			expected = v.opt.Expected(p.Group, p.Addr)
-		}
-		var name string
-		if v.opt.Name != nil {
-			name = v.opt.Name(p.Group, p.Addr)
-		}
-		text := fmt.Sprintf("    %-21s %-8s %s %5.1f%%", clip(p.Addr, 21), clip(name, 8), v.bar(share, expected), share*100)
-		if expected > 0 {
-			text += v.paint("2", fmt.Sprintf(" of %.1f%%", expected*100))
-		}
-		out = append(out, text)
+		out = append(out, v.share(p, s, float64(s.upstream[p])/float64(max(1, groups[p.Group]))))
 	}
 	return out
 }
 
-// bar shows a share with a mark at the expected one.
-func (v *View) bar(share, expected float64) string {
-	cells := []rune(strings.Repeat("█", cells(share)) + strings.Repeat("·", barWidth-cells(share)))
+// see keeps an upstream in view, whether it answers or not.
+func (v *View) see(p place) {
+	i, known := slices.BinarySearchFunc(v.seen, p, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Addr, b.Addr))
+	})
+	if !known && len(v.seen) < maxPlaces {
+		v.seen = slices.Insert(v.seen, i, p)
+	}
+}
+
+// The parts of an upstream's line: what stands around its bar, and the bar.
+const (
+	addrWidth = 21
+	nameWidth = 8
+	around    = 4 + 1 + 1 + len("100.0% of 100.0%") + len("  100 retries")
+	leastBar  = 8
+	mostBar   = 40
+)
+
+// share is one line. Where there is no room for both, the name goes before the address.
+func (v *View) share(p place, s *second, share float64) string {
+	var expected float64
+	if v.opt.Expected != nil {
+		expected = v.opt.Expected(p.Group, p.Addr)
+	}
+	who := fmt.Sprintf("%-*s", addrWidth, clip(p.Addr, addrWidth))
+	if v.opt.Name != nil {
+		name := fmt.Sprintf("%-*s", nameWidth, clip(v.opt.Name(p.Group, p.Addr), nameWidth))
+		switch known := strings.TrimSpace(name) != ""; {
+		case v.width() > around+addrWidth+1+nameWidth+leastBar:
+			who += " " + name
+		case known:
+			who = name
+		}
+	}
+	bar := min(max(v.width()-1-around-len([]rune(who)), leastBar), mostBar)
+	text := fmt.Sprintf("    %s %s %5.1f%%", who, drawBar(share, expected, bar), share*100)
 	if expected > 0 {
-		cells[min(barWidth-1, max(0, cellsOf(expected)-1))] = '┃'
+		text += v.paint("2", fmt.Sprintf(" of %.1f%%", expected*100))
+	}
+	switch n := s.retried[p]; {
+	case n > 0:
+		text += v.paint("33", fmt.Sprintf("  %d retries", n))
+	case s.upstream[p] == 0:
+		text += v.paint("31", "  no answer")
+	}
+	return text
+}
+
+// drawBar shows a share with a mark at the expected one.
+func drawBar(share, expected float64, width int) string {
+	at := func(share float64) int { return min(width, max(0, int(math.Round(share*float64(width))))) }
+	cells := []rune(strings.Repeat("█", at(share)) + strings.Repeat("·", width-at(share)))
+	if expected > 0 {
+		cells[max(0, at(expected)-1)] = '┃'
 	}
 	return string(cells)
 }
-
-func cells(share float64) int   { return min(barWidth, max(0, cellsOf(share))) }
-func cellsOf(share float64) int { return int(math.Round(share * barWidth)) }
 
 func (v *View) paint(code, text string) string {
 	if !v.opt.Colour {
