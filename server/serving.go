@@ -64,7 +64,7 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	server := serve.New(serve.Config{
 		Listener: ln, Slot: slot, Handler: application.Handler(), Instance: opts.instance,
 		Delay:   func() time.Duration { return max(opts.testDelay, board.Delay()) },
-		Metrics: func(b []byte) []byte { return appendDatabase(b, db.State()) },
+		Metrics: func(b []byte) []byte { return appendOwn(b, db.State()) },
 	})
 	server.Start()
 	if err := in.Notify(); err != nil {
@@ -86,8 +86,8 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	return server.Drain(ending, limit, application.Close)
 }
 
-// appendDatabase appends what is known of the database in the Prometheus text format.
-func appendDatabase(b []byte, now store.State) []byte {
+// appendOwn appends what is known of the database and of this process in the Prometheus text format.
+func appendOwn(b []byte, now store.State) []byte {
 	b = append(b, "# HELP balanceo_database_state The state of the database: 1 for the one that it is in.\n"+
 		"# TYPE balanceo_database_state gauge\n"...)
 	for _, state := range []store.State{store.Available, store.Unavailable, store.Refusing} {
@@ -97,5 +97,6 @@ func appendDatabase(b []byte, now store.State) []byte {
 		}
 		b = fmt.Appendf(b, "balanceo_database_state{state=%q} %d\n", state, value)
 	}
-	return b
+	return fmt.Appendf(b, "# HELP balanceo_goroutines Goroutines of the process that answers.\n# TYPE balanceo_goroutines gauge\n"+
+		"balanceo_goroutines %d\n", runtime.NumGoroutine())
 }

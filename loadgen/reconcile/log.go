@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 )
 
 // logFile reads what a log has grown by since it was opened, over rotation: the file that was open at the
@@ -91,20 +92,35 @@ func (l *logFile) rest(f func(line []byte)) error {
 	}
 }
 
-// rotated returns the file that now has the log's name, if that is another one.
+// rotated returns the file that was written after the one that is read, if there is one.
 func (l *logFile) rotated() (*os.File, error) {
 	old, err := l.file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("access log: %w", err)
 	}
-	now, err := os.Stat(l.path)
-	if errors.Is(err, os.ErrNotExist) || err == nil && os.SameFile(old, now) {
-		return nil, nil // renamed, and nginx has not opened a new one yet
+	newer := "" // where the newer one stands, if the log was moved as far as path.i
+	for path, i := l.path, 1; ; path, i = l.path+"."+strconv.Itoa(i), i+1 {
+		now, err := os.Stat(path)
+		switch {
+		case err == nil && os.SameFile(old, now):
+			return openNewer(newer)
+		case errors.Is(err, os.ErrNotExist) && path == l.path:
+			return nil, nil // renamed, and nginx has not opened a new one yet
+		case errors.Is(err, os.ErrNotExist): // it has fallen away, and with it perhaps others
+			return openNewer(l.path)
+		case err != nil:
+			return nil, fmt.Errorf("access log: %w", err)
+		}
+		newer = path
 	}
-	if err != nil {
-		return nil, fmt.Errorf("access log: %w", err)
+}
+
+// openNewer opens a log; an empty path is none.
+func openNewer(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
 	}
-	next, err := os.Open(l.path)
+	next, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("access log: %w", err)
 	}

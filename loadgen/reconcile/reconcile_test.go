@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"balanceo/loadgen/distribution"
+	"balanceo/topology/logs"
 )
 
 func TestAttempts(t *testing.T) {
@@ -109,6 +110,13 @@ func appendTo(t *testing.T, path, text string) {
 	}
 }
 
+func rotate(t *testing.T, path string) {
+	t.Helper()
+	if err := logs.Rotate(path, 5); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	appendTo(t, path, "before\n")
@@ -131,19 +139,21 @@ func TestLog(t *testing.T) {
 		{"a line beyond the buffer, in two parts", func() { appendTo(t, path, long); linesOf(t, l); appendTo(t, path, "y\n") }, long + "y"},
 		{"rotated, written to both", func() {
 			appendTo(t, path, "five\n")
-			if err := os.Rename(path, path+".1"); err != nil {
-				t.Fatal(err)
-			}
+			rotate(t, path)
 			appendTo(t, path+".1", "six\n")
 			appendTo(t, path, "seven\n")
 		}, "five|six|seven"},
 		{"renamed, no new one yet", func() {
-			if err := os.Rename(path, path+".2"); err != nil {
-				t.Fatal(err)
-			}
-			appendTo(t, path+".2", "eight\n")
+			rotate(t, path)
+			appendTo(t, path+".1", "eight\n")
 		}, "eight"},
 		{"the new one", func() { appendTo(t, path, "nine\n") }, "nine"},
+		{"rotated three times", func() {
+			for _, text := range []string{"ten\n", "eleven\n", "twelve\n"} {
+				rotate(t, path)
+				appendTo(t, path, text)
+			}
+		}, "ten|eleven|twelve"},
 	} {
 		c.do()
 		if got := linesOf(t, l); got != c.want {

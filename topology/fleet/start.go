@@ -17,6 +17,7 @@ const StartTimeout = 20 * time.Second
 // runs without it.
 func (f *Fleet) Start(ctx context.Context) (broken []error, err error) {
 	f.tasks.Go(f.keepBalance)
+	f.tasks.Go(f.keepAccessLog)
 	ctx, cancel := context.WithTimeoutCause(ctx, StartTimeout, fmt.Errorf("not ready within %v", StartTimeout))
 	defer cancel()
 	for _, parts := range f.tiers {

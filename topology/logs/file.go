@@ -100,21 +100,29 @@ func (l *File) line(line []byte) error {
 	return err
 }
 
-// rotate moves the file to .1, the one that was there to .2, and so on; the oldest falls away. Where that fails, as
-// in a folder that may not be written to, the file goes on growing, and is tried again when it has grown as much.
+// rotate moves the file away. Where that fails, as in a folder that may not be written to, the file goes on growing,
+// and is tried again when it has grown as much.
 func (l *File) rotate() {
-	for i := l.keep; i > 0; i-- {
-		from := l.path
-		if i > 1 {
-			from += "." + strconv.Itoa(i-1)
-		}
-		if err := os.Rename(from, l.path+"."+strconv.Itoa(i)); err != nil && !os.IsNotExist(err) {
-			l.size = 0
-			return
-		}
+	if err := Rotate(l.path, l.keep); err != nil {
+		l.size = 0
+		return
 	}
 	_ = l.f.Close()
 	l.f = nil
+}
+
+// Rotate moves the file at path to .1, the one that was there to .2, and so on up to keep; the oldest falls away.
+func Rotate(path string, keep int) error {
+	for i := keep; i > 0; i-- {
+		from := path
+		if i > 1 {
+			from += "." + strconv.Itoa(i-1)
+		}
+		if err := os.Rename(from, path+"."+strconv.Itoa(i)); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("log: %w", err)
+		}
+	}
+	return nil
 }
 
 // Close writes a begun line and closes the file.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 
 	"balanceo/topology/procs"
 )
@@ -53,6 +54,14 @@ func (Nginx) ListenHost(file string, port int) (host string, ok bool) {
 // nginx without a gap.
 func (Nginx) Inherit(cmd *exec.Cmd, fd int) {
 	cmd.Env = append(cmd.Environ(), fmt.Sprintf("NGINX=%d;", fd))
+}
+
+// Reopen lets the master with that pid open its logs anew, after they were moved.
+func (Nginx) Reopen(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+		return fmt.Errorf("nginx, pid %d: %w", pid, err)
+	}
+	return nil
 }
 
 // Serves tells whether the master with that pid has a worker process that takes connections.
