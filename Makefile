@@ -6,12 +6,13 @@ BASE_PORT ?=
 LAYOUT    ?= seed
 RATE      ?= 200
 DURATION  ?= 15s
+FUZZTIME  ?= 60s
 
 COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx cc chromium topology down bench compare test e2e abuse benchmarks readme lint install clean
+.PHONY: help build nginx cc chromium topology down bench compare test e2e abuse faults soak fuzz licences benchmarks readme lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,12 +48,25 @@ compare: build nginx ## all modes against each other, with statistics and an HTM
 test: balancers cc ## everything but the browser, under the race detector
 	CGO_ENABLED=1 go test -race -timeout 15m ./...
 
-e2e: nginx chromium ## the pages in a real browser
+e2e: nginx chromium ## the pages in a real browser, and the short form of the faults
 	go test -tags e2e -run E2E -count 1 -timeout 10m ./server/e2e ./results/page
+	go test -tags e2e -short -run Faults -count 1 -timeout 5m ./topology/faults
 
 abuse: nginx cc ## attacks on the whole layout; the table goes into results/faults/README.md
 	@mkdir -p results/faults
 	go test -tags e2e -run Abuse -count 1 -timeout 10m -v ./server/e2e -args -table $(CURDIR)/results/faults/README.md
+
+faults: nginx cc ## faults under load, one after the other (some five minutes); the table goes into results/faults/README.md
+	go test -tags e2e -run Faults -count 1 -timeout 20m -v ./topology/faults -args -table $(CURDIR)/results/faults/README.md
+
+soak: nginx cc ## a long run (DURATION=2h): nothing grows, nothing gets lost; the table goes into results/faults/README.md
+	go test -tags e2e -run Soak -count 1 -timeout 0 -v ./topology/faults -args -for $(DURATION) -table $(CURDIR)/results/faults/README.md
+
+fuzz: ## every fuzz test for FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
+
+licences: ## the licence of every module that is built in
+	.ci/licences
 
 benchmarks: build ## micro and whole-process benchmarks, in benchstat's format
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
