@@ -44,9 +44,9 @@ func (c *partsCommand) run(ctx context.Context, s *session, _ []string) error {
 
 type killCommand struct {
 	which
-	Signal signalName `short:"s" long:"signal" value-name:"SIGNAL" default:"KILL" description:"a name or a number"`
-	Worker int        `long:"worker" value-name:"PID" description:"to this worker instead of the master"`
-	For    spanOfTime `long:"for" value-name:"TIME" description:"start it again, or with STOP let it go on, only after this time"`
+	Signal signalName  `short:"s" long:"signal" value-name:"SIGNAL" default:"KILL" description:"a name or a number"`
+	Worker int         `long:"worker" value-name:"PID" description:"to this worker instead of the master"`
+	For    *spanOfTime `long:"for" value-name:"TIME" description:"start it again, or with STOP let it go on, only after this time"`
 	Args   struct {
 		Name partName `positional-arg-name:"NAME" description:"an instance, by name or port; nginx; database"`
 	} `positional-args:"yes" required:"yes"`
@@ -56,8 +56,13 @@ func (c *killCommand) run(ctx context.Context, s *session, _ []string) error {
 	if c.Worker < 0 {
 		return cli.Usagef("--worker %d: accepted is a pid", c.Worker)
 	}
-	return s.do(ctx, c.which, []partName{c.Args.Name},
-		fleet.Action{Verb: fleet.Kill, Signal: string(c.Signal), Worker: c.Worker, For: c.For.Duration})
+	a := fleet.Action{Verb: fleet.Kill, Signal: string(c.Signal), Worker: c.Worker}
+	if c.For != nil {
+		if a.For = c.For.Duration; a.For == 0 {
+			return cli.Usagef("--for 0: accepted is a time above 0, for example 200ms or 10s")
+		}
+	}
+	return s.do(ctx, c.which, []partName{c.Args.Name}, a)
 }
 
 type slowCommand struct {

@@ -240,7 +240,7 @@ func testShares(t *testing.T, l *lab) {
 		want string
 	}{
 		{"weights nosuch 1,2", 1, `"nosuch" is no group of servers; accepted are node_app, node_app_api`},
-		{"weights node_app 1,2,3", 1, "3 weights for the 2 servers of node_app"},
+		{"weights node_app 1,2,3", 1, "weights 1,2,3: node_app has 2 servers, so that 2 numbers are accepted"},
 		{"weights node_app 1,x", 2, `"1,x" is given; whole numbers from 1 to 65535 are accepted`},
 		{"balance node_app nosuch", 1, "nosuch"},
 		{"slow nginx 1s", 1, "nginx is no instance"},

@@ -192,7 +192,7 @@ func (f *Fleet) Targets() []Target {
 	for _, p := range f.parts() {
 		t := Target{
 			Name: p.name, Kind: p.kind, Port: p.port, Mode: p.instance.Mode, Process: p.process.Status(),
-			Delay: time.Duration(p.delay.Load()),
+			Delay: time.Duration(p.delay.Load()), Held: p.heldUntil(),
 		}
 		if t.Mode == layout.Cluster {
 			t.Wanted = p.wanted()

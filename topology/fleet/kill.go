@@ -96,7 +96,7 @@ func (f *Fleet) hold(p *part, d time.Duration, after, early func()) {
 	p.letGo()
 	ctx, cancel := context.WithCancel(context.Background())
 	p.mu.Lock()
-	p.unhold = cancel
+	p.unhold, p.held = cancel, time.Now().Add(d)
 	p.mu.Unlock()
 	f.tasks.Go(func() {
 		defer cancel()
@@ -121,6 +121,16 @@ func (p *part) letGo() {
 		p.unhold()
 		p.unhold = nil
 	}
+}
+
+// heldUntil is until when the part is held up on purpose; zero: it is not.
+func (p *part) heldUntil() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unhold == nil || time.Now().After(p.held) {
+		return time.Time{}
+	}
+	return p.held
 }
 
 func (f *Fleet) startAgain(p *part) {

@@ -25,5 +25,6 @@ type Target struct {
 	Mode    layout.Mode
 	Wanted  int           // workers; 0: not CLUSTER
 	Delay   time.Duration // of its answers, on purpose
+	Held    time.Time     // until when it is down or frozen, on purpose; zero: it is not
 	Process supervise.Status
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"balanceo/topology/layout"
 	"balanceo/topology/logs"
@@ -35,6 +36,7 @@ type part struct {
 	exited  chan struct{}      // closed at the first exit since the last start
 	reason  string             // of that exit
 	unhold  context.CancelFunc // ends what holds it up for a time; nil: nothing does
+	held    time.Time          // until when that is
 	begun   chan struct{}      // closed at the first event since the last start
 }
 

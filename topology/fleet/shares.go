@@ -10,6 +10,9 @@ import (
 	"balanceo/topology/balancer"
 )
 
+// longestDelay is beyond what anybody waits for.
+const longestDelay = time.Minute
+
 // slow makes an instance answer later, for as long as the layout runs or until it is told otherwise.
 func (f *Fleet) slow(_ context.Context, a Action, progress Progress) error {
 	p, err := f.one(a)
@@ -20,6 +23,9 @@ func (f *Fleet) slow(_ context.Context, a Action, progress Progress) error {
 		return fmt.Errorf("%s is no instance: only these can be slowed", p.name)
 	}
 	d := time.Duration(a.Delay)
+	if d < 0 || d > longestDelay {
+		return fmt.Errorf("slow %s by %v: accepted are 0 to %v", p.name, d, longestDelay)
+	}
 	if err := scoreboard.SetDelay(f.scoreboard(p), d); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -46,7 +52,7 @@ func (f *Fleet) changeShares(ctx context.Context, a Action, progress Progress) e
 	case found == nil:
 		return fmt.Errorf("%q is no group of servers; accepted are %s", a.Group, strings.Join(names, ", "))
 	case a.Verb == Weights && len(a.Weights) != len(found.Servers):
-		return fmt.Errorf("%d weights for the %d servers of %s", len(a.Weights), len(found.Servers), a.Group)
+		return fmt.Errorf("weights %s: %s has %d servers, so that %d numbers are accepted", FormatWeights(a.Weights), a.Group, len(found.Servers), len(found.Servers))
 	case a.Verb == Balance && a.Method == "":
 		return fmt.Errorf("balance %s: no method is given", a.Group)
 	}

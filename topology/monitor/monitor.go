@@ -141,7 +141,7 @@ func show(out *os.File, s *screen) {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(line + "\x1b[K")
+		b.WriteString("\x1b[K" + line) // erased first: behind a full line the cursor would stand on its last letter
 	}
 	b.WriteString("\x1b[J")
 	_, _ = io.WriteString(out, b.String()) // a terminal that is gone ends this by its signal

@@ -102,7 +102,7 @@ func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
 	p := Part{
 		Name: t.Name, Kind: t.Kind, Port: t.Port, Mode: t.Mode, Wanted: t.Wanted,
 		State: t.Process.State, Reason: t.Process.Reason, PID: t.Process.PID, Restarts: t.Process.Restarts,
-		Workers: []int{}, Delay: t.Delay.Seconds(),
+		Workers: []int{}, Delay: t.Delay.Seconds(), Held: t.Held,
 	}
 	if p.PID == 0 {
 		return p

@@ -41,7 +41,8 @@ type Part struct {
 	Restarts int             `json:"restarts"`      // of the master or only process
 	Ended    *int            `json:"workers_ended"` // in mode CLUSTER, since the start: died, reloaded or scaled away
 	Uptime   float64         `json:"uptime_s"`
-	Delay    float64         `json:"delay_s,omitempty"` // of its answers, on purpose
+	Delay    float64         `json:"delay_s,omitempty"`   // of its answers, on purpose
+	Held     time.Time       `json:"held_until,omitzero"` // down or frozen until then, on purpose
 
 	CPU         *float64 `json:"cpu"`              // cores in use lately
 	RSS         *int64   `json:"rss_bytes"`        // resident memory, shared pages counted in each process

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 func ptr[T any](v T) *T { return &v }
 
 func TestText(t *testing.T) {
+	time.Local = time.UTC
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s := &Snapshot{
 		Layout: "seed", HTTPPort: 80, Dir: "/p/run/80", PID: 7, Started: start, At: start.Add(90*time.Minute + time.Second),
@@ -41,6 +42,7 @@ func TestText(t *testing.T) {
 				Name: "site2", Kind: fleet.Instance, Port: 8081, Mode: layout.Fork, State: supervise.Failed, Workers: []int{},
 				Restarts: 5, Reason: "exit status 1: no", Group: "node_app", Expected: ptr(1.0 / 3),
 			},
+			{Name: "serverA", Kind: fleet.Instance, Port: 8082, Mode: layout.Fork, State: supervise.Stopped, Delay: 0.2, Held: start.Add(time.Hour).In(time.Local)},
 			{Name: "nginx", Kind: fleet.Balancer, Port: 80, State: supervise.Starting, PID: 20, Workers: []int{21}, Uptime: 0.2, CPU: ptr(0.0)},
 			{Name: "database", Kind: fleet.Database, Port: 31234, State: supervise.Stopped, Workers: []int{}, Reason: "not shown"},
 		},

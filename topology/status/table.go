@@ -48,6 +48,12 @@ func (s *Snapshot) Notes(look Look) []string {
 		if p.Reason != "" && p.State != supervise.Stopped {
 			notes = append(notes, p.Name+": "+p.Reason)
 		}
+		if !p.Held.IsZero() {
+			notes = append(notes, fmt.Sprintf("%s: held up on purpose until %s", p.Name, p.Held.Local().Format(time.TimeOnly)))
+		}
+		if p.Delay > 0 {
+			notes = append(notes, fmt.Sprintf("%s: answers %v later, on purpose", p.Name, time.Duration(p.Delay*float64(time.Second))))
+		}
 	}
 	if s.Disk != "" {
 		notes = append(notes, "disk: "+s.Disk)
