@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"net"
 
 	"balanceo/loadgen/distribution"
 	"balanceo/loadgen/promise"
 	"balanceo/loadgen/reconcile"
+	"balanceo/topology/layout"
 )
 
 // watcher looks at the servers' side of a run.
@@ -31,10 +33,14 @@ func (p *plan) watch(ctx context.Context, promised *promise.Promise, uris []stri
 func (w *watcher) explain(ctx context.Context, m *measurement) {
 	r := m.record
 	in := distribution.Input{
-		Nginx: w.Config, Evidence: m.tally.Evidence(), Warmup: w.plan.warmup.Seconds(), URIs: w.uris,
+		Balancer: w.Config, Evidence: m.tally.Evidence(), Began: m.outcome.Began, Warmup: w.plan.warmup, URIs: w.uris,
+		Resent: m.outcome.Resent, Remote: w.remote(),
 	}
 	if w.Layout != nil {
 		in.Instances = w.Layout.Instances
+	}
+	if now, err := w.Now(); err == nil {
+		in.Balancer = now
 	}
 	if w.watch != nil {
 		out := w.watch.Finish(ctx, m.tally.Counts(), m.outcome.Resent)
@@ -51,4 +57,10 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 			r.Groups[i].Notes = append(r.Groups[i].Notes, "Expected shares are from "+w.From+".")
 		}
 	}
+}
+
+// remote tells whether the balancer is on another machine.
+func (w *watcher) remote() bool {
+	host, _, err := net.SplitHostPort(w.plan.target.Addr)
+	return err != nil || !layout.IsLocal(host)
 }

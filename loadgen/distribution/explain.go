@@ -2,10 +2,12 @@ package distribution
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
@@ -15,13 +17,16 @@ import (
 
 // Input is what is known beside the counts.
 type Input struct {
-	Nginx     *balancer.Config          // nil: no configuration was found
+	Balancer  *balancer.Config          // as it was at the end of the run; nil: no configuration was found
 	Instances []layout.Instance         // of the running layout; empty: not ours
 	Evidence  map[string]tally.Evidence // by group
-	Foreign   map[string]Foreign        // by group, from nginx's access log
+	Foreign   map[string]Foreign        // by group, from the balancer's access log
 	LogRead   bool                      // whether the access log could be read, so that Foreign says something
-	Warmup    float64                   // seconds
-	URIs      []string                  // of the routes, by their index in Evidence.ByRoute
+	Remote    bool                      // the balancer is on another machine
+	Resent    int64                     // requests that were sent a second time
+	Began     time.Time                 // of the attack
+	Warmup    time.Duration
+	URIs      []string // of the routes, by their index in Evidence.ByRoute
 }
 
 // Foreign is what others sent through a group while the measured part lasted.
@@ -31,8 +36,15 @@ type Foreign struct {
 	Border int64            // requests at the borders of the measured part, which may lie inside or outside
 }
 
-// Explain completes groups, which have the counts, with what nginx.conf and the layout say of them, with a
-// verdict and with its reasons. Servers that got no request are added. The groups are changed in place.
+func (f Foreign) total() (n int64) {
+	for _, v := range f.ByAddr {
+		n += v
+	}
+	return n
+}
+
+// Explain completes groups, which have the counts, with what the balancer's configuration and the layout say of them,
+// with a verdict and with its reasons. Servers that got no request are added. The groups are changed in place.
 func Explain(groups []run.Group, in Input) {
 	for i := range groups {
 		g := &groups[i]
@@ -41,44 +53,51 @@ func Explain(groups []run.Group, in Input) {
 		e := in.Evidence[g.Name]
 		if conf == nil {
 			g.Verdict = run.Info
-			g.Reasons = append(g.Reasons, noConf(in.Nginx))
+			g.Reasons = append(g.Reasons, noConf(in.Balancer))
 		} else {
 			in.judge(g, conf, e)
 		}
-		g.Notes = append(g.Notes, workerNotes(g, conf)...)
+		g.Notes = append(g.Notes, workerNotes(g, conf, in.who())...)
 	}
 }
 
 func noConf(n *balancer.Config) string {
 	if n == nil {
-		return "No configuration of nginx was read (-nginx-conf), so there are no shares to expect."
+		return "No configuration was read (-nginx-conf), so there are no shares to expect."
 	}
 	return "The configuration that was read, " + n.File + ", has no upstream of this name, so there are no shares to expect."
 }
 
+// who is the balancer, for sentences.
+func (in *Input) who() string {
+	if in.Balancer == nil || in.Balancer.Balancer == "" {
+		return "the balancer"
+	}
+	return in.Balancer.Balancer
+}
+
 func (in *Input) group(name string) *balancer.Group {
-	if in.Nginx == nil {
+	if in.Balancer == nil {
 		return nil
 	}
-	for i := range in.Nginx.Groups {
-		if in.Nginx.Groups[i].Name == name {
-			return &in.Nginx.Groups[i]
-		}
-	}
-	return nil
+	return in.Balancer.Group(name)
 }
 
 // name adds weights, expected shares, names and modes, and the servers that got no request.
 func (in *Input) name(g *run.Group, conf *balancer.Group) {
 	if conf != nil {
 		g.Method = string(conf.Method)
+		weights := map[string]int{}
+		for _, s := range conf.Servers {
+			weights[s.Addr] += s.Weight // an address can have several lines
+		}
 		for _, s := range conf.Servers {
 			i := slices.IndexFunc(g.Upstreams, func(u run.Upstream) bool { return u.Addr == s.Addr })
 			if i < 0 {
 				i = len(g.Upstreams)
 				g.Upstreams = append(g.Upstreams, run.Upstream{Addr: s.Addr, Workers: []run.Worker{}})
 			}
-			g.Upstreams[i].Weight = s.Weight
+			g.Upstreams[i].Weight = weights[s.Addr]
 			g.Upstreams[i].ExpectedShare = conf.Share(s.Addr)
 		}
 	}
@@ -105,61 +124,69 @@ func (in *Input) instance(addr string) (layout.Instance, bool) {
 }
 
 func (in *Input) judge(g *run.Group, conf *balancer.Group, e tally.Evidence) {
+	sides := in.sides(g, e)
 	switch {
 	case g.Requests == 0 && e.NoLive > 0:
 		g.Verdict = run.Fail
 	case g.Requests == 0:
-		in.noPromise(g, "No server of the group got a request.")
+		noPromise(g, "No server of the group got a request.")
+	case len(sides) > 1:
+		in.judgeSides(g, sides)
 	default:
-		in.judgeMethod(g, conf, e)
+		in.promised(g, conf, e)
 	}
-	if g.Verdict != run.Fail {
-		g.Notes = append(g.Notes, in.troubles(g, conf, e)...)
-	} else if why := in.troubles(g, conf, e); len(why) > 0 {
+	why := in.troubles(g, conf, e, sides)
+	switch {
+	case g.Verdict != run.Fail:
+		g.Notes = append(g.Notes, why...)
+	case len(why) > 0:
 		g.Reasons = append(g.Reasons, why...)
-	} else {
-		g.Reasons = append(g.Reasons, in.unexplained(g))
+	default:
+		g.Reasons = append(g.Reasons, in.unexplained(g, conf))
 	}
 }
 
-func (in *Input) judgeMethod(g *run.Group, conf *balancer.Group, e tally.Evidence) {
-	if conf.Promise != nil {
-		in.promised(g, conf, e)
+// promised judges a group by what its balancer has promised of it.
+func (in *Input) promised(g *run.Group, conf *balancer.Group, e tally.Evidence) {
+	promise := conf.Promise
+	switch {
+	case promise == nil:
+		noPromise(g, "Nobody has said what the method "+string(conf.Method)+" promises.")
 		return
-	}
-	switch conf.Method {
-	case balancer.RoundRobin:
-		in.roundRobin(g, conf, e)
-	case balancer.Random:
-		in.random(g)
-	case balancer.Hash:
-		in.hash(g, e)
-	case balancer.LeastConn:
-		in.noPromise(g, "least_conn sends a request to the server with the fewest open connections for its weight, so the split depends on how fast the servers answer.")
-	case balancer.IPHash:
-		in.noPromise(g, "ip_hash sends all requests of one client address to one server, and this load comes from one client.")
+	case promise.Kind == balancer.Exact:
+		in.exact(g, conf, e)
+	case promise.Kind == balancer.Chance && pinned(e):
+		byConnection(g, e)
+	case promise.Kind == balancer.Chance:
+		random(g)
+	case promise.Kind == balancer.ByKey && conf.Method == balancer.Hash:
+		in.hash(g, conf, e)
 	default:
-		in.noPromise(g, "The method "+string(conf.Method)+" makes no promise about shares.")
+		noPromise(g, promise.Because)
+	}
+	if promise.Warning != "" {
+		g.Notes = append(g.Notes, promise.Warning)
 	}
 }
 
 // noPromise shows the worst deviation without judging it.
-func (in *Input) noPromise(g *run.Group, why string) {
+func noPromise(g *run.Group, why string) {
 	g.Verdict = run.Info
 	g.WorstDeviation = worst(g, Foreign{})
 	g.Reasons = append(g.Reasons, why)
 }
 
-// worst is the largest deviation of an upstream from its share, in requests, with the foreign requests
-// counted in.
+// worst is the largest deviation of an upstream from its share, in requests, with the foreign requests counted in.
 func worst(g *run.Group, f Foreign) float64 {
-	total := g.Requests
-	for _, n := range f.ByAddr {
-		total += n
-	}
+	total := g.Requests + f.total()
 	var most float64
 	for _, u := range g.Upstreams {
 		most = max(most, math.Abs(float64(u.Requests+f.ByAddr[u.Addr])-u.ExpectedShare*float64(total)))
 	}
 	return most
+}
+
+// at is a time in a run for people, counted from the start of the measured part.
+func (in *Input) at(t time.Duration) string {
+	return fmt.Sprintf("%.2f s", (t - in.Warmup).Seconds())
 }

@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
 )
 
@@ -19,7 +21,13 @@ func conf(method balancer.Method, weights ...int) *balancer.Config {
 	for i, w := range weights {
 		g.Servers = append(g.Servers, balancer.Server{Addr: "a:" + strconv.Itoa(i+1), Weight: w})
 	}
-	return &balancer.Config{File: "nginx.conf", Workers: 2, Groups: []balancer.Group{g}}
+	return promised(&balancer.Config{Balancer: "nginx", File: "nginx.conf", Workers: 2, Groups: []balancer.Group{g}})
+}
+
+// promised is the configuration with what nginx promises.
+func promised(c *balancer.Config) *balancer.Config {
+	_ = nginx.Nginx{}.Promise(context.Background(), nil, c) // it fails never
+	return c
 }
 
 // got is what the servers of conf answered.
@@ -37,12 +45,28 @@ func got(requests ...int64) []run.Group {
 func TestExplain(t *testing.T) {
 	down := conf(balancer.RoundRobin, 1, 1, 1)
 	down.Groups[0].Servers[2].Down = true
+	promised(down)
 	backup := conf(balancer.RoundRobin, 1, 1, 1)
 	backup.Groups[0].Servers[2].Backup = true
+	promised(backup)
 	noZone := conf(balancer.RoundRobin, 2, 1)
 	noZone.Groups[0].Zone = false
+	promised(noZone)
 	retried := got(1000, 10)
 	retried[0].Upstreams[1].RetriedAway = 1490
+	explained := got(750, 250)
+	explained[0].Upstreams[1].RetriedAway = 250
+	limited := conf(balancer.RoundRobin, 1, 1)
+	limited.Groups[0].Servers[0].MaxConns = 3
+	twice := conf(balancer.RoundRobin, 1, 1, 1)
+	twice.Groups[0].Servers[1].Addr = "a:1"
+	promised(twice)
+	auto := conf(balancer.RoundRobin, 1, 1)
+	auto.Groups[0].Zone, auto.Auto = false, true
+	promised(auto)
+	two := conf(balancer.Random, 1, 1)
+	two.Groups[0].Args = []string{"two"}
+	promised(two)
 
 	for _, c := range []struct {
 		name    string
@@ -53,54 +77,62 @@ func TestExplain(t *testing.T) {
 		worst   float64
 		says    string // in a reason or a note
 	}{
-		{name: "exact", groups: got(1000, 500), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1},
-		{name: "one off", groups: got(1001, 500), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1, worst: 1.0 / 3},
-		{name: "two off", groups: got(1002, 498), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Fail, bound: 1, worst: 2, says: "another configuration than nginx.conf"},
-		{name: "two off, log read", groups: got(1002, 498), in: Input{Nginx: conf(balancer.RoundRobin, 2, 1), LogRead: true}, verdict: run.Fail, bound: 1, worst: 2, says: "no foreign traffic"},
-		{name: "without a zone", groups: got(1002, 498), in: Input{Nginx: noZone}, verdict: run.Pass, bound: 2, worst: 2, says: "Without a zone"},
-		{name: "biased", groups: got(750, 250), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250, says: "another configuration"},
-		{name: "3:1:1", groups: got(1800, 600, 600), in: Input{Nginx: conf(balancer.RoundRobin, 3, 1, 1)}, verdict: run.Pass, bound: 1.5},
-		{name: "a server down", groups: got(500, 500), in: Input{Nginx: down}, verdict: run.Pass, bound: 1},
-		{name: "a down server answers", groups: got(500, 500, 500), in: Input{Nginx: down}, verdict: run.Fail, bound: 1, worst: 500, says: "a:3 answered 500 requests, but is marked down"},
-		{name: "a backup answers", groups: got(500, 500, 9), in: Input{Nginx: backup}, verdict: run.Fail, bound: 1, worst: 9, says: "a:3, a backup, answered 9 requests"},
-		{name: "unnamed server", groups: got(500, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1)}, verdict: run.Fail, worst: 500, says: "a:2 answered 500 requests, but nginx.conf does not name it"},
-		{name: "silent server", groups: got(500, 0), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250},
-		{name: "retried", groups: retried, in: Input{Nginx: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 495, says: "a:2 refused or failed 1,490 attempts, which went to other servers."},
+		{name: "exact", groups: got(1000, 500), in: Input{Balancer: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1},
+		{name: "one off", groups: got(1001, 500), in: Input{Balancer: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Pass, bound: 1, worst: 1.0 / 3},
+		{name: "two off", groups: got(1002, 498), in: Input{Balancer: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Fail, bound: 1, worst: 2, says: "another configuration than nginx.conf"},
+		{name: "two off, log read", groups: got(1002, 498), in: Input{Balancer: conf(balancer.RoundRobin, 2, 1), LogRead: true}, verdict: run.Fail, bound: 1, worst: 2, says: "no foreign traffic"},
+		{name: "without a zone", groups: got(1002, 498), in: Input{Balancer: noZone}, verdict: run.Pass, bound: 2, worst: 2, says: "Without a zone"},
+		{name: "biased", groups: got(750, 250), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250, says: "another configuration"},
+		{name: "3:1:1", groups: got(1800, 600, 600), in: Input{Balancer: conf(balancer.RoundRobin, 3, 1, 1)}, verdict: run.Pass, bound: 1.5},
+		{name: "a server down", groups: got(500, 500), in: Input{Balancer: down}, verdict: run.Pass, bound: 1},
+		{name: "a down server answers", groups: got(500, 500, 500), in: Input{Balancer: down}, verdict: run.Fail, bound: 1, worst: 500, says: "a:3 answered 500 requests, but is marked down"},
+		{name: "a backup answers", groups: got(500, 500, 9), in: Input{Balancer: backup}, verdict: run.Fail, bound: 1, worst: 9, says: "a:3, a backup, answered 9 requests"},
+		{name: "unnamed server", groups: got(500, 500), in: Input{Balancer: conf(balancer.RoundRobin, 1)}, verdict: run.Fail, worst: 500, says: "a:2 answered 500 requests, but nginx.conf does not name it"},
+		{name: "silent server", groups: got(500, 0), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1)}, verdict: run.Fail, bound: 1, worst: 250},
+		{name: "retried", groups: retried, in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Chains: map[string]int64{"a:2, a:1": 1490}}}}, verdict: run.Fail, bound: 2, worst: 995, says: "a:2 refused or failed 1,490 attempts, which went to other servers."},
+		{name: "retries explain", groups: explained, in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Chains: map[string]int64{"a:2, a:1": 250}}}}, verdict: run.Pass, bound: 2, says: "With the 250 failed attempts that went on to other servers the shares are as promised."},
+		{name: "max_conns", groups: got(700, 300), in: Input{Balancer: limited}, verdict: run.Info, bound: 1, worst: 200, says: "a:1 has max_conns=3"},
+		{name: "one server on two lines", groups: got(1001, 0, 499), in: Input{Balancer: twice}, verdict: run.Pass, bound: 3, worst: 1, says: "A server has 2 lines"},
+		{name: "auto here", groups: got(700, 300), in: Input{Balancer: auto}, verdict: run.Fail, bound: 2, worst: 200},
+		{name: "auto elsewhere", groups: got(700, 300), in: Input{Balancer: auto, Remote: true}, verdict: run.Info, bound: 2, worst: 200, says: "a machine of unknown size"},
+		{name: "random two", groups: got(900, 100), in: Input{Balancer: two}, verdict: run.Info, worst: 400, says: "the less busy of two"},
+		{name: "too few", groups: got(2, 1), in: Input{Balancer: conf(balancer.RoundRobin, 2, 1)}, verdict: run.Info, bound: 1, says: "3 requests are too few to tell"},
+		{name: "sent again", groups: got(503, 500), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Resent: 1}, verdict: run.Pass, bound: 1.5, worst: 1.5, says: "1 request sent twice"},
 		{
-			name: "stragglers", groups: got(503, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Stragglers: map[string]int64{"a:1": 1, "a:2": 1}}}},
+			name: "stragglers", groups: got(503, 500), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Stragglers: map[string]int64{"a:1": 1, "a:2": 1}}}},
 			verdict: run.Pass, bound: 1.5, worst: 1.5, says: "2 requests of the warm-up",
 		},
 		{
-			name: "lost", groups: got(503, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Lost: 1}}},
+			name: "lost", groups: got(503, 500), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {Lost: 1}}},
 			verdict: run.Pass, bound: 1.5, worst: 1.5, says: "1 request that got no answer",
 		},
 		{
 			name: "foreign explains", groups: got(510, 490),
-			in:      Input{Nginx: conf(balancer.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 10, "a:2": 30}}}},
+			in:      Input{Balancer: conf(balancer.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 10, "a:2": 30}}}},
 			verdict: run.Pass, bound: 1, says: "Foreign traffic: 40 requests of others",
 		},
 		{
 			name: "foreign does not explain", groups: got(600, 400),
-			in:      Input{Nginx: conf(balancer.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 1}}}},
+			in:      Input{Balancer: conf(balancer.RoundRobin, 1, 1), LogRead: true, Foreign: map[string]Foreign{"g": {ByAddr: map[string]int64{"a:1": 1}}}},
 			verdict: run.Fail, bound: 1, worst: 100.5, says: "Foreign traffic: 1 request of others came through the group meanwhile, and is counted in.",
 		},
 		{
-			name: "no live server", groups: got(700, 500), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 3}}},
+			name: "no live server", groups: got(700, 500), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 3}}},
 			verdict: run.Fail, bound: 1, worst: 100, says: "nginx answered 3 requests itself",
 		},
 		{
-			name: "no live server at all", groups: got(), in: Input{Nginx: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 30}}},
+			name: "no live server at all", groups: got(), in: Input{Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: map[string]tally.Evidence{"g": {NoLive: 30}}},
 			verdict: run.Fail, says: "nginx answered 30 requests itself",
 		},
-		{name: "no request", groups: got(), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Info, says: "No server of the group got a request"},
-		{name: "no configuration", groups: got(1, 2), verdict: run.Info, says: "No configuration of nginx was read"},
-		{name: "group not named", groups: []run.Group{{Name: "other"}}, in: Input{Nginx: conf(balancer.RoundRobin, 1)}, verdict: run.Info, says: "has no upstream of this name"},
-		{name: "least_conn", groups: got(900, 100), in: Input{Nginx: conf(balancer.LeastConn, 1, 1)}, verdict: run.Info, worst: 400, says: "how fast the servers answer"},
-		{name: "ip_hash", groups: got(1000, 0), in: Input{Nginx: conf(balancer.IPHash, 1, 1)}, verdict: run.Info, worst: 500, says: "one client"},
-		{name: "random", groups: got(1010, 990), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Pass, bound: 10.83, worst: 0.2},
-		{name: "random, biased", groups: got(1500, 500), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Fail, bound: 10.83, worst: 523.25, says: "probability of"},
-		{name: "random, few", groups: got(3, 5), in: Input{Nginx: conf(balancer.Random, 1, 1)}, verdict: run.Info, says: "8 requests are too few to judge random shares: it takes 10."},
-		{name: "one server", groups: got(1000), in: Input{Nginx: conf(balancer.RoundRobin, 1)}, verdict: run.Pass},
+		{name: "no request", groups: got(), in: Input{Balancer: conf(balancer.Random, 1, 1)}, verdict: run.Info, says: "No server of the group got a request"},
+		{name: "no configuration", groups: got(1, 2), verdict: run.Info, says: "No configuration was read"},
+		{name: "group not named", groups: []run.Group{{Name: "other"}}, in: Input{Balancer: conf(balancer.RoundRobin, 1)}, verdict: run.Info, says: "has no upstream of this name"},
+		{name: "least_conn", groups: got(900, 100), in: Input{Balancer: conf(balancer.LeastConn, 1, 1)}, verdict: run.Info, worst: 400, says: "how fast the servers answer"},
+		{name: "ip_hash", groups: got(1000, 0), in: Input{Balancer: conf(balancer.IPHash, 1, 1)}, verdict: run.Info, worst: 500, says: "one client"},
+		{name: "random", groups: got(1010, 990), in: Input{Balancer: conf(balancer.Random, 1, 1)}, verdict: run.Pass, bound: 10.83, worst: 0.2},
+		{name: "random, biased", groups: got(1500, 500), in: Input{Balancer: conf(balancer.Random, 1, 1)}, verdict: run.Fail, bound: 10.83, worst: 523.25, says: "probability of"},
+		{name: "random, few", groups: got(3, 5), in: Input{Balancer: conf(balancer.Random, 1, 1)}, verdict: run.Info, says: "8 requests are too few to judge random shares: it takes 10."},
+		{name: "one server", groups: got(1000), in: Input{Balancer: conf(balancer.RoundRobin, 1)}, verdict: run.Pass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			Explain(c.groups, c.in)
@@ -123,7 +155,7 @@ func TestNames(t *testing.T) {
 	n := conf(balancer.RoundRobin, 2, 1)
 	n.Groups[0].Servers[0].Addr, n.Groups[0].Servers[1].Addr = "127.0.0.1:8081", "127.0.0.1:8080"
 	groups := []run.Group{{Name: "g", Requests: 3, Upstreams: []run.Upstream{{Addr: "127.0.0.1:8081", Instance: "from the header", Requests: 3}}}}
-	Explain(groups, Input{Nginx: n, Instances: []layout.Instance{{Name: "site1", Port: 8081, Mode: layout.Cluster}}})
+	Explain(groups, Input{Balancer: n, Instances: []layout.Instance{{Name: "site1", Port: 8081, Mode: layout.Cluster}}})
 	u := groups[0].Upstreams
 	if len(u) != 2 || u[0].Addr != "127.0.0.1:8080" || u[0].Weight != 1 || u[0].Requests != 0 || u[0].Instance != "" {
 		t.Errorf("upstreams %+v; want 127.0.0.1:8080 added in front, without a request", u)
@@ -150,7 +182,7 @@ func TestWorkerNotes(t *testing.T) {
 		{[]run.Upstream{restarted}, keepalive, []string{"a:5, which is one process, was answered for by 2 one after the other"}},
 		{[]run.Upstream{one}, nil, []string{"a:2 (all by one)", "the kernel"}},
 	} {
-		notes := strings.Join(workerNotes(&run.Group{Upstreams: c.upstreams}, c.conf), "\n")
+		notes := strings.Join(workerNotes(&run.Group{Upstreams: c.upstreams}, c.conf, "nginx"), "\n")
 		if c.want == nil && notes != "" {
 			t.Errorf("workerNotes = %q, want none", notes)
 		}
@@ -205,12 +237,12 @@ func TestRandomErrorRates(t *testing.T) {
 	falseAlarms, missed := 0, 0
 	for range cases {
 		groups := got(draws(rng, 1500, []int{3, 1, 1})...)
-		Explain(groups, Input{Nginx: conf(balancer.Random, 3, 1, 1)})
+		Explain(groups, Input{Balancer: conf(balancer.Random, 3, 1, 1)})
 		if groups[0].Verdict != run.Pass {
 			falseAlarms++
 		}
 		groups = got(draws(rng, 1500, []int{2, 1, 1})...)
-		Explain(groups, Input{Nginx: conf(balancer.Random, 3, 1, 1)})
+		Explain(groups, Input{Balancer: conf(balancer.Random, 3, 1, 1)})
 		if groups[0].Verdict != run.Fail {
 			missed++
 		}
@@ -258,7 +290,7 @@ func TestHash(t *testing.T) {
 		{"one key", 1, fair, run.Info, "one URI only"},
 	} {
 		groups, in := hashed(c.keys, 20, 2, c.place)
-		in.Nginx = conf(balancer.Hash, 1, 1)
+		in.Balancer = conf(balancer.Hash, 1, 1)
 		Explain(groups, in)
 		g := groups[0]
 		if said := strings.Join(g.Reasons, "\n"); g.Verdict != c.want || !strings.Contains(said, c.says) {
@@ -267,7 +299,7 @@ func TestHash(t *testing.T) {
 	}
 
 	groups, in := hashed(100, 20, 2, fair)
-	in.Nginx = conf(balancer.Hash, 1, 1)
+	in.Balancer = conf(balancer.Hash, 1, 1)
 	for _, byRoute := range in.Evidence["g"].ByRoute {
 		byRoute[17] = 10
 	}
@@ -300,7 +332,8 @@ func TestHashErrorRates(t *testing.T) {
 			}
 			return i
 		})
-		in.Nginx = conf(balancer.Hash, 1, 1, 1, 1)
+		in.Balancer = conf(balancer.Hash, 1, 1, 1, 1)
+		in.Balancer.Groups[0].Args = []string{"$request_uri", "consistent"}
 		Explain(groups, in)
 		if groups[0].Verdict != run.Pass {
 			failed++

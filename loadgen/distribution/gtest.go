@@ -3,12 +3,15 @@ package distribution
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/results/units"
+	"balanceo/topology/balancer"
 )
 
 const (
@@ -39,7 +42,7 @@ func G(counts []int64, shares []float64) float64 {
 	return max(2*g, 0)
 }
 
-func (in *Input) random(g *run.Group) {
+func random(g *run.Group) {
 	counts := make([]int64, len(g.Upstreams))
 	for i, u := range g.Upstreams {
 		counts[i] = u.Requests
@@ -89,10 +92,10 @@ func gTest(g *run.Group, counts []int64, inflation float64, what string) {
 	}
 }
 
-func (in *Input) hash(g *run.Group, e tally.Evidence) {
+func (in *Input) hash(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 	counts, torn := in.keys(g, e)
 	if torn != "" {
-		in.noPromise(g, fmt.Sprintf("Requests of one URI (%s) went to different servers, so the key of the hash is not the URI, and how many keys there were is not known.", torn))
+		noPromise(g, fmt.Sprintf("Requests of one URI (%s) went to different servers, so the key of the hash is not the URI, and how many keys there were is not known.", torn))
 		return
 	}
 	var keys int64
@@ -100,12 +103,13 @@ func (in *Input) hash(g *run.Group, e tally.Evidence) {
 		keys += n
 	}
 	if keys <= 1 {
-		in.noPromise(g, "A hash sends all requests of one key to one server, and there was one URI only.")
+		noPromise(g, "A hash sends all requests of one key to one server, and there was one URI only.")
 		return
 	}
+	consistent := len(conf.Args) > 1 && conf.Args[len(conf.Args)-1] == "consistent"
 	inflation := 1.0
 	for _, u := range g.Upstreams {
-		if u.Weight > 0 {
+		if consistent && u.Weight > 0 {
 			inflation = max(inflation, 1+float64(keys)*u.ExpectedShare/(ringPoints*float64(u.Weight)))
 		}
 	}
@@ -113,6 +117,11 @@ func (in *Input) hash(g *run.Group, e tally.Evidence) {
 	if g.Verdict == run.Info {
 		g.WorstDeviation = worst(g, Foreign{})
 	}
+	each := make([]string, len(counts))
+	for i, n := range counts {
+		each[i] = humanize.Comma(n) + " at " + g.Upstreams[i].Addr
+	}
+	g.Notes = append(g.Notes, fmt.Sprintf("A hash places keys, not requests: %s were seen, %s.", units.Count(keys, "different URI"), strings.Join(each, ", ")))
 }
 
 // keys counts for each upstream the different URIs that went to it; torn is one that went to several although

@@ -13,7 +13,7 @@ import (
 const uneven = 1.25
 
 // workerNotes says where the processes behind one port shared its requests unevenly, and why.
-func workerNotes(g *run.Group, conf *balancer.Group) []string {
+func workerNotes(g *run.Group, conf *balancer.Group, by string) []string {
 	var notes, who []string
 	for _, u := range g.Upstreams {
 		if u.Mode == string(layout.Fork) && len(u.Workers) > 1 {
@@ -27,7 +27,7 @@ func workerNotes(g *run.Group, conf *balancer.Group) []string {
 	}
 	why := "the kernel gives a connection to one worker process, and it stays there"
 	if conf != nil && conf.Keepalive > 0 {
-		why = fmt.Sprintf("nginx keeps connections open (keepalive %d), and each stays with the worker process that accepted it", conf.Keepalive)
+		why = fmt.Sprintf("%s keeps connections open (keepalive %d), and each stays with the worker process that accepted it", by, conf.Keepalive)
 	}
 	return append(notes, "Workers shared unevenly at "+strings.Join(who, ", ")+": "+why+". The shares of the ports are not touched.")
 }

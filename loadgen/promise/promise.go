@@ -24,6 +24,8 @@ type Promise struct {
 	Config *balancer.Config // nil: no configuration was found, so nothing is promised
 	From   string           // where it was found, for people
 	Layout *layout.State    // nil: no layout of ours
+
+	given bool // Config is from a file that was given
 }
 
 // Find looks for the configuration: the file that is given, else that of the running layout whose balancer answers at
@@ -39,6 +41,7 @@ func Find(ctx context.Context, target, given string) (*Promise, error) {
 	}
 	switch {
 	case given != "":
+		out.given = true
 		out.From = fmt.Sprintf("-nginx-conf %s", given)
 		out.Config, err = nginx.Read(given, "")
 	case found:
@@ -60,6 +63,15 @@ func Find(ctx context.Context, target, given string) (*Promise, error) {
 		out.Config.Resolve(ctx, nil)
 	}
 	return out, nil
+}
+
+// Now is the configuration with what has changed since it was found: the balancer of a layout can be told to share
+// otherwise while it runs.
+func (p *Promise) Now() (*balancer.Config, error) {
+	if p.Layout == nil || p.given {
+		return p.Config, nil
+	}
+	return balancer.Load(p.Layout.Shares)
 }
 
 // Share is the promised share of the server at addr within the group; 0: none.

@@ -250,8 +250,8 @@ func (l load) attack(t *testing.T) (*run.Record, Outcome) {
 		t.Fatal(err)
 	}
 	distribution.Explain(r.Groups, distribution.Input{
-		Nginx: l.nginx, Evidence: counts.Evidence(), Foreign: out.Foreign, LogRead: out.LogRead,
-		Warmup: l.warmup.Seconds(), URIs: l.paths,
+		Balancer: l.nginx, Evidence: counts.Evidence(), Foreign: out.Foreign, LogRead: out.LogRead,
+		Warmup: l.warmup, URIs: l.paths,
 	})
 	return r, out
 }

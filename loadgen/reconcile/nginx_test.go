@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"balanceo/loadgen/distribution"
 	"balanceo/results/run"
 )
 
@@ -98,7 +97,7 @@ func TestMethods(t *testing.T) {
 			}
 			r, _ := load{nginx: nginx, target: target, paths: c.paths, rate: 1000, timeout: 10 * time.Second, duration: 600 * time.Millisecond}.attack(t)
 			g := r.Groups[0]
-			if c.method == noZone && g.Bound < 2*distribution.Bound(3, 1) {
+			if c.method == noZone && g.Bound < 2*1.5 {
 				t.Errorf("bound %v without a zone and with two worker processes; want twice that of one", g.Bound)
 			}
 			if !slices.Contains(c.want, g.Verdict) || !strings.Contains(strings.Join(g.Reasons, " "), c.says) {
@@ -112,8 +111,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// A server that goes away half-way: its requests are retried elsewhere, the group fails and says so, and the
-// three counts still agree.
+// A server that goes away half-way: its requests are retried elsewhere, which explains the shares to the last of them and
+// is said, and the three counts still agree.
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
 	servers := backends(t, 3, true, nil)
@@ -131,8 +130,14 @@ func TestServerGoesAway(t *testing.T) {
 	g := r.Groups[0]
 	i := slices.IndexFunc(g.Upstreams, func(u run.Upstream) bool { return u.Addr == servers[1].addr() })
 	gone := g.Upstreams[i]
-	if g.Verdict != run.Fail || gone.RetriedAway == 0 || !strings.HasPrefix(g.Reasons[0], gone.Addr+" refused or failed") {
-		t.Errorf("verdict %s, %q, %d retried away; want fail naming %s", g.Verdict, g.Reasons, gone.RetriedAway, gone.Addr)
+	said := strings.Join(g.Notes, " ")
+	if g.Verdict != run.Pass || gone.RetriedAway == 0 || !strings.Contains(said, gone.Addr+" refused or failed") {
+		t.Errorf("verdict %s, %q, %q, %d retried away; want pass naming %s", g.Verdict, g.Reasons, g.Notes, gone.RetriedAway, gone.Addr)
+	}
+	for _, s := range servers {
+		if s != servers[1] && strings.Contains(said, s.addr()) {
+			t.Errorf("notes %q; want none on %s, which took over", g.Notes, s.addr())
+		}
 	}
 	if r.SuccessRatio < 0.99 {
 		t.Errorf("success ratio %v; want nearly all requests to be answered by others", r.SuccessRatio)

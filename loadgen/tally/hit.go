@@ -7,6 +7,7 @@ import "time"
 // Hit is one finished request as the client saw it. Times are from the start of the attack.
 type Hit struct {
 	Number    uint64        // of the hit in the schedule, warm-up included; the server got it in X-Request-Id
+	Conn      uint64        // of the connection, unique in the attack; 0: not known, or for this request alone
 	Route     int           // index into the scenario's requests
 	Due       time.Duration // when the pacer wanted it sent
 	Sent      time.Duration // when it was sent; Sent - Due is the schedule lag

@@ -21,10 +21,14 @@ type Evidence struct {
 	// the measured part began.
 	Stragglers map[string]int64
 
-	Hits int64 // answered requests of the group, warm-up included
-	// SeenAfter tells, by address, how many of Hits came before the first that reached the server: an
-	// estimate, from when they were due. A server that none reached is missing.
-	SeenAfter map[string]int64
+	Timelines map[string]*Timeline // by address
+	// Connections are those of the load generator, by the address that answered what came over them, and Wandered how
+	// many had answers of several. None are known where each request had its own.
+	Connections map[string]Connections
+	Wandered    int64
+
+	// Chains counts requests that went through several servers, by X-Upstream.
+	Chains map[string]int64
 
 	FailedBefore map[string]int64   // by address: attempts that failed there during the warm-up
 	ByRoute      map[string][]int64 // by address: requests of each route, by the route's index
@@ -218,7 +222,7 @@ func (t *Tally) Evidence() map[string]Evidence {
 		e := Evidence{
 			NoLive: g.noLive, Lost: lost[name] + unknown,
 			Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
-			Hits: g.hits, SeenAfter: map[string]int64{},
+			Timelines: map[string]*Timeline{}, Chains: maps.Clone(g.chains),
 		}
 		for addr, u := range g.upstreams {
 			if u.stragglers > 0 {
@@ -228,19 +232,12 @@ func (t *Tally) Evidence() map[string]Evidence {
 				e.FailedBefore[addr] = u.failedBefore
 			}
 			e.ByRoute[addr] = slices.Clone(u.byRoute)
-			e.SeenAfter[addr] = g.before(u.first)
+			e.Timelines[addr] = &u.time
 		}
+		e.Connections, e.Wandered = g.connections()
 		out[name] = e
 	}
 	return out
-}
-
-// before estimates how many of the group's hits were due before t, as if they were spread evenly.
-func (g *group) before(t time.Duration) int64 {
-	if g.last <= g.first {
-		return 0
-	}
-	return int64(float64(g.hits) * float64(t-g.first) / float64(g.last-g.first))
 }
 
 // Counts are the sums that reconciliation needs.

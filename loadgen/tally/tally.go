@@ -1,7 +1,6 @@
 package tally
 
 import (
-	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -62,17 +61,18 @@ type answer struct {
 	upstream *upstream   // that answered; nil: nginx itself did, as no server was live
 	worker   *int64      // nil: no X-Worker
 	failed   []*upstream // that were tried before
+	tried    string      // all of them, as in X-Upstream
 }
 
 type group struct {
 	upstreams map[string]*upstream
 	noLive    int64 // answered by nginx itself, as no server was live
-
-	hits        int64         // warm-up included
-	first, last time.Duration // when they were due
+	carriers  map[uint64]*carrier
+	chains    map[string]int64 // by X-Upstream: requests that went through several servers
 }
 
 type upstream struct {
+	addr        string
 	instance    string
 	requests    int64
 	successes   int64
@@ -82,9 +82,9 @@ type upstream struct {
 	workers     map[int]*int64
 	byRoute     []int64 // requests, by route
 
-	first        time.Duration // when the first request that reached it was due, warm-up included
-	stragglers   int64         // hits of the warm-up that were still under way when the measured part began
-	failedBefore int64         // attempts of the warm-up that failed here and went on to another server
+	time         Timeline
+	stragglers   int64 // hits of the warm-up that were still under way when the measured part began
+	failedBefore int64 // attempts of the warm-up that failed here and went on to another server
 }
 
 type route struct {
@@ -111,7 +111,7 @@ func New(cfg Config) *Tally {
 func (t *Tally) Add(h *Hit) {
 	a := t.answer(h)
 	if a != nil {
-		a.seen(h.Due)
+		a.place(h)
 	}
 	if h.Due < t.cfg.Warmup {
 		t.warmed++
@@ -138,6 +138,7 @@ func (t *Tally) Add(h *Hit) {
 	t.slowest.add(h, t.cfg.Warmup)
 	t.addRoute(h, a, latency, ok)
 	if a != nil {
+		a.group.carry(h, a.upstream)
 		a.add(h.Route, h.Due-t.cfg.Warmup, latency, ok)
 	}
 }
@@ -164,18 +165,6 @@ func (t *Tally) addTimes(h *Hit, latency time.Duration, ok bool) {
 	t.without.Add(latency - h.Lag)
 	if !h.Mixed {
 		t.calm.Add(latency - h.Lag)
-	}
-}
-
-// seen notes when the group and the servers got requests, those of the warm-up too.
-func (a *answer) seen(due time.Duration) {
-	a.group.hits++
-	a.group.first, a.group.last = min(a.group.first, due), max(a.group.last, due)
-	if a.upstream != nil {
-		a.upstream.first = min(a.upstream.first, due)
-	}
-	for _, u := range a.failed {
-		u.first = min(u.first, due)
 	}
 }
 
@@ -214,6 +203,9 @@ func (a *answer) add(route int, due, latency time.Duration, ok bool) {
 		a.group.noLive++
 		return
 	}
+	if len(a.failed) > 0 {
+		a.group.chains[a.tried]++
+	}
 	a.upstream.requests++
 	a.upstream.series.add(due, latency, !ok)
 	a.upstream.byRoute[min(max(route, 0), len(a.upstream.byRoute)-1)]++
@@ -250,7 +242,7 @@ func (t *Tally) answer(h *Hit) *answer {
 
 func (t *Tally) newAnswer(key origin) *answer {
 	g := t.group(key.group)
-	a := &answer{group: g}
+	a := &answer{group: g, tried: key.tried}
 	failed, last := Tried(key.tried)
 	for _, addr := range failed {
 		if !NoneLive(addr, key.group) {
@@ -292,13 +284,10 @@ func Tried(list string) (failed []string, last string) {
 	return failed, last
 }
 
-// never is later than any request.
-const never = time.Duration(math.MaxInt64)
-
 func (t *Tally) group(name string) *group {
 	g := t.groups[name]
 	if g == nil {
-		g = &group{upstreams: map[string]*upstream{}, first: never}
+		g = &group{upstreams: map[string]*upstream{}, chains: map[string]int64{}}
 		t.groups[name] = g
 	}
 	return g
@@ -307,7 +296,7 @@ func (t *Tally) group(name string) *group {
 func (t *Tally) upstream(g *group, addr string) *upstream {
 	u := g.upstreams[addr]
 	if u == nil {
-		u = &upstream{workers: map[int]*int64{}, byRoute: make([]int64, len(t.routes)), first: never}
+		u = &upstream{addr: addr, workers: map[int]*int64{}, byRoute: make([]int64, len(t.routes))}
 		g.upstreams[addr] = u
 	}
 	return u
@@ -355,8 +344,10 @@ func (t *Tally) Merge(other *Tally) {
 	for name, g := range other.groups {
 		into := t.group(name)
 		into.noLive += g.noLive
-		into.hits += g.hits
-		into.first, into.last = min(into.first, g.first), max(into.last, g.last)
+		t.mergeCarriers(into, g)
+		for tried, n := range g.chains {
+			into.chains[tried] += n
+		}
 		for addr, u := range g.upstreams {
 			t.upstream(into, addr).merge(u)
 		}
@@ -384,7 +375,7 @@ func (u *upstream) merge(other *upstream) {
 	u.retriedAway += other.retriedAway
 	u.stragglers += other.stragglers
 	u.failedBefore += other.failedBefore
-	u.first = min(u.first, other.first)
+	u.time.merge(&other.time)
 	for i, n := range other.byRoute {
 		u.byRoute[i] += n
 	}

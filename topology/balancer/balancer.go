@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Method is how a group picks a server, in the words of its balancer.
@@ -34,7 +35,20 @@ type Config struct {
 	AccessLog string   `json:"access_log,omitempty"` // path of the JSON access log; empty: none
 	Groups    []Group  `json:"groups"`               // sorted by name
 	Warnings  []string `json:"warnings,omitempty"`   // what could not be read and may matter
+	// Epochs are the configurations that the running balancer has had, oldest first. The last one has the groups
+	// above. Of one that does not run there are none.
+	Epochs []Epoch `json:"epochs,omitempty"`
 }
+
+// Epoch is a configuration that was in force for a time.
+type Epoch struct {
+	Began  time.Time `json:"began"` // when the balancer was told to read it; until then the one before was in force
+	Done   time.Time `json:"done"`  // when it was in force; zero: not yet
+	Groups []Group   `json:"groups"`
+}
+
+// Group returns the group of that name, nil if there is none.
+func (e *Epoch) Group(name string) *Group { return named(e.Groups, name) }
 
 // Group is a set of servers that share requests: an upstream block of nginx, a backend of HAProxy.
 type Group struct {
@@ -59,9 +73,11 @@ type Server struct {
 }
 
 // Group returns the group of that name, nil if there is none.
-func (c *Config) Group(name string) *Group {
-	if i := slices.IndexFunc(c.Groups, func(g Group) bool { return g.Name == name }); i >= 0 {
-		return &c.Groups[i]
+func (c *Config) Group(name string) *Group { return named(c.Groups, name) }
+
+func named(groups []Group, name string) *Group {
+	if i := slices.IndexFunc(groups, func(g Group) bool { return g.Name == name }); i >= 0 {
+		return &groups[i]
 	}
 	return nil
 }

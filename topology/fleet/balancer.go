@@ -46,7 +46,7 @@ func (f *Fleet) prepareBalancer(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", f.cfg.Balancer.Name(), err)
 		}
 	}
-	_, err = f.renewBalancer(ctx, f.site)
+	_, err = f.renewBalancer(ctx, f.site, true)
 	return err
 }
 
@@ -118,7 +118,7 @@ type heir interface {
 
 // renewBalancer writes the configuration of a site anew and lets the balancer's program check it; the old one
 // stays where that fails. From then on the fleet's site is this one.
-func (f *Fleet) renewBalancer(ctx context.Context, site balancer.Site) (changed bool, err error) {
+func (f *Fleet) renewBalancer(ctx context.Context, site balancer.Site, always bool) (changed bool, err error) {
 	b := f.cfg.Balancer
 	if site.Move, err = f.moves(); err != nil {
 		return false, err
@@ -144,6 +144,14 @@ func (f *Fleet) renewBalancer(ctx context.Context, site balancer.Site) (changed 
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", b.Name(), err)
 	}
+	changed = !bytes.Equal(old, text)
+	f.mu.Lock()
+	before := f.conf
+	f.mu.Unlock()
+	conf.Begin(before, time.Now())
+	if !changed && !always && before != nil {
+		conf.Epochs = before.Epochs // it is not going to be read
+	}
 	if err := os.Rename(next, site.File); err != nil {
 		return false, fmt.Errorf("%s: %w", b.Name(), err)
 	}
@@ -153,7 +161,22 @@ func (f *Fleet) renewBalancer(ctx context.Context, site balancer.Site) (changed 
 	f.mu.Lock()
 	f.site, f.conf = site, conf
 	f.mu.Unlock()
-	return !bytes.Equal(old, text), nil
+	return changed, nil
+}
+
+// inForce notes that the balancer has read its configuration, for the first time or once more.
+func (f *Fleet) inForce() error {
+	f.mu.Lock()
+	conf := *f.conf
+	f.mu.Unlock()
+	conf.Done(time.Now())
+	if err := conf.Save(filepath.Join(f.siteNow().Dir, shares)); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.conf = &conf
+	f.mu.Unlock()
+	return nil
 }
 
 // rebalance changes what the balancer is to do, if change is not nil, and lets it read its configuration, written
@@ -165,7 +188,7 @@ func (f *Fleet) rebalance(ctx context.Context, always bool, change func(*balance
 	if change != nil {
 		change(&site)
 	}
-	changed, err = f.renewBalancer(ctx, site)
+	changed, err = f.renewBalancer(ctx, site, always)
 	if err != nil || !changed && !always {
 		return false, err
 	}
@@ -174,6 +197,9 @@ func (f *Fleet) rebalance(ctx context.Context, always bool, change func(*balance
 		return false, fmt.Errorf("%s is %s; it will read its configuration when it starts", p.name, s.State)
 	}
 	if err := f.cfg.Balancer.Reload(ctx, &site, s.PID); err != nil {
+		return false, err
+	}
+	if err := f.inForce(); err != nil {
 		return false, err
 	}
 	f.note(Event{Kind: EventBalancer, Part: p.name, Text: "reads its configuration anew"})

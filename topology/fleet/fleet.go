@@ -216,6 +216,11 @@ func (f *Fleet) changed(p *part, e supervise.Event) {
 	}
 	p.noteEvent(e)
 	f.noteState(p, e)
+	if p.kind == Balancer && e.To == supervise.Ready && e.From != supervise.Unresponsive { // it begins its turns anew
+		if err := f.inForce(); err != nil {
+			f.Note("%v", err)
+		}
+	}
 	if e.To == supervise.Unresponsive || e.From == supervise.Unresponsive || e.To == supervise.Ready {
 		f.wakeBalance()
 	}

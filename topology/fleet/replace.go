@@ -81,7 +81,7 @@ func (f *Fleet) restart(ctx context.Context, a Action, progress Progress) error 
 func (f *Fleet) restartPart(ctx context.Context, p *part) error {
 	if p.kind == Balancer { // as by hand: it reads what stands in nginx.conf now, and does not end for one that is broken
 		f.balancing.Lock()
-		_, err := f.renewBalancer(ctx, f.siteNow())
+		_, err := f.renewBalancer(ctx, f.siteNow(), true)
 		f.balancing.Unlock()
 		if err != nil {
 			return err

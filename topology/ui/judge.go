@@ -194,7 +194,7 @@ func (j *judge) verdict(conf *balancer.Config, g *balancer.Group, complete int64
 	v.Requests = in.Requests
 	groups := []run.Group{in}
 	distribution.Explain(groups, distribution.Input{
-		Nginx: conf, Instances: j.instances, LogRead: true,
+		Balancer: conf, Instances: j.instances, LogRead: true,
 		Evidence: map[string]tally.Evidence{g.Name: {NoLive: s.total.none}},
 		Foreign:  map[string]distribution.Foreign{g.Name: {Border: s.border + edge + unlogged}},
 	})

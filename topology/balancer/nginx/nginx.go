@@ -87,10 +87,14 @@ func (Nginx) Ask(context.Context, *balancer.Site) (balancer.State, error) {
 
 // Promise implements balancer.Balancer.
 func (Nginx) Promise(_ context.Context, _ *balancer.Site, c *balancer.Config) error {
+	promises(c)
+	return nil
+}
+
+func promises(c *balancer.Config) {
 	for i := range c.Groups {
 		c.Groups[i].Promise = promise(c, &c.Groups[i])
 	}
-	return nil
 }
 
 func promise(c *balancer.Config, g *balancer.Group) *balancer.Promise {

@@ -31,7 +31,12 @@ func Read(file, prefix string) (*balancer.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(src, directives, prefix)
+	conf, err := read(src, directives, prefix)
+	if err != nil {
+		return nil, err
+	}
+	promises(conf)
+	return conf, nil
 }
 
 func read(src *sources, directives crossplane.Directives, prefix string) (*balancer.Config, error) {

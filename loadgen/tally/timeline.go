@@ -1,0 +1,89 @@
+package tally
+
+import "time"
+
+// Timeline counts what one upstream did by time, from the start of the attack, warm-up included.
+type Timeline struct {
+	Sent   Steps // answers, by when their requests were sent
+	Done   Steps // answers, by when they were complete
+	Failed Steps // attempts that failed here and went on to another server, by when their requests were sent
+}
+
+// Steps counts by time, in steps of Width.
+type Steps struct {
+	Width time.Duration
+	N     []uint32
+}
+
+// finest is the width of steps until there are mostSteps of them; then it doubles, as often as it takes.
+const (
+	finest    = 10 * time.Millisecond
+	mostSteps = 1 << 13
+)
+
+// Add counts n at t.
+func (s *Steps) Add(t time.Duration, n uint32) {
+	if s.Width == 0 {
+		s.Width = finest
+	}
+	i := int(max(t, 0) / s.Width)
+	for i >= mostSteps {
+		s.coarsen()
+		i = int(t / s.Width)
+	}
+	for len(s.N) <= i {
+		s.N = append(s.N, 0)
+	}
+	s.N[i] += n
+}
+
+func (s *Steps) coarsen() {
+	half := s.N[:(len(s.N)+1)/2]
+	for i := range half {
+		sum := s.N[2*i]
+		if 2*i+1 < len(s.N) {
+			sum += s.N[2*i+1]
+		}
+		half[i] = sum
+	}
+	s.N = half
+	s.Width *= 2
+}
+
+// Merge adds what other counted.
+func (s *Steps) Merge(other *Steps) {
+	for i, n := range other.N {
+		if n > 0 {
+			s.Add(time.Duration(i)*other.Width, n)
+		}
+	}
+}
+
+// Until is how many were counted before t: in steps that end by then.
+func (s *Steps) Until(t time.Duration) int64 {
+	var sum int64
+	for i, n := range s.N {
+		if time.Duration(i+1)*s.Width > t {
+			break
+		}
+		sum += int64(n)
+	}
+	return sum
+}
+
+// place counts when the servers worked on a hit.
+func (a *answer) place(h *Hit) {
+	if a.upstream != nil {
+		a.upstream.time.Sent.Add(h.Sent, 1)
+		a.upstream.time.Done.Add(h.Done, 1)
+	}
+	for _, u := range a.failed {
+		u.time.Failed.Add(h.Sent, 1)
+	}
+}
+
+func (t *Timeline) merge(other *Timeline) {
+	t.Sent.Merge(&other.Sent)
+	t.Done.Merge(&other.Done)
+	t.Failed.Merge(&other.Failed)
+}
