@@ -33,7 +33,7 @@ type loadOptions struct {
 	Users    int    `long:"users" default:"50" value-name:"N" description:"scenario session: users"`
 	Clients  int    `long:"clients" default:"200" value-name:"N" description:"scenario ws: websocket clients"`
 	Part     string `long:"part" value-name:"K/N" description:"send every N-th request of the schedule, from the K-th on; a K of - is $JOB_COMPLETION_INDEX plus 1"`
-	StartAt  string `long:"start-at" value-name:"TIME" description:"when to begin, for example 2006-01-02T15:04:05Z or seconds since 1970"`
+	StartAt  string `long:"start-at" value-name:"TIME" description:"when to begin, for example 2006-01-02T15:04:05Z or seconds since 1970; the http address of a ledger: when all parts have come there"`
 }
 
 type requestOptions struct {

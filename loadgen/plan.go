@@ -33,6 +33,7 @@ type plan struct {
 	requests         uint64 // of the measured part, at most; 0: no limit
 	part, parts      uint64 // from 0; parts 0: the whole schedule
 	startAt          time.Time
+	meetAt           string // address of the ledger where the parts agree on startAt
 
 	scenarioName, targetsFile string
 	cant, users, clients      int
@@ -138,9 +139,7 @@ func (o *loadOptions) into(p *plan) (err error) {
 		}
 	}
 	if o.StartAt != "" {
-		if p.startAt, err = readTime(o.StartAt); err != nil {
-			return cli.Usagef("-start-at %q: want a time, for example 2006-01-02T15:04:05Z, or seconds since 1970", o.StartAt)
-		}
+		return o.readStart(p)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	if err != nil {
 		return err
 	}
+	if err := p.meetBefore(ctx); err != nil {
+		return err
+	}
 	w, err := p.watchers()
 	if err != nil {
 		return err
@@ -84,6 +87,7 @@ func (p *plan) once(ctx context.Context, schedule pace.Schedule, promised *promi
 	// What was measured is explained even when the attack was interrupted.
 	ctx = context.WithoutCancel(ctx)
 	m.record.Layout = promised.LayoutName()
+	p.meetAfter(ctx)
 	w.explain(ctx, m)
 	if d != nil {
 		d.note(m.record)

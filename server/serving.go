@@ -38,6 +38,9 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	if err != nil {
 		return err
 	}
+	if !opts.worker { // its master tells for all of them
+		defer endTelling(tellLedger(board))
+	}
 	draw, err := drawing(opts.randoms, runtime.GOMAXPROCS(0), slot)
 	if err != nil {
 		return err

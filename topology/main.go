@@ -53,9 +53,10 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 	if err != nil {
 		return cli.Exit(stdout, stderr, "topology", err)
 	}
-	active := commands[parser.Active.Name]
+	name := called(parser.Active)
+	active := commands[name]
 	if _, takesMore := active.(*runCommand); len(rest) > 0 && !takesMore {
-		err := cli.Usagef("%s %q: accepted are %s", parser.Active.Name, rest[0], acceptedArgs(parser.Active))
+		err := cli.Usagef("%s %q: accepted are %s", name, rest[0], acceptedArgs(parser.Active))
 		return cli.Report(stderr, "topology", err)
 	}
 	s := &session{args: args, stdin: stdin, stdout: stdout, stderr: stderr, common: common}
@@ -70,6 +71,9 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 // acceptedArgs names what a command takes beside flags.
 func acceptedArgs(c *flags.Command) string {
 	var names []string
+	for c.Active != nil {
+		c = c.Active
+	}
 	for _, arg := range c.Args() {
 		names = append(names, arg.Name)
 	}
@@ -77,6 +81,14 @@ func acceptedArgs(c *flags.Command) string {
 		return "only flags"
 	}
 	return "flags, " + strings.Join(names, " and ")
+}
+
+// called is the name of the command that was called, after those that it belongs to.
+func called(c *flags.Command) string {
+	if c.Active == nil {
+		return c.Name
+	}
+	return c.Name + " " + called(c.Active)
 }
 
 // newParser makes the parser and its commands by name.
@@ -90,6 +102,12 @@ func newParser(common *common) (*flags.Parser, map[string]command) {
 		must(parser.AddCommand(name, short, long, c))
 		commands[name] = c
 	}
+	addExport(parser, commands)
+	add("ledger", "Keep what parts that come and go leave behind",
+		"Keeps what servers have counted, and the balancer's access log, for whoever measures a layout that is spread over "+
+			"machines; export kubernetes runs it.", &ledgerCommand{})
+	add("ship", "Pass an access log on to a ledger",
+		"Passes an access log on to a ledger as it grows, and at the end what is left of it.", &shipCommand{})
 	add("up", "Start a layout", upHelp, &upCommand{})
 	add("run", "Start a layout, run a command, take the layout down",
 		"Brings the layout up, runs the command after -- with BALANCEO_TARGET and BALANCEO_RUN in its environment, "+

@@ -51,22 +51,8 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--run-dir: %w", err)
 	}
-	l, err := layout.Load(string(f.Layout))
+	l, conf, err := f.readLayout()
 	if err != nil {
-		return nil, cli.Usagef("--layout: %w", err)
-	}
-	conf := l.NginxConf
-	if conf == "" {
-		if conf, err = ownNginxConf(); err != nil {
-			return nil, err
-		}
-	}
-	if l.HTTPPort == 0 {
-		if l.HTTPPort, err = httpPort(conf); err != nil {
-			return nil, err
-		}
-	}
-	if err := l.Check(); err != nil {
 		return nil, err
 	}
 	from := *l
@@ -96,6 +82,24 @@ func (f *upFlags) newPlan(runDir string) (*plan, error) {
 	}
 	p.Dir = filepath.Join(runDir, strconv.Itoa(l.HTTPPort))
 	return p, nil
+}
+
+// readLayout reads the layout, with the path of its nginx.conf.
+func (f *upFlags) readLayout() (l *layout.Layout, conf string, err error) {
+	if l, err = layout.Load(string(f.Layout)); err != nil {
+		return nil, "", cli.Usagef("--layout: %w", err)
+	}
+	if conf = l.NginxConf; conf == "" {
+		if conf, err = ownNginxConf(); err != nil {
+			return nil, "", err
+		}
+	}
+	if l.HTTPPort == 0 {
+		if l.HTTPPort, err = httpPort(conf); err != nil {
+			return nil, "", err
+		}
+	}
+	return l, conf, l.Check()
 }
 
 // ownNginxConf finds the project's nginx.conf: here, or above topology's own binary in bin/.

@@ -43,7 +43,11 @@ func Find(ctx context.Context, target, given string) (*Promise, error) {
 	case given != "":
 		out.given = true
 		out.From = fmt.Sprintf("-nginx-conf %s", given)
-		out.Config, err = nginx.Read(given, "")
+		if filepath.Ext(given) == ".json" { // what topology says of a balancer that runs elsewhere
+			out.Config, err = balancer.Load(given)
+		} else {
+			out.Config, err = nginx.Read(given, "")
+		}
 	case found:
 		out.From = fmt.Sprintf("%s of the running layout %s", nearby(state.NginxConf), state.Layout)
 		out.Config, err = balancer.Load(state.Shares)

@@ -3,12 +3,31 @@ package reconcile
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+
+	"balanceo/topology/ledger"
 )
+
+// accessLog reads what a log has grown by since it was opened.
+type accessLog interface {
+	// lines calls f with each line that has been written since. The line is valid during the call only.
+	lines(ctx context.Context, f func(line []byte)) error
+	// whole tells what is missing in it, nil if nothing.
+	whole() error
+	close()
+}
+
+// remoteLog is a log in a ledger.
+type remoteLog struct{ *ledger.Reader }
+
+func (l remoteLog) lines(ctx context.Context, f func([]byte)) error { return l.Lines(ctx, f) }
+func (remoteLog) whole() error                                      { return nil }
+func (remoteLog) close()                                            {}
 
 // logFile reads what a log has grown by since it was opened, over rotation: the file that was open at the
 // beginning is read to its end even when it has been renamed, then the new one of that name from its start.
@@ -37,8 +56,7 @@ func openLog(path string) (*logFile, error) {
 // longest is the longest line that is taken for one.
 const longest = 1 << 20
 
-// lines calls f with each line that has been written since. The line is valid during the call only.
-func (l *logFile) lines(f func(line []byte)) error {
+func (l *logFile) lines(_ context.Context, f func(line []byte)) error {
 	for {
 		if err := l.rest(f); err != nil {
 			return err
@@ -125,6 +143,13 @@ func openNewer(path string) (*os.File, error) {
 		return nil, fmt.Errorf("access log: %w", err)
 	}
 	return next, nil
+}
+
+func (l *logFile) whole() error {
+	if l.cut {
+		return fmt.Errorf("%s was cut off while the run lasted", l.path)
+	}
+	return nil
 }
 
 func (l *logFile) close() { _ = l.file.Close() }

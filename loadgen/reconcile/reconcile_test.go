@@ -92,7 +92,7 @@ func FuzzCount(f *testing.F) {
 func linesOf(t *testing.T, l *logFile) string {
 	t.Helper()
 	var out []string
-	if err := l.lines(func(line []byte) { out = append(out, string(line)) }); err != nil {
+	if err := l.lines(t.Context(), func(line []byte) { out = append(out, string(line)) }); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Join(out, "|")
@@ -242,7 +242,7 @@ func TestSettle(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := settle(c.client, c.log, c.servers)
+			got := settle(c.client, c.log, c.servers, nil)
 			value := func(n *int64) int64 {
 				if n == nil {
 					return -1

@@ -18,6 +18,7 @@ const (
 	Retried  = "retried"    // answered by a server, and by another one too
 	InFlight = "in_flight"  // cut off before the answer, and completed by the server nevertheless
 	Unasked  = "not_asked"  // answered by servers that could not be asked for their count
+	Gone     = "gone"       // answered by a server of which a process ended without handing its count over
 	Resent   = "sent_again" // sent twice as the first connection turned out to be closed
 )
 
@@ -57,14 +58,15 @@ func (s *settlement) leave(n int64, format string, args ...any) {
 	}
 }
 
-// settle sets the counts against each other. log and srv are nil where they could not be read.
-func settle(c client, log *logCount, srv *servers) settlement {
+// settle sets the counts against each other. log and srv are nil where they could not be read; gone are the servers of
+// which a process ended with its count.
+func settle(c client, log *logCount, srv *servers, gone map[string]bool) settlement {
 	out := settlement{Reconciliation: run.Reconciliation{Client: c.responses, Attributed: map[string]int64{}}}
 	if log != nil {
 		out.nginx(c, log)
 	}
 	if srv != nil {
-		out.servers(c, log, srv)
+		out.servers(c, log, srv, gone)
 	}
 	if len(out.Attributed) == 0 {
 		out.Attributed = nil
@@ -93,7 +95,7 @@ func (s *settlement) nginx(c client, log *logCount) {
 }
 
 // servers compares the log, or without one the client, with the servers: N - u + r + f = S.
-func (s *settlement) servers(c client, log *logCount, srv *servers) {
+func (s *settlement) servers(c client, log *logCount, srv *servers, gone map[string]bool) {
 	var sum int64
 	for _, n := range srv.counted {
 		sum += n
@@ -120,6 +122,8 @@ func (s *settlement) servers(c client, log *logCount, srv *servers) {
 		switch more -= completed; {
 		case more > 0:
 			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, units.Count(more, "request"), isAre(more))
+		case more < 0 && gone[addr]:
+			s.attribute(Gone, -more)
 		case more < 0:
 			s.leave(more, "%s did not count %s that it answered by nginx's access log.", addr, units.Count(-more, "request"))
 		}

@@ -15,6 +15,7 @@ import (
 	"balanceo/topology/balancer"
 	"balanceo/topology/counts"
 	"balanceo/topology/layout"
+	"balanceo/topology/ledger"
 )
 
 // Config says what to watch.
@@ -28,7 +29,7 @@ type Config struct {
 // Watch is the look at nginx and the servers while an attack lasts. Finish ends it.
 type Watch struct {
 	cfg    Config
-	log    *logFile // nil: not readable
+	log    accessLog // nil: not readable
 	logErr error
 	count  *logCount
 	asker  *counts.Client
@@ -36,6 +37,8 @@ type Watch struct {
 	before map[string]int64
 	began  time.Time
 	usage  *sampler
+	epoch  string         // of the ledger
+	told   *ledger.Counts // the last that the ledger said; nil: there is none
 }
 
 // Outcome is what was learnt.
@@ -53,10 +56,16 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 	w := &Watch{cfg: cfg, asker: counts.NewClient(scrapeTimeout), began: time.Now()}
 	switch {
 	case cfg.Nginx == nil:
+	case cfg.Nginx.Ledger != "":
+		w.openLedger(ctx)
 	case cfg.Nginx.AccessLog == "":
 		w.logErr = fmt.Errorf("%s names no access log in a JSON format", cfg.Nginx.File)
 	default:
-		w.log, w.logErr = openLog(cfg.Nginx.AccessLog)
+		if log, err := openLog(cfg.Nginx.AccessLog); err != nil {
+			w.logErr = err
+		} else {
+			w.log = log
+		}
 	}
 	w.count = newLogCount(cfg.Agent, w.began)
 	w.addrs = serverAddrs(cfg)
@@ -70,6 +79,9 @@ const scrapeTimeout = 2 * time.Second
 
 // counted is how many requests each server says that it has answered. Those that do not tell are missing.
 func (w *Watch) counted(ctx context.Context) map[string]int64 {
+	if w.cfg.Nginx != nil && w.cfg.Nginx.Ledger != "" {
+		return w.countedByLedger(ctx)
+	}
 	out := map[string]int64{}
 	for addr, c := range w.asker.Ask(ctx, w.addrs) {
 		out[addr] = int64(c.Requests)
@@ -80,6 +92,12 @@ func (w *Watch) counted(ctx context.Context) map[string]int64 {
 // serverAddrs are the servers that may be asked: those of the layout, and those of nginx on this machine.
 func serverAddrs(cfg Config) []string {
 	var out []string
+	if cfg.Nginx != nil && cfg.Nginx.Ledger != "" {
+		for _, s := range named(cfg.Nginx) {
+			out = append(out, s.Addr)
+		}
+		return out
+	}
 	if cfg.Nginx != nil {
 		for _, g := range cfg.Nginx.Groups {
 			for _, s := range g.Servers {
@@ -145,7 +163,9 @@ func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent i
 		out.Notes = append(out.Notes, "These servers could not be asked what they counted: "+strings.Join(srv.silent, ", ")+".")
 	}
 	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup}
-	s := settle(c, log, srv)
+	gone, notes := w.gone()
+	out.Notes = append(out.Notes, notes...)
+	s := settle(c, log, srv, gone)
 	out.Reconciliation = s.Reconciliation
 	if log != nil {
 		out.LogRead, out.Foreign = true, log.foreignByGroup()
@@ -167,19 +187,19 @@ func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, 
 	c = w.count
 	all := counts.Responses + counts.Lost + counts.Warmup
 	err := wait(ctx, func() (progress int64, done bool, err error) {
-		err = w.log.lines(c.add)
+		err = w.log.lines(ctx, c.add)
 		got := c.run.lines + c.warmup.lines
 		return got, got >= all, err
 	})
 	switch {
 	case err != nil:
 		return nil, err.Error()
-	case w.log.cut:
-		return nil, w.log.path + " was cut off while the run lasted"
+	case w.log.whole() != nil:
+		return nil, w.log.whole().Error()
 	case c.run.lines == 0 && c.alien > 0:
-		return nil, "the lines of " + w.log.path + " lack msec or user_agent"
+		return nil, "the lines of " + w.cfg.Nginx.AccessLog + " lack msec or user_agent"
 	case c.run.lines+c.warmup.lines == 0 && counts.Responses > 0:
-		return nil, w.log.path + " has none of this run, so the target's nginx writes another log"
+		return nil, w.cfg.Nginx.AccessLog + " has none of this run, so the target's nginx writes another log"
 	}
 	return c, ""
 }

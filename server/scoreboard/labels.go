@@ -2,10 +2,12 @@ package scoreboard
 
 import "bytes"
 
-// RouteOther is the route of a request to no registered path, RouteMetrics the one of the counters themselves.
+// RouteOther is the route of a request to no registered path, RouteMetrics the one of the counters themselves, and
+// RouteHealth that of whoever wants to know whether the process serves.
 const (
 	RouteOther   = "other"
 	RouteMetrics = "/metrics"
+	RouteHealth  = "/healthz"
 )
 
 // Numbers of the methods that are told apart, the last one standing for all others, and of the classes of

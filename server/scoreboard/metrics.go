@@ -161,3 +161,23 @@ func (l *labels) appendRequests(b []byte, totals []uint64) []byte {
 	}
 	return b
 }
+
+// Requests is how many requests the whole instance has answered, but for those of who watches it.
+func (b *Board) Requests() int64 {
+	var sum uint64
+	for i := range slotCount {
+		words := b.slot(i)
+		if i > 0 && words.load(wordPID) == 0 {
+			continue
+		}
+		for route, name := range b.labels.routes {
+			if name == RouteMetrics || name == RouteHealth {
+				continue
+			}
+			for counter := range methodCount * codeCount {
+				sum += words.load(wordCounters + route*methodCount*codeCount + counter)
+			}
+		}
+	}
+	return int64(sum)
+}

@@ -26,7 +26,7 @@ import (
 )
 
 // RouteHealth is asked by whoever wants to know whether the process serves. Like the metrics it is never delayed.
-const RouteHealth = "/healthz"
+const RouteHealth = scoreboard.RouteHealth
 
 // Config is what a Server is made of.
 type Config struct {

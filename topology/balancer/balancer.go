@@ -33,6 +33,7 @@ type Config struct {
 	Workers   int      `json:"workers"`              // processes or threads that balance
 	Auto      bool     `json:"auto,omitempty"`       // Workers is as many as the balancer's machine has cores, taken for this one's
 	AccessLog string   `json:"access_log,omitempty"` // path of the JSON access log; empty: none
+	Ledger    string   `json:"ledger,omitempty"`     // address of the ledger that has the log and the servers' counts
 	Groups    []Group  `json:"groups"`               // sorted by name
 	Warnings  []string `json:"warnings,omitempty"`   // what could not be read and may matter
 	// Epochs are the configurations that the running balancer has had, oldest first. The last one has the groups
@@ -63,7 +64,8 @@ type Group struct {
 
 // Server is one member of a group.
 type Server struct {
-	Addr        string  `json:"addr"` // host:port
+	Addr        string  `json:"addr"`           // host:port
+	Name        string  `json:"name,omitempty"` // of the instance, where a ledger counts for it
 	Weight      int     `json:"weight"`
 	MaxFails    int     `json:"max_fails"`
 	FailTimeout float64 `json:"fail_timeout"`        // seconds

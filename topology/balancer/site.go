@@ -83,6 +83,10 @@ func (s *Site) Socket() string {
 type Move struct {
 	Listen  map[int]int // where the balancer listens
 	Servers map[int]int // of the servers on this machine
+
+	// Hosts says where the servers on this machine are when the balancer runs elsewhere, as host:port by their port in
+	// the source. It then listens on all addresses, and its errors go to its standard error.
+	Hosts map[int]string
 }
 
 // Change is what has been changed in a group while it runs.

@@ -42,7 +42,7 @@ func (Nginx) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 		return nil, err
 	}
 	// Workers can't become somebody to whom the layout's folder is closed.
-	if os.Geteuid() == 0 && !slices.ContainsFunc(directives, func(d *crossplane.Directive) bool { return d.Directive == "user" }) {
+	if os.Geteuid() == 0 && s.Move.Hosts == nil && !slices.ContainsFunc(directives, func(d *crossplane.Directive) bool { return d.Directive == "user" }) {
 		directives = append(crossplane.Directives{{Directive: "user", Args: []string{"root"}}}, directives...)
 	}
 	text, err := build(directives)
@@ -105,7 +105,13 @@ func (w *writer) block(inside string, block crossplane.Directives) (crossplane.D
 	switch inside {
 	case "":
 		out = w.missing(out, "pid", pidFile)
+		if w.Move.Hosts != nil { // websockets have no end, and those who wait for one end everything
+			out = w.missing(out, "worker_shutdown_timeout", "5s")
+		}
 	case "http":
+		if w.Move.Hosts != nil { // a server that is gone with its machine refuses nothing
+			out = w.missing(out, "proxy_connect_timeout", "2s")
+		}
 		// Where nginx makes folders for temporary files by itself depends on how it was built.
 		for _, what := range []string{"scgi", "uwsgi", "fastcgi", "proxy", "client_body"} {
 			out = w.missing(out, what+"_temp_path", "temp_"+what)
@@ -141,6 +147,9 @@ func (w *writer) directive(inside string, d *crossplane.Directive) {
 	switch {
 	case d.Directive == "listen" && inside == "server":
 		*arg = movePort(*arg, w.Move.Listen, 80)
+		if _, port, err := net.SplitHostPort(*arg); err == nil && w.Move.Hosts != nil {
+			*arg = port
+		}
 	case d.Directive == "server" && inside == "upstream":
 		*arg = w.moveServer(*arg)
 	case strings.HasSuffix(d.Directive, "_pass"):
@@ -151,6 +160,8 @@ func (w *writer) directive(inside string, d *crossplane.Directive) {
 			}
 			*arg = scheme + "://" + w.moveServer(host) + path
 		}
+	case d.Directive == "error_log" && w.Move.Hosts != nil:
+		*arg = "stderr"
 	case d.Directive == "pid" && inside == "":
 		*arg = pidFile
 	case isConfPath(d.Directive) && !filepath.IsAbs(*arg) && !strings.ContainsAny(*arg, "$:"):
@@ -158,11 +169,14 @@ func (w *writer) directive(inside string, d *crossplane.Directive) {
 	}
 }
 
-// moveServer moves the port of an address on this machine.
+// moveServer moves the port of an address on this machine, or names where that server is instead.
 func (w *writer) moveServer(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil || !layout.IsLocal(host) {
 		return addr
+	}
+	if n, err := strconv.Atoi(port); err == nil && w.Move.Hosts[n] != "" {
+		return w.Move.Hosts[n]
 	}
 	return movePort(addr, w.Move.Servers, 0)
 }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"balanceo/topology/cli"
+	"balanceo/topology/ledger"
+)
+
+// How long the parts of a load wait for each other before and after, and how long after the last one has come they
+// begin: each has to look at the servers' counts before any request of the others.
+const (
+	meetLimit = 5 * time.Minute
+	endLimit  = time.Minute
+	lead      = 3 * time.Second
+)
+
+// readStart reads -start-at: a time, or the address of a ledger where the parts agree on one.
+func (o *loadOptions) readStart(p *plan) (err error) {
+	if strings.HasPrefix(o.StartAt, "http://") {
+		if p.parts == 0 {
+			return cli.Usagef("-start-at %q: parts of a load meet there, so it needs -part", o.StartAt)
+		}
+		p.meetAt = o.StartAt
+		return nil
+	}
+	if p.startAt, err = readTime(o.StartAt); err != nil {
+		return cli.Usagef("-start-at %q: want a time, for example 2006-01-02T15:04:05Z, seconds since 1970, or the http address of a ledger", o.StartAt)
+	}
+	return nil
+}
+
+// meet waits for the other parts, at the beginning or the end of the load, where they agreed to.
+func (p *plan) meet(ctx context.Context, when string, limit time.Duration) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return ledger.Meet(ctx, p.meetAt, cmp.Or(os.Getenv("LOAD_ID"), "load")+"-"+when, int(p.part), int(p.parts))
+}
+
+// meetBefore settles when to begin.
+func (p *plan) meetBefore(ctx context.Context) error {
+	if p.meetAt == "" {
+		return nil
+	}
+	at, err := p.meet(ctx, "begin", meetLimit)
+	p.startAt = at.Add(lead)
+	return err
+}
+
+// meetAfter waits until no part sends any more: what is under way is counted by some and not by others. A part that
+// does not come has failed, which the merge will tell.
+func (p *plan) meetAfter(ctx context.Context) {
+	if p.meetAt != "" {
+		_, _ = p.meet(ctx, "end", endLimit)
+	}
+}

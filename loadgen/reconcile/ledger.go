@@ -1,0 +1,77 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"balanceo/topology/balancer"
+	"balanceo/topology/ledger"
+)
+
+// openLedger begins to read the log that a ledger keeps.
+func (w *Watch) openLedger(ctx context.Context) {
+	r, err := ledger.ReadLog(ctx, w.cfg.Nginx.Ledger)
+	if err != nil {
+		w.logErr = err
+		return
+	}
+	w.log = remoteLog{r}
+}
+
+// countedByLedger is how many requests each server has told the ledger that it has answered.
+func (w *Watch) countedByLedger(ctx context.Context) map[string]int64 {
+	c, err := ledger.AskCounts(ctx, w.cfg.Nginx.Ledger)
+	if err != nil || w.epoch != "" && w.epoch != c.Epoch {
+		return nil // nobody tells, or what was told before is lost
+	}
+	w.epoch, w.told = c.Epoch, c
+	out := map[string]int64{}
+	for _, s := range named(w.cfg.Nginx) {
+		for _, p := range c.Instances[s.Name] {
+			out[s.Addr] += p.Requests
+		}
+	}
+	return out
+}
+
+// named are the servers for which a ledger counts.
+func named(c *balancer.Config) (out []balancer.Server) {
+	for _, g := range c.Groups {
+		for _, s := range g.Servers {
+			if s.Name != "" && !slices.ContainsFunc(out, func(o balancer.Server) bool { return o.Addr == s.Addr }) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// silence is how long a process of a server is not heard of when it must be gone: it tells what it has counted at
+// least every two and a half seconds.
+const silence = 4 * time.Second
+
+// gone finds the servers of which a process went without handing its count over, as when its node dies: what is
+// missing there it may have answered. The texts are for people.
+func (w *Watch) gone() (addrs map[string]bool, notes []string) {
+	addrs = map[string]bool{}
+	if w.told == nil {
+		return addrs, nil
+	}
+	for _, s := range named(w.cfg.Nginx) {
+		var who []string
+		for name, p := range w.told.Instances[s.Name] {
+			if !p.Ended && w.told.Now.Sub(p.Heard) > silence && p.Heard.After(w.told.Now.Add(-time.Since(w.began))) {
+				who = append(who, fmt.Sprintf("%s (last heard of at %s)", name, p.Heard.UTC().Format("15:04:05")))
+			}
+		}
+		if len(who) > 0 {
+			slices.Sort(who)
+			addrs[s.Addr] = true
+			notes = append(notes, fmt.Sprintf("%s, of %s, ended without handing over what it had counted last.", strings.Join(who, ", "), s.Name))
+		}
+	}
+	return addrs, notes
+}

@@ -1,0 +1,183 @@
+package kubernetes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/nginx"
+	"balanceo/topology/export/image"
+)
+
+// PublicNginx is the image of nginx where no other is named.
+const PublicNginx = "nginx:1.28.0"
+
+// Folders of the balancer's pod.
+const (
+	confDir  = "/etc/balanceo"
+	frontDir = "/run/balanceo" // what it writes; its log is read there
+)
+
+type balancerServer = balancer.Server
+
+// isServer tells whether a server of the source is that instance.
+func isServer(s balancer.Server, p part) bool {
+	_, port, err := net.SplitHostPort(s.Addr)
+	return err == nil && port == strconv.Itoa(p.Port)
+}
+
+// front is the balancer.
+func (e *exporter) front() error {
+	switch e.Balancer {
+	case nginx.Name:
+		return e.nginx()
+	case Service:
+		return e.services()
+	}
+	return fmt.Errorf("balancer %q can't be exported; %s and %s can", e.Balancer, nginx.Name, Service)
+}
+
+// nginx is one pod, as its round robin is exact in one place only, before the services of the instances.
+func (e *exporter) nginx() error {
+	conf, text, err := e.render()
+	if err != nil {
+		return err
+	}
+	labels := selects(nginx.Name, "")
+	config := &corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(nginx.Name, nginx.Name, ""),
+		Data: map[string]string{"nginx.conf": text},
+	}
+	run := corev1.VolumeMount{Name: "run", MountPath: frontDir}
+	t := template(nginx.Name, "", corev1.Container{
+		Name: nginx.Name, Image: e.Image,
+		Command:        []string{"nginx", "-p", frontDir + "/", "-c", confDir + "/nginx.conf", "-e", "stderr", "-g", "daemon off;"},
+		Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: frontPort, Protocol: corev1.ProtocolTCP}},
+		ReadinessProbe: connecting("http", time.Second, 2),
+		LivenessProbe:  connecting("http", 2*time.Second, 5),
+		Lifecycle:      lingering(),
+		Resources:      needs("100m", "32Mi", "256Mi"),
+		VolumeMounts:   []corev1.VolumeMount{{Name: "conf", MountPath: confDir, ReadOnly: true}, run},
+	})
+	t.Annotations = map[string]string{partOf + "/configuration": digest(text)}
+	ship := corev1.Container{
+		Name: "log", Image: image.Ref("topology"), Args: []string{"ship", "--log", frontDir + "/access.log", "--to", e.ledgerURL()},
+		RestartPolicy: ptr(corev1.ContainerRestartPolicyAlways), // begins before nginx and ends after it
+		Resources:     needs("20m", "24Mi", "128Mi"), VolumeMounts: []corev1.VolumeMount{run},
+	}
+	secure(&ship)
+	t.Spec.InitContainers = []corev1.Container{ship}
+	t.Spec.Volumes = append(t.Spec.Volumes, configVolume("conf", nginx.Name),
+		corev1.Volume{Name: "run", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	e.add(config,
+		&appsv1.Deployment{
+			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(nginx.Name, nginx.Name, ""),
+			Spec: appsv1.DeploymentSpec{
+				Replicas: ptr(int32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels}, Strategy: withoutGap(), Template: t,
+			},
+		},
+		service(meta(nginx.Name, nginx.Name, ""), labels, frontServicePort, "http"),
+		&policyv1.PodDisruptionBudget{
+			TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: meta(nginx.Name, nginx.Name, ""),
+			Spec: policyv1.PodDisruptionBudgetSpec{
+				MaxUnavailable: ptr(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			},
+		},
+	)
+	return e.shares(conf)
+}
+
+// render writes the balancer's configuration for the cluster, over the names of the services.
+func (e *exporter) render() (*balancer.Config, string, error) {
+	dir, err := os.MkdirTemp("", "balanceo-export-*")
+	if err != nil {
+		return nil, "", err
+	}
+	defer os.RemoveAll(dir)
+	site := &balancer.Site{
+		Source: e.Conf, Dir: frontDir,
+		Move: balancer.Move{Listen: map[int]int{e.Layout.HTTPPort: frontPort}, Hosts: map[int]string{}},
+	}
+	for _, p := range e.parts {
+		site.Move.Hosts[p.Port] = p.addr()
+	}
+	file := filepath.Join(dir, "nginx.conf")
+	conf, err := nginx.Nginx{}.Write(site, file)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := (nginx.Nginx{}).Promise(context.Background(), site, conf); err != nil {
+		return nil, "", err
+	}
+	text, err := os.ReadFile(file)
+	return conf, string(text), err
+}
+
+// shares say to the load what is promised, and where the log and the counts are.
+func (e *exporter) shares(conf *balancer.Config) error {
+	conf.File, conf.Ledger, conf.AccessLog = "nginx.conf", e.ledgerURL(), e.ledgerURL()
+	for i := range conf.Groups {
+		for j := range conf.Groups[i].Servers {
+			s := &conf.Groups[i].Servers[j]
+			if k := slices.IndexFunc(e.parts, func(p part) bool { return p.addr() == s.Addr }); k >= 0 {
+				s.Name = e.parts[k].name
+			}
+		}
+	}
+	text, err := json.MarshalIndent(conf, "", "  ")
+	if err != nil {
+		return err
+	}
+	e.add(&corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(sharesName, loadName, ""),
+		Data: map[string]string{sharesFile: string(text) + "\n"},
+	})
+	return nil
+}
+
+// services are a Service for each group, which shares connections by chance: what Kubernetes does by itself.
+func (e *exporter) services() error {
+	for _, g := range e.groups {
+		labels := selects(server, "")
+		labels[groupLabel] = g.name
+		e.add(service(meta(g.name, server, g.name), labels, frontServicePort, "http"))
+	}
+	return nil
+}
+
+func configVolume(volume, config string) corev1.Volume {
+	return corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+		LocalObjectReference: corev1.LocalObjectReference{Name: config},
+	}}}
+}
+
+// digest changes with a text, so that pods are replaced when their configuration does.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// sortedKeys are the keys of m, sorted.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

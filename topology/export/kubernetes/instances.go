@@ -1,0 +1,114 @@
+package kubernetes
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"balanceo/server/scoreboard"
+	"balanceo/topology/export/image"
+	"balanceo/topology/layout"
+	"balanceo/topology/ledger"
+)
+
+// server is the program of the instances.
+const server = "server"
+
+// workersOfCluster is how many workers an instance in mode CLUSTER has where the layout does not say: one per core
+// means something on a machine of one's own, not on a node that is shared.
+const workersOfCluster = 2
+
+// starting is how long a server may take to start.
+const starting = 30 * time.Second
+
+// instances are a Deployment for each instance, with what belongs to it.
+func (e *exporter) instances() error {
+	for _, p := range e.parts {
+		labels := selects(server, p.name)
+		e.add(
+			&appsv1.Deployment{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+				ObjectMeta: meta(p.name, server, p.name),
+				Spec: appsv1.DeploymentSpec{
+					Replicas: ptr(int32(p.replicas)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+					Strategy: withoutGap(), Template: e.pod(p),
+				},
+			},
+			service(meta(p.name, server, p.name), labels, serverPort, "http"),
+			&policyv1.PodDisruptionBudget{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
+				ObjectMeta: meta(p.name, server, p.name),
+				Spec: policyv1.PodDisruptionBudgetSpec{
+					MaxUnavailable: ptr(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+				},
+			},
+		)
+	}
+	return nil
+}
+
+// withoutGap replaces pods one by one, a new one before an old one.
+func withoutGap() appsv1.DeploymentStrategy {
+	return appsv1.DeploymentStrategy{
+		Type:          appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr(intstr.FromInt32(0)), MaxSurge: ptr(intstr.FromInt32(1))},
+	}
+}
+
+// pod is that of an instance. Its probes are those of a layout: what is not ready gets no requests, and what gives no
+// sign of life for long enough is replaced. Both ask the process only, never its database.
+func (e *exporter) pod(p part) corev1.PodTemplateSpec {
+	probe := e.Layout.Probe
+	workers := 1
+	args := []string{"--host", "0.0.0.0", "--port", strconv.Itoa(serverPort), "--mode", string(p.Mode)}
+	if p.Mode == layout.Cluster {
+		if workers = p.Workers; workers == 0 {
+			workers = workersOfCluster
+		}
+		args = append(args, "--workers", strconv.Itoa(workers))
+		workers++ // the master
+	}
+	every := max(probe.Interval, time.Second)
+	t := template(server, p.name, corev1.Container{
+		Name: server, Image: image.Ref(server), Args: append(args, p.Args...), Env: e.env(p),
+		Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: serverPort, Protocol: corev1.ProtocolTCP}},
+		StartupProbe:   asking(scoreboard.RouteHealth, time.Second, probe.Timeout, int32(starting/time.Second)),
+		ReadinessProbe: asking(scoreboard.RouteHealth, every, probe.Timeout, int32(probe.Misses)),
+		LivenessProbe:  asking(scoreboard.RouteHealth, every, probe.Timeout, int32(max(1, probe.ReplaceAfter/every))),
+		Lifecycle:      lingering(),
+		Resources:      needs("50m", strconv.Itoa(48*workers)+"Mi", strconv.Itoa(192*workers)+"Mi"),
+	})
+	t.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{spread(selects(server, p.name)), spread(selects(server, ""))}
+	for _, g := range e.groups {
+		if slices.ContainsFunc(g.Servers, func(s balancerServer) bool { return isServer(s, p) }) {
+			t.Labels[groupLabel] = g.name
+		}
+	}
+	return t
+}
+
+// groupLabel tells to which group of the balancer a pod belongs.
+const groupLabel = partOf + "/group"
+
+// env is what an instance is told: who it is, where the database is, and who keeps its count.
+func (e *exporter) env(p part) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		{Name: "INSTANCE", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}},
+		{Name: "SCOREBOARD", Value: temporary + "/scoreboard"},
+		{Name: "LEDGER", Value: e.ledgerURL() + ledger.PathCounts + p.name},
+		e.mongo(),
+	}
+	if p.Threads > 0 {
+		env = append(env, corev1.EnvVar{Name: "GOMAXPROCS", Value: strconv.Itoa(p.Threads)})
+	}
+	for _, name := range sortedKeys(p.Env) {
+		env = append(env, corev1.EnvVar{Name: name, Value: p.Env[name]})
+	}
+	return env
+}

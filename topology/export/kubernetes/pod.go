@@ -1,0 +1,114 @@
+package kubernetes
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"balanceo/server/serve"
+	"balanceo/topology/export/image"
+)
+
+// temporary is the one folder of every container that can be written, a volume of its own.
+const temporary = "/tmp"
+
+// awayLimit is how long a pod stays on a node that is not heard of.
+const awayLimit = 30 * time.Second
+
+// template is a pod template with what is the same for all: nobody special runs in it, and nothing can be written but
+// the temporary folder.
+func template(program, instance string, containers ...corev1.Container) corev1.PodTemplateSpec {
+	user := int64(image.User)
+	for i := range containers {
+		secure(&containers[i])
+	}
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labelled(program, instance)},
+		Spec: corev1.PodSpec{
+			AutomountServiceAccountToken:  ptr(false),
+			EnableServiceLinks:            ptr(false),
+			TerminationGracePeriodSeconds: ptr(seconds(serve.WithdrawTime + serve.InstanceGrace)),
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: ptr(true), RunAsUser: &user, RunAsGroup: &user, FSGroup: &user,
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Tolerations: []corev1.Toleration{away(corev1.TaintNodeUnreachable), away(corev1.TaintNodeNotReady)},
+			Containers:  containers,
+			Volumes:     []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+		},
+	}
+}
+
+// secure takes from a container what it does not need.
+func secure(c *corev1.Container) {
+	c.ImagePullPolicy = corev1.PullIfNotPresent
+	c.SecurityContext = &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr(false), ReadOnlyRootFilesystem: ptr(true), Privileged: ptr(false),
+		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+	c.VolumeMounts = append([]corev1.VolumeMount{{Name: "tmp", MountPath: temporary}}, c.VolumeMounts...)
+}
+
+// away is how long a pod outlasts a taint of its node.
+func away(taint string) corev1.Toleration {
+	return corev1.Toleration{
+		Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr(seconds(awayLimit)),
+	}
+}
+
+// spread has pods that are chosen by labels spread over the nodes, as far as there is room.
+func spread(labels map[string]string) corev1.TopologySpreadConstraint {
+	return corev1.TopologySpreadConstraint{
+		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
+		LabelSelector: &metav1.LabelSelector{MatchLabels: labels},
+	}
+}
+
+// lingering keeps a container serving for a while when it is to end: who sends to it hears later than it does.
+func lingering() *corev1.Lifecycle {
+	return &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: seconds(serve.WithdrawTime)}}}
+}
+
+// needs are the resources that are reserved, and the memory that is not exceeded. Processor time is not bounded:
+// a bound holds requests up while the node has time.
+func needs(cpu, memory, most string) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)},
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(most)},
+	}
+}
+
+// asking is a probe of a path.
+func asking(path string, every, timeout time.Duration, misses int32) *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString("http")}},
+		PeriodSeconds: int32(seconds(every)), TimeoutSeconds: int32(seconds(timeout)), FailureThreshold: misses,
+	}
+}
+
+// connecting is a probe that only connects.
+func connecting(port string, every time.Duration, misses int32) *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler:  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString(port)}},
+		PeriodSeconds: int32(seconds(every)), TimeoutSeconds: 1, FailureThreshold: misses,
+	}
+}
+
+// service is a Service of one port before the pods that are chosen.
+func service(m metav1.ObjectMeta, selector map[string]string, port int32, name string) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: m,
+		Spec: corev1.ServiceSpec{
+			Selector: selector,
+			Ports:    []corev1.ServicePort{{Name: name, Port: port, TargetPort: intstr.FromString(name), Protocol: corev1.ProtocolTCP}},
+		},
+	}
+}
+
+// seconds are whole seconds, at least one: Kubernetes knows no others.
+func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }
+
+func ptr[T any](v T) *T { return &v }

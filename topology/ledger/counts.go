@@ -1,0 +1,104 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// ended is the parameter of a count that is the last of its process.
+const ended = "ended"
+
+// How often a server tells what it has counted, how long one try takes at most, and how long the last one is tried.
+const (
+	tellPeriod = 250 * time.Millisecond
+	tellLimit  = time.Second
+	lastLimit  = 2 * time.Second
+)
+
+// Teller tells a ledger what a server counts, as often as that changes. End tells it for the last time.
+type Teller struct {
+	url   string
+	count func() int64
+	stop  context.CancelFunc
+	done  chan struct{}
+}
+
+// Tell begins to tell. The url is that of the instance in the ledger: ADDRESS/counts/INSTANCE; process is a name that
+// no other process has.
+func Tell(url, process string, count func() int64) *Teller {
+	t := &Teller{url: url + "/" + process, count: count, done: make(chan struct{})}
+	var ctx context.Context
+	ctx, t.stop = context.WithCancel(context.Background())
+	go t.keep(ctx)
+	return t
+}
+
+func (t *Teller) keep(ctx context.Context) {
+	defer close(t.done)
+	tick := time.NewTicker(tellPeriod)
+	defer tick.Stop()
+	told, failing := int64(-1), false
+	var at time.Time
+	for {
+		// Now and then it is told unasked for: a ledger that has begun anew knows nothing.
+		if n := t.count(); n != told || time.Since(at) > 10*tellPeriod {
+			try, cancel := context.WithTimeout(ctx, tellLimit)
+			err := t.put(try, n, "")
+			cancel()
+			if err == nil {
+				told, at = n, time.Now()
+			} else if !failing && ctx.Err() == nil {
+				slog.Warn("the ledger was not told", "error", err)
+			}
+			failing = err != nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// End tells the last count, when nothing is counted any more. A nil Teller has nobody to tell.
+func (t *Teller) End() error {
+	if t == nil {
+		return nil
+	}
+	t.stop()
+	<-t.done
+	ctx, cancel := context.WithTimeout(context.Background(), lastLimit)
+	defer cancel()
+	for {
+		err := t.put(ctx, t.count(), "?"+ended)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the ledger was not told the last count: %w", err)
+		case <-time.After(tellPeriod):
+		}
+	}
+}
+
+func (t *Teller) put(ctx context.Context, n int64, query string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, t.url+query, bytes.NewReader(strconv.AppendInt(nil, n, 10)))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return statusError(resp)
+	}
+	return nil
+}
