@@ -99,6 +99,9 @@ func (in *Input) name(g *run.Group, conf *balancer.Group) {
 			}
 			g.Upstreams[i].Weight = weights[s.Addr]
 			g.Upstreams[i].ExpectedShare = conf.Share(s.Addr)
+			if s.Name != "" {
+				g.Upstreams[i].Instance = s.Name
+			}
 		}
 	}
 	slices.SortFunc(g.Upstreams, func(a, b run.Upstream) int { return cmp.Compare(a.Addr, b.Addr) })

@@ -84,7 +84,8 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 		Lifecycle:      lingering(),
 		Resources:      needs("50m", strconv.Itoa(48*workers)+"Mi", strconv.Itoa(192*workers)+"Mi"),
 	})
-	t.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{spread(selects(server, p.name)), spread(selects(server, ""))}
+	t.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{spread(selects(server, p.name))}
+	t.Spec.Affinity = apart(selects(server, ""))
 	for _, g := range e.groups {
 		if slices.ContainsFunc(g.Servers, func(s balancerServer) bool { return isServer(s, p) }) {
 			t.Labels[groupLabel] = g.name

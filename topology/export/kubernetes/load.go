@@ -25,7 +25,7 @@ func (e *exporter) load() error {
 	args := append([]string{}, e.Load.Args...)
 	args = append(args, "-out", temporary+"/runs", "-json", "-quiet")
 	if e.Load.Generators > 1 {
-		args = append(args, "-part", "-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
+		args = append(args, "-part=-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
 	}
 	if e.Balancer == Service {
 		for _, g := range e.groups {
@@ -60,7 +60,8 @@ func (e *exporter) job(name string, args []string, config []corev1.Volume) {
 		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"}, ObjectMeta: meta(name, loadName, name),
 		Spec: batchv1.JobSpec{
 			CompletionMode: ptr(batchv1.IndexedCompletion), Completions: &n, Parallelism: &n,
-			BackoffLimit: ptr(int32(0)), // a part that is sent again is none of the same load
+			// A part that is sent again is none of the same load; one that fails ends itself and not the others.
+			BackoffLimitPerIndex: ptr(int32(0)),
 			Template:     t,
 		},
 	})

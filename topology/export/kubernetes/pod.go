@@ -67,6 +67,15 @@ func spread(labels map[string]string) corev1.TopologySpreadConstraint {
 	}
 }
 
+// apart has a pod rather go where fewer of the pods are that are chosen by labels.
+func apart(labels map[string]string) *corev1.Affinity {
+	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 50, PodAffinityTerm: corev1.PodAffinityTerm{
+			TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: labels},
+		}}},
+	}}
+}
+
 // lingering keeps a container serving for a while when it is to end: who sends to it hears later than it does.
 func lingering() *corev1.Lifecycle {
 	return &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: seconds(serve.WithdrawTime)}}}
