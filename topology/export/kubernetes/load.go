@@ -62,7 +62,7 @@ func (e *exporter) job(name string, args []string, config []corev1.Volume) {
 			CompletionMode: ptr(batchv1.IndexedCompletion), Completions: &n, Parallelism: &n,
 			// A part that is sent again is none of the same load; one that fails ends itself and not the others.
 			BackoffLimitPerIndex: ptr(int32(0)),
-			Template:     t,
+			Template:             t,
 		},
 	})
 }
