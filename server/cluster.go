@@ -75,6 +75,11 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	defer time.AfterFunc(startOver, shedStart).Stop()
+	return steer(ctx, end, master, board)
+}
+
+// steer runs a master and does what signals tell it, until ctx, which end ends, is done.
+func steer(ctx context.Context, end context.CancelCauseFunc, master *cluster.Master, board *scoreboard.Board) error {
 	onTerminal := hasTerminal()
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTTIN, syscall.SIGTTOU)

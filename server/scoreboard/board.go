@@ -70,7 +70,7 @@ type Board struct {
 // Open maps the scoreboard at path and creates it where it is missing. One that is damaged, or was made for
 // other routes, is replaced by an empty one, which the log says; processes that still use the old one go on
 // doing so. An empty path stands for memory that nobody else sees, and so does a path where there can be no
-// scoreboard: the log says why, and Shared tells it.
+// scoreboard: the log says why.
 func Open(path string, routes []string) (*Board, error) {
 	b := &Board{path: path, labels: newLabels(routes)}
 	if n := wordCounters + b.labels.counters(); n > slotWords {
