@@ -12,7 +12,7 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx cc chromium topology down bench compare test e2e abuse faults soak fuzz licences benchmarks readme lint install clean
+.PHONY: help build nginx cc chromium topology demo down bench compare test e2e abuse faults soak fuzz licences benchmarks readme lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ chromium:
 topology: build nginx ## start the layout and leave it running
 	@bin/topology up -d --layout $(LAYOUT) $(PORTS)
 
+demo: build nginx ## a layout, a steady load and a live page of both: open the address, Ctrl-C ends all (LESSON=n begins a lesson)
+	@bin/topology demo --layout $(LAYOUT) --rate $(RATE) $(PORTS) $(if $(LESSON),--lesson $(LESSON))
+
 down: build ## end the running layout
 	@bin/topology down $(if $(HTTP_PORT),--http-port $(HTTP_PORT))
 
@@ -49,7 +52,7 @@ test: balancers cc ## everything but the browser, under the race detector
 	CGO_ENABLED=1 go test -race -timeout 15m ./...
 
 e2e: nginx chromium ## the pages in a real browser, and the short form of the faults
-	go test -tags e2e -run E2E -count 1 -timeout 10m ./server/e2e ./results/page
+	go test -tags e2e -run E2E -count 1 -timeout 10m ./server/e2e ./results/page ./topology/ui
 	go test -tags e2e -short -run Faults -count 1 -timeout 5m ./topology/faults
 
 abuse: nginx cc ## attacks on the whole layout; the table goes into results/faults/README.md

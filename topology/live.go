@@ -146,6 +146,7 @@ func (c *demoCommand) run(ctx context.Context, s *session, args []string) error 
 			url += fmt.Sprintf("#lesson-%d", c.Lesson)
 		}
 		fmt.Fprintf(s.stdout, "%s\n", url)
+		fmt.Fprintln(s.stderr, "Open it in a browser. Ctrl-C ends everything.")
 		return nil
 	}))
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"balanceo/topology/balancer"
@@ -21,7 +22,8 @@ import (
 
 const (
 	tickEvery = 250 * time.Millisecond // pages are told what is new
-	lookEvery = 4                      // ticks between two looks at the layout's status
+	slowEvery = 4                      // ticks between two updates with what changes slowly
+	lookEvery = 8                      // ticks between two looks at the layout's status, which cost more than all else
 	shownRate = 45                     // requests a second that move through the picture, on average, at the most
 	shownTick = 14                     // and in one tick
 	keptMarks = 200
@@ -87,6 +89,7 @@ type feed struct {
 	balance balancer.Balancer
 	load    *loader
 	hub     hub
+	due     atomic.Bool // a look at the layout: something has happened
 
 	mu       sync.Mutex // of what follows
 	counts   *counts
@@ -188,6 +191,7 @@ func (f *feed) event(e fleet.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mark(e)
+	f.due.Store(true)
 	words := strings.Fields(e.Text)
 	named := false
 	for _, in := range f.cfg.State.Instances {
@@ -236,14 +240,15 @@ func (f *feed) tell(ctx context.Context) {
 		}
 		watched := f.hub.watched()
 		var u update
-		if n%lookEvery == 0 {
-			if watched {
-				f.look(ctx)
-			}
+		if due := f.due.Swap(false); watched && (due || n%lookEvery == 0) {
+			f.look(ctx)
+		}
+		slow := n%slowEvery == 0
+		if slow {
 			load := f.load.status()
 			u.Load = &load
 		}
-		f.fill(&u, n%lookEvery == 0)
+		f.fill(&u, slow)
 		if watched {
 			f.hub.send(&u)
 		}

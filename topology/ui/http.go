@@ -67,6 +67,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.feed.hub.leave(updates)
+	s.feed.due.Store(true)
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	_, _ = fmt.Fprint(w, "retry: 1000\n\n")

@@ -1,0 +1,351 @@
+//go:build e2e
+
+package ui_test
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+var shots = flag.String("screenshots", "", "folder for pictures of the page")
+
+// limit is how long anything may take.
+const limit = time.Minute
+
+// demo starts the layout with a load and its page on free ports, as make demo does, and returns the page's address.
+func demo(t *testing.T, args ...string) (page string, dir string) {
+	t.Helper()
+	bin, dir := t.TempDir(), t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin, "balanceo/server", "balanceo/topology", "balanceo/loadgen").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	cmd := exec.Command(filepath.Join(bin, "topology"), append([]string{"demo", "--run-dir", dir, "--ui=127.0.0.1:0"}, args...)...)
+	cmd.Dir = "../.." // where nginx.conf lies
+	cmd.Env = append(os.Environ(), "MONGO_URL=")
+	var said strings.Builder
+	cmd.Stderr = &said
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		kill := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+		defer kill.Stop()
+		_, _ = io.Copy(io.Discard, lines)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("topology demo: %v\n%s", err, said.String())
+		}
+	})
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("topology demo names no page: %v\n%s", err, said.String())
+	}
+	t.Logf("the page was there after %v", time.Since(begun).Round(time.Millisecond))
+	return strings.TrimSpace(line), dir
+}
+
+// viewer is somebody who looks at the page.
+type viewer struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	problems []string // of the console, and requests to other hosts
+}
+
+func look(t *testing.T, page, lang string) *viewer {
+	t.Helper()
+	program := os.Getenv("CHROME")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil && program == "" {
+			program = path
+		}
+	}
+	if program == "" {
+		t.Fatal("no browser: install chromium, or name one in CHROME")
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		chromedp.NoSandbox, // refused to root otherwise
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-domain-reliability", true),
+		chromedp.Flag("lang", lang),
+	)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting %s: %v", program, err)
+	}
+	v := &viewer{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, v.hear); err != nil {
+		t.Fatal(err)
+	}
+	for _, enable := range []func() error{
+		func() error { _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); return err },
+		func() error { _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); return err },
+	} {
+		if err := enable(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.size(1280, 720)
+	v.run(chromedp.Navigate(page))
+	// What moves by itself while nobody touches anything is a layout shift.
+	v.js(`(() => { globalThis.shifts = 0; new PerformanceObserver((l) => { for (const e of l.getEntries()) if (!e.hadRecentInput) shifts += e.value; }).observe({type: 'layout-shift', buffered: true}); })()`)
+	v.until("the picture", "document.body.classList.contains('known') && document.querySelectorAll('.row[data-name]').length === 6")
+	return v
+}
+
+func (v *viewer) hear(event any) {
+	problem := ""
+	switch e := event.(type) {
+	case *runtime.EventConsoleAPICalled:
+		problem = fmt.Sprintf("console.%s: %+v", e.Type, e.Args)
+	case *runtime.EventExceptionThrown:
+		problem = fmt.Sprintf("exception: %+v", e.ExceptionDetails)
+	case *log.EventEntryAdded:
+		problem = "log: " + e.Entry.Text + " " + e.Entry.URL
+	case *network.EventRequestWillBeSent:
+		if u, err := url.Parse(e.Request.URL); err != nil || u.Hostname() != "127.0.0.1" {
+			problem = "request to another host: " + e.Request.URL
+		}
+	}
+	if problem != "" {
+		v.mu.Lock()
+		v.problems = append(v.problems, problem)
+		v.mu.Unlock()
+	}
+}
+
+func (v *viewer) run(actions ...chromedp.Action[chromedp.Void]) {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.ctx, limit)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// js is what a JavaScript expression says, as a text.
+func (v *viewer) js(expression string) string {
+	v.t.Helper()
+	text, err := chromedp.Run(v.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		v.t.Fatalf("%s: %v", expression, err)
+	}
+	return text
+}
+
+func (v *viewer) is(expression string) bool { v.t.Helper(); return v.js(expression) == "true" }
+
+// until waits until a JavaScript expression is true, and returns how long that took; what says so in words.
+func (v *viewer) until(what, expression string) time.Duration {
+	v.t.Helper()
+	begun := time.Now()
+	for time.Since(begun) < limit {
+		if ok, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); ok && err == nil {
+			return time.Since(begun)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	v.shot("failure")
+	v.t.Fatalf("waited for %s in vain:\n%s", what, v.js("document.body.innerText"))
+	return 0
+}
+
+func (v *viewer) click(selector string) {
+	v.t.Helper()
+	v.until(selector, fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%[1]q).disabled", selector))
+	v.run(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (v *viewer) size(w, h int64) { v.t.Helper(); v.run(chromedp.EmulateViewport(w, h)) }
+
+func (v *viewer) scheme(name string) {
+	v.t.Helper()
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}
+	if _, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// shot takes a picture of the page, if pictures were asked for.
+func (v *viewer) shot(name string) {
+	if *shots == "" {
+		return
+	}
+	png, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*shots, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		v.t.Errorf("picture %s: %v", name, err)
+	}
+}
+
+// clean fails the test if the browser complained, or if the page moved by itself.
+func (v *viewer) clean() {
+	v.t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, text := range v.problems {
+		v.t.Errorf("the browser: %s", text)
+	}
+	if shifted := v.js("shifts.toFixed(3)"); shifted > "0.010" {
+		v.t.Errorf("the layout shifted by %s", shifted)
+	}
+}
+
+// share is a JavaScript expression for the share that the picture shows.
+func share(name string) string {
+	return fmt.Sprintf("Number(document.querySelector('.row[data-name=%s]').dataset.share)", name)
+}
+
+// TestE2EKill kills a server from the page: its share goes to the others, and back, and both are in the timeline.
+func TestE2EKill(t *testing.T) {
+	page, _ := demo(t, "--rate", "300")
+	v := look(t, page, "en")
+	v.until("quarters", fmt.Sprintf("Math.abs(%s - 0.25) < 0.02 && Math.abs(%s - 0.25) < 0.02", share("serverA"), share("serverB")))
+	v.until("a verdict", "document.querySelectorAll('#verdicts [data-state=pass]').length === 2")
+	v.until("agreement", "/client = nginx = servers/.test(document.getElementById('verdicts').textContent)")
+	v.shot("quiet-1280")
+	v.click(".row[data-name=serverB]")
+	const kill = `.hand[data-key="topology kill serverB --for 10s"]`
+	v.click(kill)
+	thirds := v.until("thirds", fmt.Sprintf("%s < 0.01 && ['serverA', 'serverC', 'serverD'].every((n) => Math.abs(Number(document.querySelector(`.row[data-name=${n}]`).dataset.share) - 1 / 3) < 0.02)", share("serverB")))
+	t.Logf("the shares were thirds %v after the click", thirds.Round(10*time.Millisecond))
+	v.until("who is out", "document.querySelector('#verdicts [data-state=out]')")
+	if text := v.js("document.querySelector('.row[data-name=serverB] .c-instance').textContent"); !strings.Contains(text, "kill") {
+		t.Errorf("the row of serverB says %q, not why it is down", text)
+	}
+	v.shot("killed-1280")
+	v.until("serverB back", "document.querySelector('.row[data-name=serverB]').dataset.state === 'ready'")
+	v.until("quarters", fmt.Sprintf("Math.abs(%s - 0.25) < 0.02", share("serverB")))
+	marks := v.js("document.getElementById('marks').innerText")
+	for _, want := range []string{`kill serverB --for 10s by page`, `serverB ready`} {
+		if !regexp.MustCompile(want).MatchString(marks) {
+			t.Errorf("the timeline has no mark %q:\n%s", want, marks)
+		}
+	}
+	v.until("a verdict anew", "document.querySelectorAll('#verdicts [data-state=pass]').length === 2")
+	v.clean()
+}
+
+// TestE2EHands does with keys and buttons what a person would, in Spanish, and by the command line beside it.
+func TestE2EHands(t *testing.T) {
+	page, dir := demo(t, "--rate", "100")
+	v := look(t, page, "es")
+	v.until("Spanish", "document.documentElement.lang === 'es' && /como se prometió/.test(document.getElementById('verdicts').innerText)")
+	v.click("#lang")
+	v.until("English", "/as promised/.test(document.getElementById('verdicts').innerText)")
+	v.run(chromedp.KeyEvent("p"))
+	v.until("larger letters", "document.documentElement.classList.contains('room')")
+	v.shot("room-1280")
+	v.run(chromedp.KeyEvent("p"))
+	v.run(chromedp.KeyEvent("1"))
+	v.until("site1 down", "document.querySelector('.row[data-name=site1]').dataset.state === 'stopped'")
+	v.until("site2 serving all", fmt.Sprintf("%s > 0.99", share("site2")))
+	v.run(chromedp.KeyEvent("1"))
+	v.until("site1 up", "document.querySelector('.row[data-name=site1]').dataset.state === 'ready'")
+	v.click(".node.group[data-group=node_app_api]")
+	v.click(`[data-key="topology balance node_app_api least_conn"]`)
+	v.until("least_conn", "/least_conn/.test(document.querySelector('.node.group[data-group=node_app_api]').textContent)")
+	v.until("no promise", "document.querySelector('#verdicts [data-group=node_app_api]').dataset.state === 'info'")
+	v.click("#client")
+	v.js("(() => { const i = document.querySelector('#panel input[data-key=rate]'); i.value = 250; i.dispatchEvent(new Event('input')); })()")
+	v.click(`.hand[data-key=start]`)
+	v.until("more load", "Number(document.getElementById('rate').textContent) > 230")
+	bin := filepath.Join(t.TempDir(), "topology")
+	if out, err := exec.Command("go", "build", "-o", bin, "balanceo/topology").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	if out, err := exec.Command(bin, "slow", "--run-dir", dir, "serverC", "120ms").CombinedOutput(); err != nil {
+		t.Fatalf("topology slow: %v\n%s", err, out)
+	}
+	v.until("the mark of the command line", "/slow serverC 120ms by command line/.test(document.getElementById('marks').innerText)")
+	v.until("serverC slow", "/120/.test(document.querySelector('.row[data-name=serverC] .c-p99').textContent) || parseInt(document.querySelector('.row[data-name=serverC] .c-p99').textContent) > 100")
+	for _, scheme := range []string{"light", "dark"} {
+		v.scheme(scheme)
+		for _, size := range [][2]int64{{1280, 720}, {1920, 1080}, {390, 844}} {
+			v.size(size[0], size[1])
+			v.js("document.querySelector('#panel .close')?.click()")
+			if over := v.js("document.documentElement.scrollWidth - innerWidth"); over != "0" {
+				t.Errorf("%d pixels: the page is %s too wide", size[0], over)
+			}
+			v.until("room for the picture", "document.querySelectorAll('.row[data-name]').length === 6")
+			v.shot(fmt.Sprintf("%s-%d", scheme, size[0]))
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, text := range v.problems {
+		t.Errorf("the browser: %s", text)
+	}
+}
+
+// TestE2ELessons plays each lesson to its end.
+func TestE2ELessons(t *testing.T) {
+	page, _ := demo(t)
+	v := look(t, page, "en")
+	v.click("#lessons")
+	v.until("the list", "document.querySelectorAll('#panel .lesson[data-lesson]').length === 5")
+	for n := 1; n <= 5; n++ {
+		v.click(fmt.Sprintf("#panel .lesson[data-lesson='%d']", n))
+		v.until("the lesson", "document.querySelector('.step.now')")
+		if !v.is("document.querySelector('[data-key=load]').disabled") {
+			v.click("[data-key=load]")
+		}
+		v.until("its load", "document.querySelector('[data-key=load]').disabled")
+		for !v.is("!!document.querySelector('.found')") {
+			step := v.js("document.querySelectorAll('.step.done').length")
+			v.until("a step", "document.querySelector('.found') || document.querySelector('.step.now')")
+			if v.is("!!document.querySelector('.step.now [data-key=press]')") {
+				if v.is("document.querySelector('.step.now').dataset.seen === 'true'") {
+					t.Errorf("lesson %d: a step has been seen before anything was pressed", n)
+				}
+				v.click(".step.now [data-key=press]")
+			}
+			v.until("the check of step "+step, fmt.Sprintf("document.querySelectorAll('.step.done').length > %s", step))
+		}
+		found := v.js("document.querySelector('.found p').innerText")
+		t.Logf("lesson %d: %s", n, found)
+		if regexp.MustCompile(`[{}]|NaN|undefined`).MatchString(found) {
+			t.Errorf("lesson %d ends with %q", n, found)
+		}
+		v.shot(fmt.Sprintf("lesson-%d", n))
+		v.click("[data-key=back]")
+		v.until("everything put back", "document.querySelectorAll('#panel .lesson[data-lesson]').length === 5 && !/…/.test(document.querySelector('#panel .said').innerText)")
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, text := range v.problems {
+		t.Errorf("the browser: %s", text)
+	}
+}
