@@ -12,7 +12,7 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx cc chromium topology demo down bench compare test e2e abuse faults soak fuzz licences benchmarks readme lint install clean
+.PHONY: help build nginx cc chromium topology demo down bench compare test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test: balancers cc ## everything but the browser, under the race detector
 e2e: nginx chromium ## the pages in a real browser, and the short form of the faults
 	go test -tags e2e -run E2E -count 1 -timeout 10m ./server/e2e ./results/page ./topology/ui
 	go test -tags e2e -short -run Faults -count 1 -timeout 5m ./topology/faults
+
+film: nginx ## results/demo.svg, the moving picture of a run in which a server dies
+	go test -tags e2e -run E2EFilm -count 1 ./topology/ui -args -film $(CURDIR)/results/demo.svg
 
 abuse: nginx cc ## attacks on the whole layout; the table goes into results/faults/README.md
 	@mkdir -p results/faults

@@ -128,7 +128,7 @@ func (c *demoCommand) run(ctx context.Context, s *session, args []string) error 
 	if err != nil {
 		return err
 	}
-	if err := p.listenUI(c.UI); err != nil {
+	if err := p.listenUI(cmp.Or(c.UI, ui.DefaultAddr)); err != nil {
 		return err
 	}
 	if c.Rate > 0 && findLoadgen() != "" {

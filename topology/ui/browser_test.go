@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"balanceo/topology/ports"
 )
 
 var shots = flag.String("screenshots", "", "folder for pictures of the page")
@@ -38,7 +41,17 @@ func demo(t *testing.T, args ...string) (page string, dir string) {
 	if out, err := exec.Command("go", "build", "-o", bin, "balanceo/server", "balanceo/topology", "balanceo/loadgen").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	cmd := exec.Command(filepath.Join(bin, "topology"), append([]string{"demo", "--run-dir", dir, "--ui=127.0.0.1:0"}, args...)...)
+	front, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := ports.FreeBlock("127.0.0.1", []int{0, 1, 2, 3, 4, 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "topology"), append([]string{
+		"demo", "--run-dir", dir, "--ui=127.0.0.1:0", "--http-port", strconv.Itoa(front), "--base-port", strconv.Itoa(base),
+	}, args...)...)
 	cmd.Dir = "../.." // where nginx.conf lies
 	cmd.Env = append(os.Environ(), "MONGO_URL=")
 	var said strings.Builder

@@ -44,6 +44,7 @@ function sentence(v) {
       return word('fail', v.group, method, count(v.n), since, nameOf(v.farthest), off);
     }
     case 'out':
+      if (!v.n) return word('outNow', v.group, v.out.join(', '), since);
       return word('out', v.group, v.out.join(', '), count(v.retried), count(v.failed), count(v.n), since);
     default:
       return word(v.state, v.group, method, count(v.n), since);
@@ -122,6 +123,7 @@ startPanel();
 startLessons();
 on('first', () => {
   where();
+  if (document.body.classList.contains('known')) return; // the connection was lost meanwhile
   document.body.classList.add('known');
   const wanted = /^#lesson-(\d+)$/.exec(location.hash);
   if (wanted) openLesson(Number(wanted[1]));

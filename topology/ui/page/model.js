@@ -1,5 +1,7 @@
 // What the page knows of the layout, kept up to date by server-sent events.
 
+import { word } from './words.js';
+
 export const model = {
   hello: null, groups: [], parts: new Map(), live: {}, rows: [], marks: [], recent: null, verdicts: [], agree: null, load: null,
   complete: 0, oneOf: 1, at: 0,
@@ -110,4 +112,11 @@ export function worthAMark(m) {
 export function whatHappened(m) {
   if (m.kind === 'action') return m.text.startsWith('loadgen') ? 'load ' + (/-rate (\d+)/.exec(m.text)?.[1] ?? '') : m.text;
   return m.part + ' ' + m.text.split(/[,:]/)[0];
+}
+
+// why is the reason that an instance is not ready: its own, else what somebody did to it last.
+export function why(p) {
+  const did = model.marks.findLast((m) => m.kind === 'action' && m.text.split(' ').includes(p.name));
+  const reason = p.reason || did?.text.split(' ').filter((w) => w !== p.name).join(' ');
+  return reason ? ': ' + reason + (!p.reason && did.by ? ' ' + word('by', did.by) : '') : '';
 }

@@ -1,7 +1,7 @@
 // The panel at the side, with the hands: what can be done to a part, and the command that does the same in a terminal.
 
 import { clock, count, millis, onLang, word } from './words.js';
-import { model, on } from './model.js';
+import { model, on, why } from './model.js';
 
 const panel = () => document.getElementById('panel');
 let shown = null; // {kind, name, draw}
@@ -131,10 +131,10 @@ function instance(name) {
   const down = p.state === 'stopped' || p.state === 'failed';
   return {
     title: name,
-    key: [down, p.mode, p.workers.length, p.wanted_workers, p.delay_s ?? 0, p.state, p.reason],
+    key: [down, p.mode, p.workers.length, p.wanted_workers, p.delay_s ?? 0, p.state, p.reason, p.pid],
     parts() {
       const names = [name];
-      const out = [e('p', { class: 'about' }, `:${p.port} ${p.mode}, pid ${p.pid || '–'}, ${word(p.state)}${p.reason ? ': ' + p.reason : ''}`), e('h3', {}, word('hands'))];
+      const out = [e('p', { class: 'about' }, `:${p.port} ${p.mode}, pid ${p.pid || '–'}, ${word(p.state)}${p.state === 'ready' ? '' : why(p)}`), e('h3', {}, word('hands'))];
       if (down) out.push(hand(word('bringUp'), { verb: 'restart', names }));
       else {
         out.push(

@@ -1,7 +1,7 @@
 // The picture's parts that are text: clients, balancer, groups, and a row for each instance.
 
 import { clock, count, decimal, megabytes, millis, onLang, percent, rate, word } from './words.js';
-import { addressOf, colourOf, instances, model, on } from './model.js';
+import { addressOf, colourOf, instances, model, on, why } from './model.js';
 import { openPanel } from './panel.js';
 
 const rows = new Map(); // by the instance's name
@@ -126,13 +126,6 @@ function second() {
     r.path.setAttribute('d', curveOf(addressOf(p.name)));
   }
   nodes();
-}
-
-// why is the reason that an instance is not ready: its own, else what somebody did to it last.
-function why(p) {
-  const did = model.marks.findLast((m) => m.kind === 'action' && m.text.split(' ').includes(p.name));
-  const reason = p.reason || did?.text.split(' ').filter((w) => w !== p.name).join(' ');
-  return reason ? ': ' + reason + (!p.reason && did.by ? ' ' + word('by', did.by) : '') : '';
 }
 
 // processes shows one box a process; the fuller, the more of the instance's requests it answers.
