@@ -34,7 +34,7 @@ type verdict struct {
 	Apart    int64    `json:"apart"`             // requests by which the worst server is farther off than the promise allows
 	Worst    float64  `json:"worst"`             // in requests, or for chance the statistic
 	Bound    float64  `json:"bound"`             // of it
-	Farthest string   `json:"farthest"`          // the server that is the farthest off its share, by address
+	Farthest string   `json:"farthest"`          // the server that refused most, else the one that is the farthest off its share, by address
 	Off      float64  `json:"off"`               // by how many requests; above 0: it got more
 	Failed   int64    `json:"failed"`            // requests in the stretch without a good answer
 	Retried  int64    `json:"retried"`           // attempts in the stretch that went on to another server
@@ -157,6 +157,13 @@ func (s *stretch) slot(at int64) *tick {
 	return t
 }
 
+// advance takes in what is complete of every group, so that what is kept does not grow.
+func (j *judge) advance(complete int64) {
+	for _, s := range j.groups {
+		s.advance(complete - j.slowest - slot)
+	}
+}
+
 // advance takes in what is complete, and returns the requests around the end of that.
 func (s *stretch) advance(until int64) (edge int64) {
 	until = until / slot * slot
@@ -200,9 +207,11 @@ func (j *judge) verdict(conf *balancer.Config, g *balancer.Group, complete int64
 	})
 	in = groups[0]
 	v.Worst, v.Bound, v.Reasons = in.WorstDeviation, in.Bound, in.Reasons
+	most := int64(0) // attempts refused: who refuses is who moves the shares, not who answers instead
 	for _, u := range in.Upstreams {
-		if off := float64(u.Requests) - u.ExpectedShare*float64(in.Requests); math.Abs(off) > math.Abs(v.Off) {
-			v.Off, v.Farthest = off, u.Addr
+		off := float64(u.Requests) - u.ExpectedShare*float64(in.Requests)
+		if u.RetriedAway > most || most == 0 && math.Abs(off) > math.Abs(v.Off) {
+			most, v.Off, v.Farthest = u.RetriedAway, off, u.Addr
 		}
 	}
 	switch {

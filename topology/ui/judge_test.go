@@ -97,6 +97,9 @@ func TestVerdictNamesWhoRefuses(t *testing.T) {
 	if v.State != "fail" || v.Retried < 90 || !strings.Contains(strings.Join(v.Reasons, " "), "b:1 refused or failed") {
 		t.Errorf("got %+v", v)
 	}
+	if v.Farthest != "b:1" || v.Off >= 0 {
+		t.Errorf("%s got %g requests more than its share: it is b that refuses, and not a that answers instead", v.Farthest, v.Off)
+	}
 	if v.Failed != 0 {
 		t.Errorf("%d requests failed, want none: they were retried", v.Failed)
 	}

@@ -8,7 +8,8 @@
 //   - counts.go adds lines up by second and server, and keeps five minutes of that.
 //   - judge.go says whether the shares are what the balancer has promised, by the code that judges runs of loadgen.
 //   - compare.go sets the lines of the log against what the servers have counted themselves.
-//   - feed.go follows log, events and status, and tells the pages four times a second what is new.
+//   - feed.go follows the log and the events, tell.go looks at the layout's status and tells the pages four times a
+//     second what is new; update.go is the form of that.
 //   - load.go runs loadgen for those who have no client of their own at hand.
 //   - http.go and guard.go answer browsers, and only those that are meant.
 //
