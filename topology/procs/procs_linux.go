@@ -84,7 +84,8 @@ func sockets() ([]socket, error) {
 		return nil, fmt.Errorf("sockets: %w", err)
 	}
 	var out []socket
-	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} {
+	//lint:ignore SA1019 netlink, which is to be used instead, would be one more library for the same lines
+	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} { //nolint:staticcheck // the same
 		lines, err := read()
 		if err != nil && !isMissing(err) { // without IPv6 its file is
 			return nil, fmt.Errorf("sockets: %w", err)
