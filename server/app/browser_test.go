@@ -179,14 +179,29 @@ func (b *browser) cookie(p *process) string {
 type socket struct {
 	t    testing.TB
 	conn *websocket.Conn
-	in   chan message
+	in   chan arrived
 	end  chan error // gets the error that ended the reading
+}
+
+// arrived is a message as it came.
+type arrived struct {
+	text []byte
+	at   time.Time
 }
 
 type message struct {
 	Event string          `json:"event"`
 	Data  json.RawMessage `json:"data"`
 	at    time.Time
+}
+
+func (a arrived) decode(t testing.TB) message {
+	t.Helper()
+	m := message{at: a.at}
+	if err := json.Unmarshal(a.text, &m); err != nil {
+		t.Fatalf("%s: %v", a.text, err)
+	}
+	return m
 }
 
 // dial opens a websocket with headers given as name, value, …
@@ -201,7 +216,7 @@ func dial(t testing.TB, p *process, headers ...string) (*socket, *http.Response,
 	if err != nil {
 		return nil, resp, err
 	}
-	s := &socket{t, conn, make(chan message, 1000), make(chan error, 1)}
+	s := &socket{t, conn, make(chan arrived, 1000), make(chan error, 1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -211,12 +226,7 @@ func dial(t testing.TB, p *process, headers ...string) (*socket, *http.Response,
 				s.end <- err
 				return
 			}
-			m := message{at: time.Now()}
-			if err := json.Unmarshal(text, &m); err != nil {
-				s.end <- err
-				return
-			}
-			s.in <- m
+			s.in <- arrived{text, time.Now()} // decoded by whoever wants it: it delays no other
 		}
 	}()
 	t.Cleanup(func() {
@@ -255,7 +265,8 @@ func (s *socket) next(event string, into any) message {
 	s.t.Helper()
 	timeout := time.After(limit)
 	select {
-	case m := <-s.in:
+	case a := <-s.in:
+		m := a.decode(s.t)
 		if m.Event != event {
 			s.t.Fatalf("got %s %s, want %s", m.Event, m.Data, event)
 		}

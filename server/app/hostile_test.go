@@ -196,8 +196,8 @@ func TestHostileMessages(t *testing.T) {
 	for i := range uint64(1000) {
 		s.send(hostile{rand.New(rand.NewPCG(i, 2))}.message())
 		select {
-		case m := <-s.in:
-			if m.Event != eventError && m.Event != eventProduct {
+		case a := <-s.in:
+			if m := a.decode(t); m.Event != eventError && m.Event != eventProduct {
 				t.Errorf("message %d: got %s", i, m.Event)
 			}
 		case err := <-s.end:

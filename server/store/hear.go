@@ -28,6 +28,7 @@ type tells struct {
 	ID    string `bson:"_id"`
 	Port  int    `bson:"port"` // on the database's host
 	Token string `bson:"token"`
+	Keyed bool   `bson:"keyed"` // every user is kept under the e-mail
 }
 
 const tellsID = "news"
@@ -35,7 +36,18 @@ const tellsID = "news"
 // Announce says to every process that uses this database that changes are told at port. It is for the process of the
 // database, which has to see every change.
 func (s *Store) Announce(ctx context.Context, port int, token string) error {
-	_, err := s.db.Collection(newsName).ReplaceOne(ctx, byKey(tellsID), tells{tellsID, port, token}, options.Replace().SetUpsert(true))
+	before, err := s.where(ctx)
+	if err != nil && !errors.Is(err, errSilent) {
+		return err
+	}
+	keyed := before.Keyed
+	if !keyed {
+		err := s.db.Collection(usersName).FindOne(ctx, bson.D{}).Err()
+		if keyed = errors.Is(err, mongo.ErrNoDocuments); err != nil && !keyed {
+			return asked("looking for users", err)
+		}
+	}
+	_, err = s.db.Collection(newsName).ReplaceOne(ctx, byKey(tellsID), tells{tellsID, port, token, keyed}, options.Replace().SetUpsert(true))
 	return asked("announcing where changes are told", err)
 }
 
@@ -43,6 +55,7 @@ func (s *Store) Announce(ctx context.Context, port int, token string) error {
 type hearing struct {
 	mu          sync.RWMutex
 	told        bool           // this database tells its changes, as far as is known
+	keyed       bool           // it has every user under the e-mail
 	listener    *news.Listener // nil: not connected
 	subscribers map[chan Change]struct{}
 
@@ -67,7 +80,7 @@ func (s *Store) where(ctx context.Context) (tells, error) {
 	}
 	s.hearing.mu.Lock()
 	if err == nil || errors.Is(err, errSilent) {
-		s.hearing.told = err == nil
+		s.hearing.told, s.hearing.keyed = err == nil, at.Keyed
 	}
 	s.hearing.mu.Unlock()
 	if err != nil && !errors.Is(err, errSilent) {
@@ -177,6 +190,12 @@ func (h *hearing) tellsChanges() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.told
+}
+
+func (h *hearing) usersKeyed() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.keyed
 }
 
 // session returns a session that lives at the time now, if one is kept and nobody can have ended it. The lease is

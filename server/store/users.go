@@ -9,7 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// User is somebody who signed up.
+// User is somebody who signed up. A user is kept under the e-mail: FerretDB finds a document at once by its _id
+// alone, and looks through all others for anything else.
 type User struct {
 	Email    string `bson:"email"`    // unique, in lower case
 	Password string `bson:"password"` // bcrypt hash
@@ -29,7 +30,10 @@ func (s *Store) AddUser(ctx context.Context, u User) error {
 	case <-ctx.Done():
 		return fmt.Errorf("store: adding a user: %w: %w", ErrUnavailable, ctx.Err())
 	}
-	_, err := s.db.Collection(usersName).InsertOne(ctx, u)
+	_, err := s.db.Collection(usersName).InsertOne(ctx, struct {
+		ID   string `bson:"_id"`
+		User `bson:",inline"`
+	}{u.Email, u})
 	if mongo.IsDuplicateKeyError(err) {
 		return ErrEmailTaken
 	}
@@ -39,7 +43,10 @@ func (s *Store) AddUser(ctx context.Context, u User) error {
 // User returns the user with the e-mail, or ErrNotFound.
 func (s *Store) User(ctx context.Context, email string) (User, error) {
 	var u User
-	err := s.db.Collection(usersName).FindOne(ctx, bson.D{{Key: "email", Value: email}}).Decode(&u)
+	err := s.db.Collection(usersName).FindOne(ctx, byKey(email)).Decode(&u)
+	if errors.Is(err, mongo.ErrNoDocuments) && !s.hearing.usersKeyed() { // who signed up with an earlier version has another _id
+		err = s.db.Collection(usersName).FindOne(ctx, bson.D{{Key: "email", Value: email}}).Decode(&u)
+	}
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return User{}, ErrNotFound
 	}
