@@ -51,6 +51,7 @@ func look(t *testing.T, page, lang string) *viewer {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-domain-reliability", true),
 		chromedp.Flag("lang", lang),
+		chromedp.Flag("accept-lang", lang),
 	)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)

@@ -114,7 +114,7 @@ function second() {
     const recent = model.recent?.servers[addressOf(p.name)];
     r.line.dataset.state = p.state;
     const well = p.state === 'ready';
-    put(r.state, well ? (p.delay_s ? `:${p.port} +${millis(p.delay_s * 1000)}` : `:${p.port} ${p.mode}`) : word(p.state) + why(p));
+    put(r.state, well ? (p.delay_s ? word('slowBy', millis(p.delay_s * 1000)) : `:${p.port} ${p.mode}`) : word(p.state) + why(p));
     r.state.title = r.state.textContent;
     r.line.classList.toggle('slow', !!p.delay_s);
     put(r.cells.p50, millis(recent?.p50));
