@@ -40,6 +40,9 @@ func (c *comparison) upTo(at int64) int64 {
 	return n
 }
 
+// begin counts anew, from when the other side begins at 0.
+func (c *comparison) begin() { *c = comparison{known: true} }
+
 // look takes in the server's own count, which was read at some moment between from and to; the log is complete up to
 // then. A count that went back is that of another life: counting begins anew.
 func (c *comparison) look(count float64, from, to int64) {
@@ -58,11 +61,22 @@ func (c *comparison) look(count float64, from, to int64) {
 // slack is by how many milliseconds the log's time of an answer and the server's may differ.
 const slack = 5
 
-// bounds are those of how many answers the server has counted that are not in the log; below 0: the log has more.
-func (c *comparison) bounds() (lo, hi int64, ok bool) {
-	if len(c.lows) == 0 {
-		return 0, 0, false
+// most is the most that the server has counted beyond the log, 0 where nothing was compared.
+func (c *comparison) most() int64 {
+	if len(c.highs) == 0 {
+		return 0
 	}
-	lo, hi = slices.Max(c.lows), slices.Min(c.highs)
-	return min(lo, hi), max(lo, hi), true
+	return max(0, slices.Min(c.highs))
+}
+
+// difference lies between lo and hi, of how many answers the server has counted that are not in the log; below 0: the
+// log has more. Of the last looks it is the one that is nearest to none: who counts a moment late is not accused.
+func (c *comparison) difference() (lo, hi int64, ok bool) {
+	nearest := int64(-1)
+	for i := range c.lows {
+		if away := max(c.lows[i], -c.highs[i], 0); nearest < 0 || away <= nearest {
+			nearest, lo, hi = away, c.lows[i], c.highs[i]
+		}
+	}
+	return lo, hi, nearest >= 0
 }

@@ -36,23 +36,24 @@ type feed struct {
 	hub     hub
 	due     atomic.Bool // a look at the layout: something has happened
 
-	mu       sync.Mutex // of what follows
-	counts   *counts
-	judge    *judge
-	compared map[string]*comparison // by server
-	client   comparison             // of loadgen's answers
-	conf     *balancer.Config
-	parts    []status.Part
-	looked   int64
-	pending  *look // not compared with the log yet
-	marks    []fleet.Event
-	told     int // marks that pages know
-	samples  []sample
-	chance   float64 // of a request to be shown
-	changed  int64   // when shares last changed, in Unix milliseconds
-	recent   *row
-	verdicts []verdict
-	agree    agreement
+	mu          sync.Mutex // of what follows
+	counts      *counts
+	judge       *judge
+	compared    map[string]*comparison // by server
+	client      comparison             // of loadgen's answers
+	clientSince int64                  // when the load began, in Unix milliseconds
+	conf        *balancer.Config
+	parts       []status.Part
+	looked      int64
+	pending     *look // not compared with the log yet
+	marks       []fleet.Event
+	told        int // marks that pages know
+	samples     []sample
+	chance      float64 // of a request to be shown
+	changed     int64   // when shares last changed, in Unix milliseconds
+	recent      *row
+	verdicts    []verdict
+	agree       agreement
 }
 
 func newFeed(cfg Config, load *loader) *feed {
@@ -107,7 +108,7 @@ func (f *feed) read(l logs.Line) {
 	defer f.mu.Unlock()
 	f.counts.add(&r, at)
 	f.judge.add(&r)
-	if r.ours {
+	if r.ours && r.began() >= f.clientSince {
 		f.client.add(r.ended)
 	}
 	var via []string
@@ -167,7 +168,8 @@ func (f *feed) note(text, by string) {
 	f.cfg.Log(fmt.Sprintf("%s (by %s)", text, by))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.client = comparison{logged: f.client.logged, recent: f.client.recent}
+	f.client.begin()
+	f.clientSince = time.Now().UnixMilli()
 	f.mark(fleet.Event{At: time.Now(), Kind: fleet.EventAction, By: by, Text: text})
 }
 

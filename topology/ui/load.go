@@ -133,6 +133,7 @@ func (l *loader) start(load Load, by string) error {
 		return err
 	}
 	args := load.args(l.port)
+	l.told("loadgen "+strings.Join(args, " "), by) // before its first request
 	prom := net.JoinHostPort("127.0.0.1", strconv.Itoa(free))
 	cmd := exec.Command(l.path, append(slices.Clone(args), "-prom", prom, "-quiet", "-json", "-warmup", "0s", "-label", "live page", "-out", filepath.Join(l.out, "load"))...) //nolint:noctx // ended by halt
 	cmd.Env = append(os.Environ(), layout.EnvRun+"="+l.runDir)
@@ -161,9 +162,7 @@ func (l *loader) start(load Load, by string) error {
 	}
 	l.prom, l.begun, l.ended = prom, now, ended
 	l.stop = func() { _ = cmd.Process.Signal(os.Interrupt) }
-	command := l.state.Command
 	l.mu.Unlock()
-	l.told(command, by)
 	return nil
 }
 

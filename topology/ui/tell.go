@@ -149,9 +149,7 @@ func (f *feed) sentence(complete int64) {
 					out = append(out, p.Name)
 				}
 			}
-			if _, hi, ok := f.compare(s.Addr).bounds(); ok {
-				unlogged += max(0, hi)
-			}
+			unlogged += f.compare(s.Addr).most()
 		}
 		f.verdicts = append(f.verdicts, f.judge.verdict(f.conf, g, complete, out, unlogged))
 	}
@@ -170,7 +168,7 @@ func (f *feed) reconcile(complete int64) {
 		}
 		c := f.compare(addrOf(p.Port))
 		c.look(*p.Requests, l.from, l.to)
-		if lo, hi, ok := c.bounds(); ok {
+		if lo, hi, ok := c.difference(); ok {
 			if f.agree.Servers == nil {
 				f.agree.Servers = &span{}
 			}
@@ -180,7 +178,7 @@ func (f *feed) reconcile(complete int64) {
 	}
 	if l.client != nil {
 		f.client.look(*l.client, l.clientFrom, l.from)
-		if lo, hi, ok := f.client.bounds(); ok {
+		if lo, hi, ok := f.client.difference(); ok {
 			f.agree.Client = &span{lo, hi}
 		}
 	}

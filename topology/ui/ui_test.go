@@ -306,16 +306,16 @@ func TestComparison(t *testing.T) {
 		}
 	}
 	run(2000, 0)
-	if lo, hi, ok := c.bounds(); !ok || lo > 0 || hi < 0 || hi-lo > 4 {
+	if lo, hi, ok := c.difference(); !ok || lo > 0 || hi < 0 || hi-lo > 4 {
 		t.Errorf("nothing is missing: got %d to %d, %v", lo, hi, ok)
 	}
 	run(2000, 40)
-	if lo, hi, _ := c.bounds(); lo < 35 || hi > 45 {
+	if lo, hi, _ := c.difference(); lo < 35 || hi > 45 || c.most() < 35 {
 		t.Errorf("the log lacks 40: got %d to %d", lo, hi)
 	}
 	count = 0 // another server counts from now on
 	run(700, 0)
-	if lo, hi, _ := c.bounds(); lo > 0 || hi < 0 {
+	if lo, hi, _ := c.difference(); lo > 0 || hi < 0 {
 		t.Errorf("after a new beginning: got %d to %d", lo, hi)
 	}
 }

@@ -71,7 +71,7 @@ function step(l, s, i) {
   else if (s.act) out.append(e('code', {}, s.command));
   if (state.pressed || !s.act) {
     out.append(e('p', {}, e('b', {}, word('watch') + ': '), say(s.watch)));
-    out.append(e('p', { class: 'seen', role: 'status' }, state.seen ? '✓ ' + word('seen', decimal(state.took, 1)) : word('waiting') + ' …'));
+    out.append(e('p', { class: 'seen', role: 'status' }, state.seen ? '✓ ' + word('seen', decimal(state.took, 1)) : word('waiting') + (state.unmet ? `: ${state.unmet}` : ' …')));
   }
   return out;
 }
@@ -107,12 +107,14 @@ async function look() {
     const whole = await sum(state.from, to);
     const total = await sum(run.steps[0].from, to);
     Object.assign(state, { latest, whole, total, seconds: s.seconds, fails: (model.load?.failed ?? 0) - state.failed, processes: processesNow() });
-    if (s.check.every((c) => holds(c, state))) {
+    const unmet = s.check.find((c) => !holds(c, state));
+    state.unmet = unmet && shownCheck(unmet, state);
+    if (!unmet) {
       state.took = (performance.now() - state.pressed) / 1000;
       state.seen = true;
     }
   } catch { /* asked again in a second */ } finally { looking = false; }
-  if (state.seen) draw(true);
+  draw(state.seen);
 }
 
 const sum = (from, to) => fetch(`api/window?from=${from}&to=${to}`).then((r) => r.json());
@@ -154,15 +156,26 @@ function holds(check, state) {
   return op === '<' ? n < Number(limit) : n > Number(limit);
 }
 
+// shownCheck is a check with what is so now.
+function shownCheck(check, state) {
+  const words = check.split(' ');
+  if (words[0] === 'state') return `${check}, ${word(model.parts.get(words[1])?.state)}`;
+  return `${check}, ${word('now')} ${shown(words.slice(0, -2), state)}`;
+}
+
+function shown(words, state) {
+  const n = measure(words, state);
+  if (words.includes('share')) return percent(n);
+  if (words.includes('p50') || words.includes('p99')) return millis(n);
+  return count(n);
+}
+
 // fill writes into the sentence what was measured.
 function fill(text) {
   const l = lessons[run.number - 1];
   return text.replace(/\{(\w+)\.([^}]+)\}/g, (_, name, words) => {
     const state = run.steps[l.steps.findIndex((s) => s.name === name)];
-    const n = measure(words.split(' '), state);
-    if (/share/.test(words)) return percent(n);
-    if (/p50|p99/.test(words)) return millis(n);
-    return count(n);
+    return shown(words.split(' '), state);
   });
 }
 

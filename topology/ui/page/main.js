@@ -37,6 +37,7 @@ function sentence(v) {
   const method = v.method.startsWith('round') ? weights : `${v.method} ${weights}`;
   switch (v.state) {
     case 'pass':
+      if (v.retried) return word('passBut', v.group, method, count(v.n), since, count(v.retried), nameOf(v.farthest));
       return v.bound > 0 && v.method.startsWith('round') ? word('pass', v.group, method, count(v.n), since) : word('passChance', v.group, method, count(v.n), since);
     case 'fail': {
       if (v.apart === 0) return word('failChance', v.group, method, count(v.n), since);
@@ -57,9 +58,9 @@ const zero = (s) => s.lo <= 0 && s.hi >= 0;
 function agreement() {
   const a = model.agree;
   if (!a?.servers) return word('comparing');
-  const far = (s) => `${count(s.lo > 0 ? s.lo : s.hi)}`;
-  if (!zero(a.servers)) return word('differ', far(a.servers));
-  if (a.client && !zero(a.client)) return word('differClient', far(a.client));
+  const far = (who, s) => `${word(who)} = ${model.hello.balancer} ${s.lo > 0 ? '+' : '−'} ${count(s.lo > 0 ? s.lo : -s.hi)}`;
+  if (!zero(a.servers)) return far('servers', a.servers);
+  if (a.client && !zero(a.client)) return far('client', a.client);
   return (a.client ? word('client') + ' = ' : '') + model.hello.balancer + ' = ' + word('servers');
 }
 
@@ -81,8 +82,10 @@ function verdicts() {
     p.dataset.group = v.group;
     p.dataset.state = v.state;
     p.title = [model.groups.find((g) => g.name === v.group)?.promise?.because, ...(v.reasons ?? [])].filter(Boolean).join('\n');
-    set(p.firstChild, icons[v.state] ?? '–');
-    set(p.lastChild, sentence(v));
+    const troubled = v.state === 'pass' && (v.retried || v.failed);
+    p.classList.toggle('out', troubled);
+    set(p.firstChild, troubled ? '!' : icons[v.state] ?? '–');
+    set(p.lastChild, sentence(v) + (v.failed && v.state !== 'out' ? word('alsoFailed', count(v.failed)) : ''));
     const key = v.state + lang();
     p.setAttribute('aria-hidden', String(spoken.get(v.group) === key));
     spoken.set(v.group, key);

@@ -10,13 +10,14 @@ const texts = {
     starting: 'starting', ready: 'ready', unresponsive: 'does not answer', backoff: 'ended, waits', failed: 'failed', stopped: 'down', stopping: 'stopping',
     slowBy: '{0} later', oneProcess: 'one process', workers: '{0} workers',
     pass: '{0}: {1} as promised, 0 of {2} requests apart since {3}',
+    passBut: '{0}: {1}, but {5} refused {4} attempts; {2} requests since {3}', alsoFailed: '; {0} failed',
     passChance: '{0}: {1} as chance has it, {2} requests since {3}',
     fail: '{0}: not as promised. {4} got {5} of its share; {2} requests since {3}',
     more: '{0} more than', less: '{0} fewer than', failChance: '{0}: {1} is not what chance gives; {2} requests since {3}',
     info: '{0}: {1} promises no shares; {2} requests since {3}', wait: '{0}: {1}, no requests yet since {3}',
     out: '{0}: {1} is out; {3} of {4} requests failed, {2} retries since {5}',
-    outNow: '{0}: {1} is out since {2}', differ: 'servers counted {0} that nginx has not logged', client: 'client', servers: 'servers',
-    differClient: 'the client has {0} answers that the log has not', comparing: 'counts are being compared', countsOf: 'counts',
+    outNow: '{0}: {1} is out since {2}', client: 'client', servers: 'servers',
+    comparing: 'counts are being compared', countsOf: 'counts',
     close: 'Close', hands: 'Hands', command: 'in a terminal', done: 'Done.', acting: 'On its way …',
     kill: 'Kill -9 for 10 s', killOnce: 'Kill -9', freeze: 'Freeze for 10 s', takeDown: 'Take down', bringUp: 'Bring up', restart: 'Restart', reload: 'Reload',
     slow: 'Answer later by', workersSet: 'Worker processes', method: 'Method', weights: 'Weights', apply: 'Apply', reloadBalancer: 'Read the configuration anew',
@@ -38,13 +39,14 @@ const texts = {
     starting: 'arrancando', ready: 'lista', unresponsive: 'no responde', backoff: 'terminó, espera', failed: 'falló', stopped: 'parada', stopping: 'parando',
     slowBy: '{0} más tarde', oneProcess: 'un proceso', workers: '{0} procesos',
     pass: '{0}: {1} como se prometió, 0 de {2} peticiones fuera de lugar desde {3}',
+    passBut: '{0}: {1}, pero {5} rechazó {4} intentos; {2} peticiones desde {3}', alsoFailed: '; fallaron {0}',
     passChance: '{0}: {1} como da el azar, {2} peticiones desde {3}',
     fail: '{0}: no es lo prometido. {4} recibió {5} su parte; {2} peticiones desde {3}',
     more: '{0} más que', less: '{0} menos que', failChance: '{0}: {1} no es lo que da el azar; {2} peticiones desde {3}',
     info: '{0}: {1} no promete reparto; {2} peticiones desde {3}', wait: '{0}: {1}, aún sin peticiones desde {3}',
     out: '{0}: {1} fuera; {3} de {4} peticiones fallidas, {2} reintentos desde {5}',
-    outNow: '{0}: {1} fuera desde {2}', differ: 'los servidores contaron {0} que nginx no ha anotado', client: 'cliente', servers: 'servidores',
-    differClient: 'el cliente tiene {0} respuestas que no están en el registro', comparing: 'se comparan las cuentas', countsOf: 'cuentas',
+    outNow: '{0}: {1} fuera desde {2}', client: 'cliente', servers: 'servidores',
+    comparing: 'se comparan las cuentas', countsOf: 'cuentas',
     close: 'Cerrar', hands: 'Acciones', command: 'en una terminal', done: 'Hecho.', acting: 'En camino …',
     kill: 'Matar (-9) por 10 s', killOnce: 'Matar (-9)', freeze: 'Congelar por 10 s', takeDown: 'Bajar', bringUp: 'Subir', restart: 'Reiniciar', reload: 'Recargar',
     slow: 'Responder más tarde', workersSet: 'Procesos', method: 'Método', weights: 'Pesos', apply: 'Aplicar', reloadBalancer: 'Releer la configuración',
@@ -105,6 +107,6 @@ export const megabytes = (bytes) => (bytes == null ? '–' : count(bytes / 1e6) 
 export function millis(ms) {
   if (ms == null || ms < 0) return '–';
   if (ms < 1) return '<\u202f1\u202fms';
-  if (ms < 10000) return count(ms) + '\u202fms';
+  if (ms < 1000) return count(ms) + '\u202fms';
   return decimal(ms / 1000, 1) + '\u202fs';
 }
