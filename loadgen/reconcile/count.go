@@ -60,7 +60,7 @@ func (c *logCount) add(text []byte) {
 		return
 	}
 	attempts := l.attempts()
-	late := l.ended().Before(c.from)
+	late := l.answeredAt().Before(c.from)
 	switch *l.UserAgent {
 	case c.agent:
 		c.run.add(attempts)

@@ -41,6 +41,14 @@ func (s *scanner) parse(text []byte) (line, error) {
 func (l *line) began() time.Time { return l.ended().Add(-seconds(l.RequestTime)) }
 func (l *line) ended() time.Time { return time.UnixMilli(int64(math.Round(l.Msec * 1e3))) }
 
+// answeredAt is when a server counted the request: a websocket is answered when it opens, and logged when it closes.
+func (l *line) answeredAt() time.Time {
+	if l.Statuses == "101" {
+		return l.began()
+	}
+	return l.ended()
+}
+
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // attempts are the servers that were tried, in order. The name of the group, which nginx writes where no

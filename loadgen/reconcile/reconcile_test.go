@@ -272,15 +272,16 @@ func TestForeignByGroup(t *testing.T) {
 	}
 	add(999_000, 10, "curl", "g", "a:1") // complete before the watch began
 	add(1_000_500, 1, "loadgen/x-warmup", "g", "a:1")
-	add(1_000_900, 1, "curl", "g", "a:1")      // during the warm-up
-	add(1_001_000, 5, "loadgen/x", "g", "a:1") // the measured part begins
-	add(1_001_001, 1, "curl", "g", "a:1")      // at its border
-	add(1_001_500, 1, "curl", "g", "a:1")      // inside
-	add(1_001_600, 1, "curl", "g", "b:1, a:1") // inside, retried
-	add(1_001_700, 1, "curl", "h", "c:1")      // in a group without requests of the run
-	add(1_001_800, 900, "curl", "g", "b:1")    // inside, ends after it
-	add(1_002_000, 5, "loadgen/x", "g", "a:1") // the measured part ends
-	add(1_002_100, 1, "curl", "g", "a:1")      // after it
+	add(1_000_900, 1, "curl", "g", "a:1")                                                                                                                                       // during the warm-up
+	add(1_001_000, 5, "loadgen/x", "g", "a:1")                                                                                                                                  // the measured part begins
+	add(1_001_001, 1, "curl", "g", "a:1")                                                                                                                                       // at its border
+	add(1_001_500, 1, "curl", "g", "a:1")                                                                                                                                       // inside
+	add(1_001_600, 1, "curl", "g", "b:1, a:1")                                                                                                                                  // inside, retried
+	add(1_001_700, 1, "curl", "h", "c:1")                                                                                                                                       // in a group without requests of the run
+	add(1_001_800, 900, "curl", "g", "b:1")                                                                                                                                     // inside, ends after it
+	add(1_002_000, 5, "loadgen/x", "g", "a:1")                                                                                                                                  // the measured part ends
+	add(1_002_100, 1, "curl", "g", "a:1")                                                                                                                                       // after it
+	c.add([]byte(`{"msec":1001.900,"request_time":5.000,"user_agent":"ws","upstream_group":"g","upstream_addr":"a:1","upstream_status":"101","upstream_header_time":"0.001"}`)) // opened before the watch began
 	want := map[string]distribution.Foreign{"g": {ByAddr: map[string]int64{"a:1": 2, "b:1": 1}, Failed: 1, Border: 1}}
 	if diff := cmp.Diff(want, c.foreignByGroup()); diff != "" {
 		t.Errorf("foreignByGroup (-want +got)\n%s", diff)

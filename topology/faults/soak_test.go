@@ -28,7 +28,7 @@ var soakFor = flag.Duration("for", time.Minute, "how long the long run is")
 // What a figure may differ by without having grown: a heap between two collections, idle connections.
 const (
 	slackMB          = 12
-	slackDescriptors = 24
+	slackDescriptors = 128 // the idle connections that nginx may keep to a server's processes, and these to the database
 	slackGoroutines  = 32
 )
 
@@ -199,11 +199,18 @@ func (r *rig) loadTable(loads [][]string, records []*run.Record) string {
 			r.Errorf("%v: %s requests are unexplained: %v", loads[i], unexplained, record.Warnings)
 		}
 		if failed > 0 {
-			r.Errorf("%v: %d requests failed: %v", loads[i], failed, record.Errors)
+			r.Errorf("%v: %d requests failed: %v\n%s", loads[i], failed, record.Errors, strings.Join(r.refused(5), "\n"))
 		}
 		fmt.Fprintf(&b, "| `loadgen %s` | %d | %d | %s | %.1f ms |\n", strings.Join(loads[i], " "), record.Requests, failed, unexplained, 1e3*record.Latency.P99)
 	}
 	return b.String()
+}
+
+// refused are the last lines of nginx's access log, n at most, of requests that were answered with 500 or more.
+func (r *rig) refused(n int) []string {
+	text, _ := os.ReadFile(r.path(fmt.Sprintf("run/%d/nginx/access.log", r.http))) // without it there is nothing to show
+	lines := regexp.MustCompile(`(?m)^.*"status":5\d\d.*$`).FindAllString(string(text), -1)
+	return lines[max(0, len(lines)-n):]
 }
 
 func (r *rig) logSize() (bytes float64, files int) {
