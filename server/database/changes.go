@@ -28,6 +28,7 @@ type changes struct {
 	port   int
 	store  atomic.Pointer[store.Store] // reads what was committed; nil: nobody listens yet
 	ended  atomic.Bool
+	newest []store.Product // nil: not known; used in the broker's order only
 }
 
 // visibleWait is how long a commit may take, from the callback before it until it can be read.
@@ -47,9 +48,8 @@ func watchChanges(dir, listen string) (*changes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: telling changes: %w", err)
 	}
-	c := &changes{
-		file: filepath.Join(dir, store.DatabaseName+".sqlite"), broker: news.NewBroker(ln), port: ln.Addr().(*net.TCPAddr).Port,
-	}
+	c := &changes{file: filepath.Join(dir, store.DatabaseName+".sqlite"), port: ln.Addr().(*net.TCPAddr).Port}
+	c.broker = news.NewBroker(ln, c.greet)
 	sqlite.RegisterConnectionHook(c.connected) // for good: the library takes none back
 	return c, nil
 }
@@ -63,6 +63,26 @@ func (c *changes) announce(ctx context.Context, s *store.Store) error {
 func (c *changes) close() {
 	c.ended.Store(true)
 	_ = c.broker.Close()
+}
+
+// greet is what a listener is told first: the newest products. Nil where they can't be had; then it asks for them.
+func (c *changes) greet() []byte {
+	if s := c.store.Load(); c.newest == nil && s != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), visibleWait)
+		defer cancel()
+		var err error
+		if c.newest, err = s.Newest(ctx, store.NewestTold); err != nil {
+			c.newest = nil
+		}
+	}
+	if c.newest == nil {
+		return nil
+	}
+	greeting, err := bson.Marshal(store.Greeting{Newest: c.newest})
+	if err != nil {
+		return nil
+	}
+	return greeting
 }
 
 // connected has SQLite call back for a connection. What it has changed is told when it commits. A connection is
@@ -95,8 +115,16 @@ func (c *changes) connected(conn sqlite.ExecQuerierContext, dsn string) error {
 
 // change is what is to be told of a row, once it is committed; nil: nothing.
 func (c *changes) change(row sqlite.SQLitePreUpdateData) func() ([]byte, error) {
+	product, session := isTable(row.TableName, store.ProductsName), isTable(row.TableName, store.SessionsName)
 	old := row.Op == sqlite3.SQLITE_DELETE
-	if !(old && isTable(row.TableName, store.SessionsName)) && !(row.Op == sqlite3.SQLITE_INSERT && isTable(row.TableName, store.ProductsName)) {
+	switch {
+	case product && row.Op != sqlite3.SQLITE_INSERT: // by somebody who tidies up
+		return func() ([]byte, error) {
+			c.newest = nil
+			return nil, nil
+		}
+	case product && !old, session && old:
+	default:
 		return nil
 	}
 	// The one column of these tables holds a document as JSON, a time as milliseconds.
@@ -144,6 +172,9 @@ func (c *changes) product(hex string) ([]byte, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if c.newest != nil {
+		c.newest = store.AmongNewest(c.newest, saved)
 	}
 	return bson.Marshal(store.Change{Product: &saved})
 }

@@ -33,7 +33,9 @@ const (
 type Broker struct {
 	token string
 	ln    net.Listener
+	greet func() []byte
 	work  sync.WaitGroup
+	ended chan struct{}
 	wake  chan struct{} // something is in the queue, or the broker is closed
 
 	mu        sync.Mutex
@@ -54,10 +56,12 @@ type peer struct {
 	until time.Time // end of its lease
 }
 
-// NewBroker starts a broker on ln, which it closes. A broker before it may have granted leases up to now.
-func NewBroker(ln net.Listener) *Broker {
+// NewBroker starts a broker on ln, which it closes. Each listener gets first what greet returns, in the order: it
+// has what was told before, and what comes after it is told. A broker before this one may have granted leases up to
+// now.
+func NewBroker(ln net.Listener, greet func() []byte) *Broker {
 	b := &Broker{
-		token: rand.Text(), ln: ln, wake: make(chan struct{}, 1), gone: time.Now().Add(Life),
+		token: rand.Text(), ln: ln, greet: greet, ended: make(chan struct{}), wake: make(chan struct{}, 1), gone: time.Now().Add(Life),
 		conns: map[net.Conn]struct{}{}, listeners: map[*peer]struct{}{}, waiting: map[*settling]struct{}{},
 	}
 	b.work.Go(b.accept)
@@ -72,6 +76,7 @@ func (b *Broker) Token() string { return b.token }
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	b.closed = true
+	close(b.ended)
 	for s := range b.waiting {
 		s.timer.Stop()
 	}
@@ -83,7 +88,7 @@ func (b *Broker) Close() error {
 	return err
 }
 
-// Tell enters a change into the order. When it is its turn, change returns what the listeners get; the change must
+// Tell enters a change into the order. When it is its turn, change returns what the listeners get, nil for nothing; the change must
 // be there for everybody to see by then. Until then no lease is granted that was asked for after it. An error means
 // that it is not known what has changed: all listeners start over.
 func (b *Broker) Tell(change func() ([]byte, error)) {
@@ -91,8 +96,11 @@ func (b *Broker) Tell(change func() ([]byte, error)) {
 		payload, err := change()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if err != nil || len(payload) > payloadMost {
+		switch {
+		case err != nil || len(payload) > payloadMost:
 			b.dropAll()
+			return
+		case payload == nil:
 			return
 		}
 		b.last++
@@ -187,8 +195,15 @@ func (b *Broker) serve(conn net.Conn) {
 		return
 	}
 	p := &peer{conn: conn, out: make(chan frame, framesDue)}
-	if !b.add(p) {
+	added := make(chan bool, 1)
+	b.enter(func() { added <- b.add(p) })
+	select {
+	case <-b.ended:
 		return
+	case ok := <-added:
+		if !ok {
+			return
+		}
 	}
 	defer b.remove(p)
 	b.work.Go(p.write)
@@ -215,6 +230,10 @@ func (b *Broker) serve(conn net.Conn) {
 
 // add makes p a listener: it gets every item from now on.
 func (b *Broker) add(p *peer) bool {
+	greeting := b.greet()
+	if len(greeting) > payloadMost {
+		greeting = nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -222,7 +241,7 @@ func (b *Broker) add(p *peer) bool {
 	}
 	p.heard = b.last
 	b.listeners[p] = struct{}{}
-	p.send(frame{kind: welcome})
+	p.send(frame{kind: welcome, payload: greeting})
 	return true
 }
 

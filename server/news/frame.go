@@ -19,7 +19,7 @@ const (
 	heard                   // listener: has taken in all items up to the number
 	settle                  // listener: asks to be told when nobody relies on what was before; the number is its own
 	bye                     // listener: relies on nothing any more
-	welcome                 // broker: every item from now on will come
+	welcome                 // broker: every item from now on will come; the payload has what was before
 	item                    // broker: the payload; items are numbered
 	granted                 // broker: answers the renew with the number
 	settled                 // broker: answers the settle with the number

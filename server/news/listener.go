@@ -13,6 +13,8 @@ import (
 
 // Listener is a process's connection to a broker. Its methods may be called from any goroutine.
 type Listener struct {
+	Greeting []byte // what the broker said first; nil: nothing
+
 	conn  net.Conn
 	in    *bufio.Reader
 	began time.Time
@@ -54,6 +56,7 @@ func Listen(ctx context.Context, addr, token string) (*Listener, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("news from %s: %w", addr, err)
 	}
+	l.Greeting = f.payload
 	return l, nil
 }
 

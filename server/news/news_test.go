@@ -22,7 +22,7 @@ func broker(t testing.TB) (b *news.Broker, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = news.NewBroker(ln)
+	b = news.NewBroker(ln, func() []byte { return []byte("hello") })
 	t.Cleanup(func() {
 		if err := b.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
@@ -92,6 +92,11 @@ func TestEveryListenerHearsEveryItemInOrder(t *testing.T) {
 	t.Parallel()
 	b, addr := broker(t)
 	readers := []*reader{listen(t, b, addr, nil), listen(t, b, addr, nil), listen(t, b, addr, nil)}
+	for n, r := range readers {
+		if string(r.Greeting) != "hello" {
+			t.Errorf("listener %d was greeted with %q", n, r.Greeting)
+		}
+	}
 	const items = 500
 	for i := range items {
 		tell(b, fmt.Sprint(i))

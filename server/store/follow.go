@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -67,16 +68,16 @@ func (s *Store) follow(ctx context.Context, newest int, f Follower, t *track) er
 		return ctx.Err()
 	}
 	// First the changes, then the products: what is saved in between is in both, and delivered once.
-	told, changes, stop, err := s.changes(ctx)
+	told, changes, list, stop, err := s.changes(ctx)
 	switch {
 	case err != nil && t.attempts <= attemptsFirst: // a process that begins is not connected yet
 		return err
 	case err != nil:
-		return errors.Join(err, s.catchUp(ctx, newest, f, t))
+		return errors.Join(err, s.catchUp(ctx, newest, nil, f, t))
 	}
 	defer stop()
 	resumed := t.started
-	if err := s.catchUp(ctx, newest, f, t); err != nil {
+	if err := s.catchUp(ctx, newest, list, f, t); err != nil {
 		return err
 	}
 	if resumed {
@@ -108,23 +109,38 @@ func (s *Store) follow(ctx context.Context, newest int, f Follower, t *track) er
 	}
 }
 
-// changes gives the changes from now on, by the way that this database has.
-func (s *Store) changes(ctx context.Context) (told bool, changes <-chan Change, stop func(), err error) {
+// changes gives the changes from now on, by the way that this database has, and the newest products if it tells
+// them.
+func (s *Store) changes(ctx context.Context) (told bool, changes <-chan Change, newest []Product, stop func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	switch _, err = s.where(ctx); {
 	case err == nil:
-		changes, stop, err = s.hearing.subscribe()
-		return true, changes, stop, err
+		changes, newest, stop, err = s.hearing.subscribe()
+		return true, changes, newest, stop, err
 	case errors.Is(err, errSilent):
 		changes, stop, err = s.tail(ctx)
 	}
-	return false, changes, stop, err
+	return false, changes, nil, stop, err
 }
 
-// catchUp delivers what is in the database: the list first, later what was saved since.
-func (s *Store) catchUp(ctx context.Context, newest int, f Follower, t *track) error {
-	if t.started {
+// catchUp delivers what is in the database: the list first, later what was saved since. told has the newest products,
+// where the database tells them; to ask for them costs the embedded database a look at all that there are.
+func (s *Store) catchUp(ctx context.Context, newest int, told []Product, f Follower, t *track) error {
+	switch {
+	case told != nil && newest <= NewestTold && !t.started:
+		told = told[:min(len(told), newest)]
+		t.start(time.Now(), told, len(told) == newest)
+		f.Start(told)
+		return nil
+	case told != nil && newest <= NewestTold:
+		for _, p := range slices.Backward(told) {
+			if t.news(p) {
+				f.Product(p)
+			}
+		}
+		return nil
+	case t.started:
 		return s.sweep(ctx, f, t)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

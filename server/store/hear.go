@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,6 +22,24 @@ import (
 type Change struct {
 	Product *Product `bson:"product,omitempty"` // was saved
 	Ended   string   `bson:"ended,omitempty"`   // key of a session that is no more
+}
+
+// NewestTold is how many of the newest products the database tells at the start.
+const NewestTold = 200
+
+// Greeting is what it tells then.
+type Greeting struct {
+	Newest []Product `bson:"newest"` // newest first
+}
+
+// AmongNewest puts a product in its place in a list of the newest, newest first, if it is not there.
+func AmongNewest(list []Product, p Product) []Product {
+	if slices.ContainsFunc(list, func(q Product) bool { return q.ID == p.ID }) {
+		return list
+	}
+	at, _ := slices.BinarySearchFunc(list, p, func(a, b Product) int { return b.TimeStamp.Compare(a.TimeStamp) })
+	list = slices.Insert(list, at, p)
+	return list[:min(len(list), NewestTold)]
 }
 
 // tells is how the embedded database says where it tells changes. No other database has that document.
@@ -58,6 +77,8 @@ type hearing struct {
 	keyed       bool           // it has every user under the e-mail
 	listener    *news.Listener // nil: not connected
 	subscribers map[chan Change]struct{}
+
+	newest []Product // nil: not told
 
 	// Sessions that were read while listening. turn counts what may have changed one of them: what was read
 	// before does not go in after.
@@ -133,6 +154,15 @@ func (h *hearing) connect(l *news.Listener) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.listener = l
+	h.newest = nil
+	if l != nil && l.Greeting != nil {
+		var g Greeting
+		if err := bson.Unmarshal(l.Greeting, &g); err != nil {
+			slog.Error("the newest products can't be read", "error", err)
+		} else {
+			h.newest = slices.Grow(g.Newest, 1) // not nil
+		}
+	}
 	h.turn++
 	clear(h.sessions)
 	for c := range h.subscribers {
@@ -152,6 +182,9 @@ func (h *hearing) take(item []byte) {
 		h.turn++
 		delete(h.sessions, c.Ended)
 	}
+	if c.Product != nil && h.newest != nil {
+		h.newest = AmongNewest(h.newest, *c.Product)
+	}
 	for out := range h.subscribers {
 		select {
 		case out <- c:
@@ -167,16 +200,17 @@ func (h *hearing) end(out chan Change) {
 	close(out)
 }
 
-// subscribe returns a channel of all changes from now on. It is closed when the next one may not come.
-func (h *hearing) subscribe() (changes <-chan Change, stop func(), err error) {
+// subscribe returns a channel of all changes from now on, and the newest products until now, if they are told. The
+// channel is closed when the next one may not come.
+func (h *hearing) subscribe() (changes <-chan Change, newest []Product, stop func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.listener == nil {
-		return nil, nil, fmt.Errorf("%w: no connection for news yet", ErrUnavailable)
+		return nil, nil, nil, fmt.Errorf("%w: no connection for news yet", ErrUnavailable)
 	}
 	out := make(chan Change, 1024)
 	h.subscribers[out] = struct{}{}
-	return out, func() {
+	return out, slices.Clone(h.newest), func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if _, open := h.subscribers[out]; open {

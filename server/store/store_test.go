@@ -279,6 +279,32 @@ func testEachProductOnce(t *testing.T, url string) {
 	}
 }
 
+// The list that a process begins with has what is in the database, also after somebody tidied up in it.
+func TestListAfterTidyingUp(t *testing.T) {
+	url := storetest.Run(t)
+	s := storetest.Open(t, url)
+	stays, goes := product(1), product(2)
+	for _, p := range []store.Product{stays, goes} {
+		if err := s.AddProduct(within(t), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := started(t, follow(t, s)); len(list) != 2 {
+		t.Errorf("the list has %d products, want 2", len(list))
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	if _, err := client.Database(store.DatabaseName).Collection("productos").DeleteOne(within(t), bson.D{{Key: "_id", Value: goes.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	if list := started(t, follow(t, storetest.Open(t, url))); len(list) != 1 || list[0].ID != stays.ID {
+		t.Errorf("the list afterwards: got %+v, want %+v", list, stays)
+	}
+}
+
 // Of products that are saved at once, a cursor of FerretDB may pass over some. None of them
 // waits for the next sweep.
 func TestFollowerMissesNoneOfManyAtOnce(t *testing.T) { eachWay(t, testManyAtOnce) }
