@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"balanceo/results/console"
@@ -33,8 +35,9 @@ type entry struct {
 	SuccessRatio  float64     `json:"success_ratio"`
 	Latency       run.Latency `json:"latency_s"`
 	MaxRate       *float64    `json:"max_rate,omitempty"` // of a search
-	Verdict       run.Verdict `json:"verdict"`            // the worst of its groups
-	Valid         bool        `json:"valid"`
+	Verdict       string      `json:"verdict"`            // pass, fail, invalid or info, and why
+	Why           string      `json:"why"`
+	Valid         bool        `json:"valid"` // it can be used in a comparison
 	Partial       bool        `json:"partial"`
 }
 
@@ -46,27 +49,15 @@ type damagedEntry struct {
 func newEntry(r *run.Record) entry {
 	e := entry{
 		r.ID, r.Started, r.Layout, r.Label, r.Scenario, r.RequestedRate, r.ActualRate, r.Duration, r.Requests,
-		r.SuccessRatio, r.Latency, nil, worst(r.Groups), r.Valid(), r.Partial,
+		r.SuccessRatio, r.Latency, nil, "", "", r.WhyUseless() == "", r.Partial,
 	}
+	word, why := report.Outcome(r)
+	e.Verdict, e.Why = strings.ToLower(word), why
 	e.Latency.HDR = ""
 	if r.Search != nil {
 		e.MaxRate = &r.Search.MaxRate
 	}
 	return e
-}
-
-// worst is the verdict of a whole run: fail if any group failed.
-func worst(groups []run.Group) run.Verdict {
-	verdict := run.Info
-	for _, g := range groups {
-		switch g.Verdict {
-		case run.Fail:
-			return run.Fail
-		case run.Pass:
-			verdict = run.Pass
-		}
-	}
-	return verdict
 }
 
 // Execute is called by go-flags.
@@ -110,20 +101,20 @@ func (l *listCommand) Execute([]string) error {
 		if r.Search != nil {
 			rate = "max " + units.Format(r.Search.MaxRate, units.PerSecond)
 		}
-		t.Add(r.ID, r.Started.Local().Format("2006-01-02 15:04:05"), console.Clean(r.Layout), r.Scenario, rate,
+		t.Add(r.ID, r.Started.Local().Format("2006-01-02 15:04:05"), console.Clean(cmp.Or(r.Side, r.Layout)), console.Clean(r.Scenario), rate,
 			report.Percentile(r.Latency.P50, 0.5, r.Responses), report.Percentile(r.Latency.P99, 0.99, r.Responses),
-			units.Percent(max(0, 1-r.SuccessRatio)), string(e.Verdict)+marks(r), console.Clean(r.Label))
+			units.Percent(max(0, 1-r.SuccessRatio)), e.Verdict+mark(r, e.Verdict), console.Clean(r.Label))
 	}
 	return t.Write(l.c.stdout)
 }
 
-// marks tells what a run can't be used for.
-func marks(r *run.Record) string {
+// mark tells that a run can't be used whatever its verdict.
+func mark(r *run.Record, verdict string) string {
 	switch {
 	case r.Partial:
 		return ", partial"
-	case !r.Valid() && r.Search == nil:
-		return ", invalid" // the generator fell behind
+	case r.Search == nil && !r.Valid() && verdict != "invalid":
+		return ", invalid"
 	}
 	return ""
 }

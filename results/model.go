@@ -79,7 +79,7 @@ func measuredCapacity(r *run.Record) (float64, bool) {
 	case r.Search != nil:
 		return r.Search.MaxRate, r.Search.MaxRate > 0
 	case r.RequestedRate == 0 && r.Duration > 0:
-		v := r.SuccessRatio * float64(r.Requests) / r.Duration
+		v := r.SuccessRatio * float64(r.Requests+r.Unsent) / max(r.Duration, r.AnswerTime)
 		return v, v > 0
 	}
 	return 0, false

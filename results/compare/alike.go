@@ -3,6 +3,8 @@ package compare
 import (
 	"fmt"
 	"maps"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -26,7 +28,16 @@ func properties() []property {
 		{"pace", "pace", pace, true},
 		{"duration", "duration_s", notOfSearches(func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }), true},
 		{"SLO", "search.slo", slo, true},
+		{"target's host", "target", host, true},
+		{"engine", "load.engine", func(r *run.Record) string { return r.Load.Engine }, true},
+		{"connections", "load.connections", connections, true},
+		{"time-out", "load.timeout_s", func(r *run.Record) string { return positive(r.Load.Timeout, "%g s") }, true},
+		{"numbers drawn", "load.cant", func(r *run.Record) string { return positive(float64(r.Load.Cant), "%.0f") }, true},
+		{"users", "load.users", func(r *run.Record) string { return positive(float64(r.Load.Users), "%.0f") }, true},
+		{"clients", "load.clients", func(r *run.Record) string { return positive(float64(r.Load.Clients), "%.0f") }, true},
+		{"cores of the generator", "load.generator_cores", func(r *run.Record) string { return positive(float64(r.Load.Cores), "%.0f") }, true},
 		{"machine", "", machine, true},
+		{"balancer", "env.balancer", func(r *run.Record) string { return r.Env.Balancer }, false},
 		{"operating system", "env.os", func(r *run.Record) string { return r.Env.OS }, false},
 		{"nginx version", "env.nginx", func(r *run.Record) string { return r.Env.Nginx }, false},
 		{"Go version", "env.go", func(r *run.Record) string { return r.Env.Go }, false},
@@ -53,6 +64,39 @@ func notOfSearches(of func(*run.Record) string) func(*run.Record) string {
 	}
 }
 
+// host leaves out the port: one machine's layouts have different ones.
+func host(r *run.Record) string {
+	u, err := url.Parse(r.Target)
+	if err != nil || u.Hostname() == "" {
+		return r.Target
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return "localhost"
+	}
+	return u.Hostname()
+}
+
+// connections is how requests found one: as many as were needed at most are no property of the load.
+func connections(r *run.Record) string {
+	switch l := r.Load; {
+	case l.Engine == "":
+		return ""
+	case !l.KeepAlive:
+		return "one a request"
+	case l.Connections > 0:
+		return fmt.Sprintf("%d in turn", l.Connections)
+	default:
+		return fmt.Sprintf("up to %d", l.Workers)
+	}
+}
+
+func positive(v float64, format string) string {
+	if v == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, v)
+}
+
 func slo(r *run.Record) string {
 	if r.Search == nil {
 		return ""
@@ -76,7 +120,8 @@ func (e *UnlikeError) Error() string {
 func unlike(runs []*run.Record, by string, fatal bool) []string {
 	var differences []string
 	for _, p := range properties() {
-		if p.fatal != fatal || p.path != "" && p.path == Path(by) || p.path == "" && (Path(by) == "env.cpu" || Path(by) == "env.cores") {
+		if p.fatal != fatal || p.path != "" && p.path == Path(by) || p.path == "" && (Path(by) == "env.cpu" || Path(by) == "env.cores") ||
+			p.name == "balancer" && by == "side" {
 			continue
 		}
 		counts := map[string]int{}
@@ -102,6 +147,37 @@ func unlike(runs []*run.Record, by string, fatal bool) []string {
 		differences = append(differences, p.name+" "+strings.Join(values, ", "))
 	}
 	return differences
+}
+
+// failures notes how many of a side's runs had requests that failed: their latencies are those of the rest.
+func failures(name string, runs []*run.Record) []string {
+	bad, failed, requests := 0, int64(0), int64(0)
+	for _, r := range runs {
+		n, _ := r.Failed()
+		failed, requests = failed+n, requests+r.Requests+r.Unsent
+		if n > 0 {
+			bad++
+		}
+	}
+	if bad == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("in %d of %s of %s requests failed, %s of all; latencies are of those that succeeded",
+		bad, count(len(runs), "run"), name, units.Percent(float64(failed)/float64(requests)))}
+}
+
+// misled notes runs whose shares were not as promised.
+func misled(name string, runs []*run.Record) []string {
+	bad := 0
+	for _, r := range runs {
+		if slices.ContainsFunc(r.Groups, func(g run.Group) bool { return g.Verdict == run.Fail }) {
+			bad++
+		}
+	}
+	if bad == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("in %d of %s of %s the load was not shared as promised", bad, count(len(runs), "run"), name)}
 }
 
 // mixed notes that a side holds runs of several layouts, which is seldom meant.

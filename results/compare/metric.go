@@ -22,6 +22,9 @@ type Metric struct {
 	Better Direction
 	// Of returns the figure of a run. It is false where the run has none, as when it was not measured.
 	Of func(*run.Record) (float64, bool)
+	// Above is the part of the requests that lies above a percentile. Where more than that never got an answer, they might
+	// all lie there, and the percentile is not known.
+	Above float64
 	// Search is true for what comes from a search for the highest rate, and not from a run at one rate.
 	Search bool
 	// ByDesign is true for what follows from the rate that was asked for, and is no finding where one was.
@@ -39,6 +42,15 @@ const (
 	errorChange = 0.001
 )
 
+// unknown tells that more requests of a run have no latency than lie above the percentile.
+func (m Metric) unknown(r *run.Record) bool {
+	if m.Above == 0 || r.Missing == 0 {
+		return false
+	}
+	missing := float64(r.Missing)
+	return missing > m.Above*(r.SuccessRatio*float64(r.Requests+r.Unsent)+missing)
+}
+
 // relative tells whether a change is one as a part of the figure. Of figures that have a natural 0 and 1 it is not.
 func (m Metric) relative() bool { return m.Unit != units.Ratio && m.Unit != units.Index }
 
@@ -50,10 +62,10 @@ func Primary() []string { return []string{"throughput", "p50", "p99", "errors", 
 func Metrics() []Metric {
 	return []Metric{
 		{Key: "throughput", Name: "throughput", Unit: units.PerSecond, Better: Higher, Of: throughput, ByDesign: true, Threshold: usualChange},
-		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P50 }), Threshold: usualChange},
-		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P90 }), Threshold: usualChange},
-		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P99 }), Threshold: tailChange},
-		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P999 }), Threshold: tailChange},
+		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P50 }), Above: 0.5, Threshold: usualChange},
+		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P90 }), Above: 0.1, Threshold: usualChange},
+		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P99 }), Above: 0.01, Threshold: tailChange},
+		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P999 }), Above: 0.001, Threshold: tailChange},
 		{Key: "errors", Name: "errors", Unit: units.Ratio, Of: errorRatio, Threshold: errorChange},
 		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws, ByDesign: true, Threshold: usualChange},
 		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest, Threshold: usualChange},
@@ -65,12 +77,12 @@ func Metrics() []Metric {
 	}
 }
 
-// throughput is successful answers per second of the measured part.
+// throughput is successful answers per second of the time in which they came; of an older record, of the sending.
 func throughput(r *run.Record) (float64, bool) {
-	if r.Duration <= 0 {
-		return 0, false
+	if r.AnswerTime > 0 {
+		return r.Throughput, true
 	}
-	return r.SuccessRatio * float64(r.Requests) / r.Duration, true
+	return r.SuccessRatio * float64(r.Requests) / r.Duration, r.Duration > 0
 }
 
 // quantile takes a quantile of the latency. No request takes 0 s: an older record that lacks the quantile has 0.

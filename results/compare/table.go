@@ -104,6 +104,7 @@ const (
 	TooFew    = "too few pairs"
 	ByDesign  = "follows from the rate"
 	Secondary = "not tested"
+	NotKnown  = "not known in every run: too many requests never got an answer"
 )
 
 // Compare sets the others against the first. It fails with an UnlikeError where the runs of two differ in more than the
@@ -147,6 +148,12 @@ func newTable(base, other Set, opt Options) (*Table, error) {
 	}
 	t.Notes = append(t.Notes, mixed(base.Name, base.Runs, opt.By)...)
 	t.Notes = append(t.Notes, mixed(other.Name, other.Runs, opt.By)...)
+	for _, side := range []struct {
+		name string
+		runs []*run.Record
+	}{{base.Name, baseRated}, {other.Name, otherRated}} {
+		t.Notes = append(append(t.Notes, failures(side.name, side.runs)...), misled(side.name, side.runs)...)
+	}
 	var ratedPairs []pair
 	ratedPairs, t.Interleaved = inPairs(baseRated, otherRated)
 	searchPairs, _ := inPairs(baseSearches, otherSearches)
@@ -193,14 +200,17 @@ func newRow(m Metric, pairs []pair, opt Options) (Row, bool) {
 	row.test = newSignedRank(row.differences())
 	row.BaseValue, row.OtherValue = Median(row.Base), Median(row.Other)
 	switch {
+	case slices.ContainsFunc(pairs, func(p pair) bool { return m.unknown(p.base) || m.unknown(p.other) }):
+		row.Untested = NotKnown
 	case m.ByDesign && rateGiven:
 		row.Untested = ByDesign
 	case !slices.Contains(opt.Metrics, m.Key):
 		row.Untested = Secondary
 	default:
-		// What is known of the change comes from the pairs: one side is its median, the other what the change makes of it.
+		// What is known of the change comes from the pairs: one side is its median, the other what the change makes of it;
+		// of what is bounded the one that stays within bounds.
 		shift := row.test.estimate()
-		if (shift >= 0) == (m.Unit != units.Index) { // no index is above 1
+		if row.Relative || (shift >= 0) == (m.Unit != units.Index) {
 			row.OtherValue = row.shifted(row.BaseValue, shift)
 		} else {
 			row.BaseValue = row.shifted(row.OtherValue, -shift)

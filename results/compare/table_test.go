@@ -473,3 +473,66 @@ func TestEvenness(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatMakesRunsUnlike: each way of sending, and nothing that only looks like one.
+func TestWhatMakesRunsUnlike(t *testing.T) {
+	load := run.Load{Engine: "fast", Workers: 64, KeepAlive: true, Timeout: 30, Cant: 1000, Cores: 2}
+	for name, c := range map[string]struct {
+		change func(*run.Record)
+		want   string // "" where the runs are alike
+	}{
+		"numbers drawn":    {func(r *run.Record) { r.Load.Cant = 10 }, "numbers drawn 10 (2 runs), 1000 (2 runs)"},
+		"workers":          {func(r *run.Record) { r.Load.Workers = 8 }, "connections up to 64 (2 runs), up to 8 (2 runs)"},
+		"connections":      {func(r *run.Record) { r.Load.Connections = 8 }, "connections 8 in turn (2 runs), up to 64 (2 runs)"},
+		"no keep-alive":    {func(r *run.Record) { r.Load.KeepAlive = false }, "connections one a request (2 runs), up to 64 (2 runs)"},
+		"time-out":         {func(r *run.Record) { r.Load.Timeout = 1 }, "time-out 1 s (2 runs), 30 s (2 runs)"},
+		"users":            {func(r *run.Record) { r.Load.Users = 5 }, "users unknown (2 runs), 5 (2 runs)"},
+		"engine":           {func(r *run.Record) { r.Load.Engine = "vegeta" }, "engine fast (2 runs), vegeta (2 runs)"},
+		"generator":        {func(r *run.Record) { r.Load.Cores = 64 }, "cores of the generator 2 (2 runs), 64 (2 runs)"},
+		"another machine":  {func(r *run.Record) { r.Target = "http://10.0.0.1:80" }, "target's host 10.0.0.1 (2 runs), localhost (2 runs)"},
+		"another port":     {func(r *run.Record) { r.Target = "http://127.0.0.1:9000" }, ""},
+		"another loopback": {func(r *run.Record) { r.Target = "http://[::1]:80" }, ""},
+	} {
+		base, other := interleave(2, 1, runtest.Spec{Duration: time.Second}, runtest.Spec{Duration: time.Second})
+		for _, r := range base.Runs {
+			r.Load = load
+		}
+		for _, r := range other.Runs {
+			r.Load = load
+			c.change(r)
+		}
+		_, err := two(base, other, Options{})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: Compare = %v, want a refusal with %q", name, err, c.want)
+		}
+	}
+}
+
+// TestBadRunsNeverLookGood: what went wrong is said, and no percentile is made up where too many answers are missing.
+func TestBadRunsNeverLookGood(t *testing.T) {
+	base, other := interleave(10, 1, runtest.Spec{}, runtest.Spec{Errors: 30})
+	other.Runs[0].Missing = 45 // of 3,000: above p99, below p90
+	other.Runs[1].Groups[0].Verdict = run.Fail
+	base.Runs[2].Responses = 0
+	base.Runs[3].Reconciliation.Unexplained = 4
+	table, err := two(base, other, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	consistent(t, table)
+	notes := strings.Join(table.Notes, "\n")
+	for _, want := range []string{
+		"in 10 of 10 runs of other requests failed, 1.0 % of all", "in 1 of 10 runs of other the load was not shared as promised",
+		"1 run of base left out: nothing was answered", "1 run of base left out: the counts of client, balancer and servers do not agree",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes:\n%s\nwant %q in them", notes, want)
+		}
+	}
+	if r := row(t, table, "p99"); r.Untested != NotKnown {
+		t.Errorf("p99 above which 45 of 3,000 may lie: untested %q, want %q", r.Untested, NotKnown)
+	}
+	if r := row(t, table, "p50"); r.Untested != "" {
+		t.Errorf("p50: untested %q, want it tested", r.Untested)
+	}
+}

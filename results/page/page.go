@@ -74,6 +74,7 @@ type view struct {
 
 func newView(in Input) view {
 	runs := all(in.Sets)
+	in.Sets = usable(in.Sets)
 	v := view{
 		Title: verdict(in), About: about(in), Facts: facts(in), Single: len(runs) == 1, Differences: differences(in),
 		Verdicts: verdicts(in.Sets), Environment: environment(in.Sets), Warnings: warnings(in.Sets), Commands: commands(in.Sets),
@@ -106,6 +107,19 @@ func newView(in Input) view {
 	return v
 }
 
+// usable leaves out the runs that say nothing, for they would move what is drawn; of a set that has no others it keeps them,
+// with their badges.
+func usable(sets []compare.Set) []compare.Set {
+	out := slices.Clone(sets)
+	for i, s := range sets {
+		left := slices.DeleteFunc(slices.Clone(s.Runs), func(r *run.Record) bool { return r.WhyUseless() != "" })
+		if len(left) > 0 {
+			out[i].Runs = left
+		}
+	}
+	return out
+}
+
 // differences sets the figures of all sets side by side, with the change against the base where that was tested.
 func differences(in Input) []difference {
 	var out []difference
@@ -116,7 +130,7 @@ func differences(in Input) []difference {
 			c := cell{Value: "–"}
 			var values []float64
 			for _, r := range s.Runs {
-				if v, ok := m.Of(r); ok && !r.Partial && m.Search == (r.Search != nil) {
+				if v, ok := m.Of(r); ok && m.Search == (r.Search != nil) {
 					values = append(values, v)
 				}
 			}

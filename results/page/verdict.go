@@ -21,12 +21,15 @@ func verdict(in Input) string {
 }
 
 func compareVerdict(in Input) string {
-	var same, parts []string
+	var same, unknown, parts []string
 	for _, t := range in.Tables {
-		if found := findings(t); found == "" {
-			same = append(same, t.Other.Name)
-		} else {
+		switch found := findings(t); {
+		case found != "":
 			parts = append(parts, t.Other.Name+" has "+found)
+		case slices.ContainsFunc(t.Rows, func(r compare.Row) bool { return r.P != nil && r.Result != compare.Same }) || t.Tests == 0:
+			unknown = append(unknown, t.Other.Name)
+		default:
+			same = append(same, t.Other.Name)
 		}
 	}
 	base := in.Tables[0].Base.Name
@@ -43,16 +46,16 @@ func compareVerdict(in Input) string {
 			at = "at " + rates + ", "
 		}
 	}
+	against := len(parts) > 0
 	if len(same) > 0 {
-		verb := "does"
-		if len(same) > 1 {
-			verb = "do"
-		}
-		parts = append(parts, fmt.Sprintf("%s %s not differ significantly from %s", list(same), verb, base))
+		parts = append(parts, fmt.Sprintf("%s and %s are the same within what matters", list(same), base))
 	}
-	sentence := "Against " + base + ", " + at + strings.Join(parts, "; ") + "."
-	if len(parts) == len(same) || len(parts) == 1 && len(same) > 0 {
-		sentence = at + strings.Join(parts, "; ") + "."
+	if len(unknown) > 0 {
+		parts = append(parts, fmt.Sprintf("these runs can't tell %s from %s", list(unknown), base))
+	}
+	sentence := at + strings.Join(parts, "; ") + "."
+	if against {
+		sentence = "Against " + base + ", " + sentence
 	}
 	return strings.ToUpper(sentence[:1]) + sentence[1:]
 }
