@@ -45,7 +45,7 @@ bench: build nginx ## the main job: layout up, load, report, layout down
 	@bin/topology run --free-ports --layout $(LAYOUT) $(PORTS) -- \
 		sh -c 'bin/loadgen -rate $(RATE) -duration $(DURATION) -target "$$BALANCEO_TARGET"'
 
-compare: build nginx ## all modes against each other, with statistics and an HTML report (some ten minutes)
+compare: build nginx ## the modes against each other, with statistics and an HTML report (some ten minutes)
 	@bin/results campaign
 
 test: balancers cc ## everything but the browser, under the race detector

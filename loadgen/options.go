@@ -62,6 +62,7 @@ type clientOptions struct {
 
 type judgeOptions struct {
 	FindMax   string   `long:"find-max" value-name:"SLO" description:"find the highest rate that holds, for example 'p99<20ms,errors<0.1%'"`
+	Precision string   `long:"find-precision" default:"2%" value-name:"P%" description:"how near to the highest rate -find-max comes; from 5% on it tries each rate once, for searches that are repeated as a whole"`
 	Assert    []string `short:"a" long:"assert" value-name:"EXPR" description:"exit 3 unless it holds, for example p99<50ms, errors<0.1%, deviation<1; may be repeated"`
 	Until     string   `long:"until" choice:"decided" description:"decided: end as soon as it is certain whether the shares are as promised (at most after -duration, 10m unless given)"`
 	NginxConf string   `long:"nginx-conf" value-name:"FILE" description:"where the expected shares stand (default: the running layout's, else ./nginx.conf)"`

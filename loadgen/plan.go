@@ -292,7 +292,11 @@ func (o *judgeOptions) into(p *plan) error {
 		if pace.OwnRates(p.paceText) {
 			return cli.Usagef("-find-max with -pace %s: accepted are constant and poisson", p.paceText)
 		}
-		p.search = &slo.SLO{Text: o.FindMax, Conditions: c}
+		percent, err := strconv.ParseFloat(strings.TrimSuffix(o.Precision, "%"), 64)
+		if err != nil || !(percent >= 0.1 && percent <= 50) {
+			return cli.Usagef("-find-precision %q: accepted are percentages from 0.1%% to 50%%", o.Precision)
+		}
+		p.search = &slo.SLO{Text: o.FindMax, Conditions: c, Precision: 1 + percent/100}
 	}
 	return nil
 }

@@ -19,13 +19,14 @@ import (
 )
 
 type campaignCommand struct {
-	Layouts   []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single,seed" description:"the layouts, by name or file, separated by commas; the others are held against the first"`
+	Layouts   []string      `long:"layouts" value-name:"NAMES" default:"fork,cluster,single" description:"the layouts, by name or file, separated by commas; the others are held against the first"`
 	Balancers []string      `long:"balancers" value-name:"NAMES" description:"each layout behind each of these, separated by commas: nginx, haproxy, caddy, apache (default: the layout's own)"`
 	Rounds    int           `long:"rounds" value-name:"N" default:"10" description:"runs of each side; 1, 2, 4 sides against the first need 8, 9, 10 for anything to be significant"`
 	Searches  int           `long:"searches" value-name:"N" default:"10" description:"searches for the capacity of each side, in turn with the runs; 0: none, and --rate is needed"`
 	Rate      float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
-	Duration  time.Duration `long:"duration" value-name:"TIME" default:"10s" description:"length of a run"`
-	Warmup    time.Duration `long:"warmup" value-name:"TIME" default:"2s" description:"sent before and not counted"`
+	Duration  time.Duration `long:"duration" value-name:"TIME" default:"5s" description:"length of a run"`
+	Probe     time.Duration `long:"probe" value-name:"TIME" default:"1s" description:"length of each run of a search; longer ones see queues that grow slowly"`
+	Warmup    time.Duration `long:"warmup" value-name:"TIME" default:"1s" description:"sent before and not counted"`
 	Scenario  string        `long:"scenario" value-name:"NAME" default:"mix" description:"as of loadgen"`
 	SLO       string        `long:"slo" value-name:"SLO" default:"p99<100ms,errors<0.1%" description:"what a rate must hold to count as capacity"`
 	NoSearch  bool          `long:"no-search" description:"the same as --searches 0"`
@@ -40,7 +41,7 @@ type campaignCommand struct {
 
 func (cc *campaignCommand) settings() (campaign.Settings, error) {
 	s := campaign.Settings{
-		Rounds: cc.Rounds, Searches: cc.Searches, Rate: cc.Rate, Duration: cc.Duration, Warmup: cc.Warmup, Scenario: cc.Scenario, SLO: cc.SLO,
+		Rounds: cc.Rounds, Searches: cc.Searches, Rate: cc.Rate, Duration: cc.Duration, Probe: cc.Probe, Warmup: cc.Warmup, Scenario: cc.Scenario, SLO: cc.SLO,
 	}
 	s.Sides = campaign.Sides(list(cc.Layouts), list(cc.Balancers))
 	if cc.NoSearch {
@@ -57,6 +58,8 @@ func (cc *campaignCommand) settings() (campaign.Settings, error) {
 		return s, cli.Usagef("--rate %g: accepted are positive numbers", s.Rate)
 	case s.Duration < time.Second:
 		return s, cli.Usagef("--duration %v: accepted are lengths of time from 1s on", s.Duration)
+	case s.Probe < 100*time.Millisecond:
+		return s, cli.Usagef("--probe %v: accepted are lengths of time from 100ms on", s.Probe)
 	case s.Searches == 0 && s.Rate == 0:
 		return s, cli.Usagef("--searches 0: needs --rate, for no capacity gives one")
 	}

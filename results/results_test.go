@@ -40,7 +40,7 @@ func fakeLoadgen() {
 	out := set.String("out", "", "")
 	slo := set.String("find-max", "", "")
 	duration := set.Duration("duration", 0, "")
-	for _, ignored := range []string{"target", "warmup", "scenario"} {
+	for _, ignored := range []string{"target", "warmup", "scenario", "find-precision"} {
 		set.String(ignored, "", "")
 	}
 	set.Bool("quiet", false, "")

@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,8 @@ import (
 	"balanceo/results/run"
 )
 
-// Precision is how close to each other the highest rate that held and the lowest that did not are at the end.
-const Precision = 1.02
+// DefaultPrecision is how close to each other the highest rate that held and the lowest that did not are at the end.
+const DefaultPrecision = 1.02
 
 // highestRate ends the doubling: no one machine sends more.
 const highestRate = 10e6
@@ -19,15 +20,26 @@ const highestRate = 10e6
 // Probe runs at one rate and returns the record of the run. With confirm it is the last, longer run.
 type Probe func(ctx context.Context, rate float64, confirm bool) (*run.Record, error)
 
-// sure is how sure a rate's verdict has to be before the search goes on, and tries how often it is tried at most.
+// sure is how sure a rate's verdict has to be before the search goes on, and tries how often it is tried at most. From
+// the precision coarse on, which is wider than the noise of a knee, one run makes a rate sure enough.
 const (
-	sure  = 0.85
-	tries = 7
+	sure   = 0.85
+	tries  = 7
+	coarse = 1.05
 )
 
-// Search finds the highest rate at which the SLO holds: it doubles the rate from start until one does not
-// hold (or halves it until one does), halves the interval until its ends are within Precision, and confirms
-// the result with a last, longer run. Where that fails it goes down, by 2 % at first and by twice as much each
+func (s SLO) precision() float64 { return cmp.Or(s.Precision, DefaultPrecision) }
+
+func (s SLO) sure() float64 {
+	if s.precision() >= coarse {
+		return 0.75
+	}
+	return sure
+}
+
+// Search finds the highest rate at which the SLO holds: from start it goes up until a rate does not hold (or down until
+// one does), by a fifth at first and twofold at last, halves the interval until its ends are within the precision, and
+// confirms the result with a last, longer run. Where that fails it goes down, by 2 % at first and by twice as much each
 // time, until a rate is confirmed or confirmations are used up.
 //
 // A run near the knee holds or does not by chance, so there a rate is tried until one verdict is sure; far from it, one
@@ -63,7 +75,7 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 
 // narrow halves the interval between a rate that holds and one that does not.
 func (f *finder) narrow(ctx context.Context, low, high float64) (float64, float64, error) {
-	for high > low*Precision {
+	for high > low*f.slo.precision() {
 		middle := low + (high-low)/2
 		if whole := tidy(middle); whole > low && whole < high {
 			middle = whole
@@ -144,6 +156,7 @@ func (v votes) holds() float64 {
 
 // decide tries a rate until it is sure whether it holds, or the tries are used up.
 func (f *finder) decide(ctx context.Context, rate float64) (bool, error) {
+	sure := f.slo.sure()
 	if p := f.votes[rate].holds(); p >= sure || p <= 1-sure {
 		return p > 0.5, nil
 	}
@@ -188,6 +201,9 @@ func (f *finder) try(ctx context.Context, rate float64, confirm bool) (votes, er
 	return v, nil
 }
 
+// firstStep is the first factor of a bracket: a search that begins near the knee, as one of several does, is soon done.
+const firstStep = 1.2
+
 // bracket returns a rate that holds and one above it that does not; low is 0 if none holds.
 func (f *finder) bracket(ctx context.Context, start float64) (low, high float64, err error) {
 	held, err := f.decide(ctx, start)
@@ -195,8 +211,10 @@ func (f *finder) bracket(ctx context.Context, start float64) (low, high float64,
 		return heldAt(start, held), 0, err
 	}
 	if held {
+		factor := firstStep
 		for low = start; low < highestRate; low = high {
-			high = low * 2
+			high = max(low+1, tidy(low*factor))
+			factor = min(factor*factor, 2)
 			if held, err = f.decide(ctx, high); err != nil && held {
 				return high, high, err
 			} else if err != nil || !held {
@@ -205,8 +223,10 @@ func (f *finder) bracket(ctx context.Context, start float64) (low, high float64,
 		}
 		return low, low, nil
 	}
+	factor := firstStep
 	for high = start; high >= 2; high = low {
-		low = tidy(high / 2)
+		low = min(high-1, tidy(high/factor))
+		factor = min(factor*factor, 2)
 		if held, err = f.decide(ctx, low); err != nil || held {
 			return heldAt(low, held), high, err
 		}

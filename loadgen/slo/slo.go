@@ -19,6 +19,7 @@ import (
 type SLO struct {
 	Text       string
 	Conditions []Condition
+	Precision  float64 // of Search: the ratio of its ends; 0: DefaultPrecision
 }
 
 // Condition compares one figure of a run with a limit.

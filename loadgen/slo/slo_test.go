@@ -143,8 +143,8 @@ func TestSearch(t *testing.T) {
 			t.Fatalf("Search from %v to %v: %v", test.start, test.most, err)
 		}
 		want := min(test.most, highestRate*2)
-		if !found.Confirmed || found.MaxRate > want || found.MaxRate*Precision < want && test.most < highestRate {
-			t.Errorf("Search from %v: %v, want %v within %v; tried %v", test.start, found.MaxRate, want, Precision, probed)
+		if !found.Confirmed || found.MaxRate > want || found.MaxRate*DefaultPrecision < want && test.most < highestRate {
+			t.Errorf("Search from %v: %v, want %v within %v; tried %v", test.start, found.MaxRate, want, DefaultPrecision, probed)
 		}
 		if n := len(found.Steps); n != len(probed) || !found.Steps[n-1].Held || last.RequestedRate != found.MaxRate {
 			t.Errorf("Search from %v: %d steps of %d, the last %+v", test.start, n, len(probed), found.Steps[n-1])
@@ -197,13 +197,13 @@ func TestSearchEnds(t *testing.T) {
 	var probed []float64
 	probe := capacity(1000, &probed)
 	found, last, err := s.Search(ctx, 100, func(ctx context.Context, rate float64, confirm bool) (*run.Record, error) {
-		if rate == 400 {
+		if rate > 350 {
 			cancel()
 		}
 		return probe(ctx, rate, confirm)
 	})
-	if !errors.Is(err, ErrInterrupted) || len(found.Steps) != 3 || found.Confirmed || found.MaxRate != 400 || last == nil {
-		t.Errorf("interrupted at the third step: %+v, %v", found, err)
+	if !errors.Is(err, ErrInterrupted) || len(found.Steps) < 3 || found.Confirmed || found.MaxRate < 350 || last == nil {
+		t.Errorf("interrupted on the way up: %+v, %v", found, err)
 	}
 }
 

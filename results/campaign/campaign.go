@@ -31,7 +31,7 @@ const attempts = 3
 // and doubling from there finds the capacity of any in a few probes. Later searches start at a part of what was found.
 const (
 	searchStart = 1000
-	searchAgain = 0.75
+	searchAgain = 0.9
 )
 
 // headroom is which part of the least capacity the common rate is: well below every side's knee, where

@@ -19,7 +19,7 @@ import (
 
 func settings() Settings {
 	return Settings{
-		Sides: Sides([]string{"fork", "cluster", "seed"}, nil), Rounds: 3, Searches: 1, Duration: 10 * time.Second, Warmup: 2 * time.Second,
+		Sides: Sides([]string{"fork", "cluster", "seed"}, nil), Rounds: 3, Searches: 1, Duration: 10 * time.Second, Probe: 2 * time.Second, Warmup: 2 * time.Second,
 		Scenario: "mix", SLO: "p99<50ms",
 	}
 }
@@ -68,7 +68,7 @@ func TestOrderAndRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runner, progress := &fake{dir: dir}, &silent{}
 		p := NewPlan(settings(), time.Now())
-		if want := 3*(12+5+40)*time.Second + 9*(12+5)*time.Second; p.Left() != want {
+		if want := 3*(40+2)*time.Second + 9*(12+2)*time.Second; p.Left() != want {
 			t.Errorf("time left before the start = %v, want %v", p.Left(), want)
 		}
 		if err := Run(t.Context(), p, dir, runner, progress); err != nil {
@@ -131,7 +131,7 @@ func TestSearchesInTurn(t *testing.T) {
 		}
 		want := []string{
 			"search fork 1000", "search cluster 1000", "run fork 4100", "run cluster 4100",
-			"search cluster 6100", "search fork 6700", "run cluster 4100", "run fork 4100", "search fork 6700", "search cluster 6100",
+			"search cluster 7400", "search fork 8100", "run cluster 4100", "run fork 4100", "search fork 8100", "search cluster 7400",
 		}
 		if diff := cmp.Diff(want, runner.steps); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)
@@ -286,7 +286,7 @@ func TestCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "run --layout seed --free-ports --balancer haproxy\n-target :21080 -rate 1000 -duration 10s -warmup 2s -scenario mix -label the label -out records -quiet -find-max p99<50ms\n"
+	want := "run --layout seed --free-ports --balancer haproxy\n-target :21080 -rate 1000 -scenario mix -label the label -out records -quiet -find-max p99<50ms -find-precision 5% -duration 2s -warmup 500ms\n"
 	if string(got) != want {
 		t.Errorf("asked for\n%swant\n%s", got, want)
 	}

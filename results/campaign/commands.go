@@ -30,6 +30,12 @@ const grace = 30 * time.Second
 // tailLines of a step's output are shown when it fails.
 const tailLines = 12
 
+// What is searched again and again needs no precision beyond the noise: the interval comes from the rounds.
+const (
+	searchPrecision = "5%"
+	probeWarmup     = "500ms"
+)
+
 // Run implements Runner.
 func (c *Commands) Run(ctx context.Context, step Step, rate float64, label string) error {
 	args := append([]string{"run", "--layout", step.Side.Layout}, c.Flags...)
@@ -38,10 +44,11 @@ func (c *Commands) Run(ctx context.Context, step Step, rate float64, label strin
 	}
 	// The shell hands loadgen the target that only topology knows.
 	args = append(args, "--", "sh", "-c", `exec "$0" -target "$BALANCEO_TARGET" "$@"`, c.Loadgen,
-		"-rate", strconv.FormatFloat(rate, 'f', -1, 64), "-duration", c.Settings.Duration.String(),
-		"-warmup", c.Settings.Warmup.String(), "-scenario", c.Settings.Scenario, "-label", label, "-out", c.Dir, "-quiet")
+		"-rate", strconv.FormatFloat(rate, 'f', -1, 64), "-scenario", c.Settings.Scenario, "-label", label, "-out", c.Dir, "-quiet")
 	if step.Kind == Search {
-		args = append(args, "-find-max", c.Settings.SLO)
+		args = append(args, "-find-max", c.Settings.SLO, "-find-precision", searchPrecision, "-duration", c.Settings.Probe.String(), "-warmup", probeWarmup)
+	} else {
+		args = append(args, "-duration", c.Settings.Duration.String(), "-warmup", c.Settings.Warmup.String())
 	}
 	cmd := exec.CommandContext(ctx, c.Topology, args...)
 	// A group of its own: Ctrl-C on the terminal reaches only us, and we pass it on once.

@@ -31,6 +31,7 @@ type Settings struct {
 	Searches int           `json:"searches"` // for the capacity of each side
 	Rate     float64       `json:"rate"`     // 0: half of the least capacity found
 	Duration time.Duration `json:"duration_ns"`
+	Probe    time.Duration `json:"probe_ns"` // length of each run of a search
 	Warmup   time.Duration `json:"warmup_ns"`
 	Scenario string        `json:"scenario"`
 	SLO      string        `json:"slo"` // that a rate must hold to count as capacity
@@ -175,10 +176,10 @@ func (p *Plan) Done() int {
 }
 
 // First guesses of how long a step takes beside its load: bringing the layout up and down, and the probes of
-// a search (some ten of 4 s). They give way to what was measured.
+// a search. They give way to what was measured.
 const (
-	guessOverhead = 5 * time.Second
-	guessProbes   = 40 * time.Second
+	guessOverhead = 2 * time.Second
+	guessProbes   = 10 // with a pause and a warm-up as long as themselves
 )
 
 // Left estimates the time that the steps not done will take: the mean of the steps of their kind that are.
@@ -187,7 +188,7 @@ func (p *Plan) Left() time.Duration {
 	for _, kind := range []Kind{Search, Rated} {
 		each := p.Settings.Duration + p.Settings.Warmup + guessOverhead
 		if kind == Search {
-			each += guessProbes
+			each = guessProbes*2*p.Settings.Probe + guessOverhead
 		}
 		var took time.Duration
 		done, open := 0, 0

@@ -85,6 +85,8 @@ func connections(r *run.Record) string {
 		return "one a request"
 	case l.Connections > 0:
 		return fmt.Sprintf("%d in turn", l.Connections)
+	case r.Search != nil:
+		return "as needed" // as many as the rate found asks for
 	default:
 		return fmt.Sprintf("up to %d", l.Workers)
 	}
