@@ -8,7 +8,19 @@ import (
 // judge tests the rows of all tables as one family and says what each means. It returns the number of pairs from which
 // a row could be significant.
 func judge(tables []*Table, opt Options) (fewest int) {
-	var rows []*Row
+	rows := decide(tables, opt)
+	planned := opt.Alpha / float64(max(1, len(rows)))
+	for _, row := range rows {
+		if row.Result == Unknown && len(row.Base) > 2 {
+			n := Needed(row.noise(), row.threshold(), planned, opt.Power)
+			row.Needed = &n
+		}
+	}
+	return Fewest(planned)
+}
+
+// decide is judge without a plan of what would tell more; it returns the rows that were tested, or could be with more pairs.
+func decide(tables []*Table, opt Options) (rows []*Row) {
 	for _, t := range tables {
 		for i := range t.Rows {
 			if row := &t.Rows[i]; row.Untested == "" && !slices.Equal(row.Base, row.Other) {
@@ -40,13 +52,7 @@ func judge(tables []*Table, opt Options) (fewest int) {
 			}
 		}
 	}
-	for _, row := range rows {
-		if row.Result == Unknown && len(row.Base) > 2 {
-			n := Needed(row.noise(), row.threshold(), planned, opt.Power)
-			row.Needed = &n
-		}
-	}
-	return Fewest(planned)
+	return rows
 }
 
 // testable is the number of tests to correct for: the least k for which no more than k rows could reject anything at

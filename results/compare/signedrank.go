@@ -3,6 +3,7 @@ package compare
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -114,13 +115,16 @@ func Fewest(alpha float64) int { return int(math.Ceil(1 - math.Log2(alpha))) }
 // differences of the pairs. It takes the two tests as Student's, which signed ranks equal within π/3 where noise is
 // normal and outdo where it has heavier tails (Hodges and Lehmann 1956), at the level that ranks really reach.
 func Needed(noise, threshold, alpha, probability float64) int {
-	for n := max(2, Fewest(alpha)); ; n += 1 + n/50 {
+	least := max(2, Fewest(alpha))
+	if least > MostNeeded {
+		return least
+	}
+	return least + sort.Search(MostNeeded+1-least, func(more int) bool {
+		n := least + more
 		t := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}
 		width := (t.Quantile(1-reached(n, alpha)/2) + t.Quantile((1+probability)/2)) * noise * math.Sqrt(math.Pi/3/float64(n))
-		if width <= threshold || n > MostNeeded {
-			return n
-		}
-	}
+		return width <= threshold
+	})
 }
 
 // reached is the largest p up to alpha that n pairs can have. Of many pairs it is nearly alpha.
