@@ -30,7 +30,7 @@ const (
 	mostPairs = 14
 )
 
-// TestTrials measures real servers, 0.3 s a run, some five minutes in all on a machine that has nothing else to do:
+// TestTrials measures real servers, 0.4 s a run, some five minutes in all on a machine that has nothing else to do:
 //
 //	go test -tags trials -run TestTrials -timeout 30m ./results -series compare/testdata/series.csv
 //
@@ -209,7 +209,7 @@ func (b *bench) run(target string) *run.Record {
 	b.Helper()
 	for range 20 {
 		out := filepath.Join(b.dir, "runs", strconv.FormatInt(time.Now().UnixNano(), 36))
-		b.command("loadgen", "-target", target, "-scenario", "site", "-rate", "600", "-duration", "300ms", "-warmup", "100ms", "-out", out, "-quiet")
+		b.command("loadgen", "-target", target, "-scenario", "site", "-rate", "1000", "-duration", "400ms", "-warmup", "100ms", "-out", out, "-quiet")
 		runs, _, err := run.List(out)
 		if err != nil || len(runs) != 1 {
 			b.Fatalf("%d records of one run, %v", len(runs), err)

@@ -165,7 +165,7 @@ func failures(name string, runs []*run.Record) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("in %d of %s of %s requests failed, %s of all; latencies are of those that succeeded",
-		bad, count(len(runs), "run"), name, units.Percent(float64(failed)/float64(requests)))}
+		bad, units.Count(int64(len(runs)), "run"), name, units.Percent(float64(failed)/float64(requests)))}
 }
 
 // misled notes runs whose shares were not as promised.
@@ -179,7 +179,7 @@ func misled(name string, runs []*run.Record) []string {
 	if bad == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("in %d of %s of %s the load was not shared as promised", bad, count(len(runs), "run"), name)}
+	return []string{fmt.Sprintf("in %d of %s of %s the load was not shared as promised", bad, units.Count(int64(len(runs)), "run"), name)}
 }
 
 // mixed notes that a side holds runs of several layouts, which is seldom meant.

@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"math"
+
 	"balanceo/results/run"
 	"balanceo/results/units"
 )
@@ -62,10 +64,10 @@ func Primary() []string { return []string{"throughput", "p50", "p99", "errors", 
 func Metrics() []Metric {
 	return []Metric{
 		{Key: "throughput", Name: "throughput", Unit: units.PerSecond, Better: Higher, Of: throughput, ByDesign: true, Threshold: usualChange},
-		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P50 }), Above: 0.5, Threshold: usualChange},
-		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P90 }), Above: 0.1, Threshold: usualChange},
-		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P99 }), Above: 0.01, Threshold: tailChange},
-		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(func(l *run.Latency) float64 { return l.P999 }), Above: 0.001, Threshold: tailChange},
+		{Key: "p50", Name: "latency p50", Unit: units.Seconds, Of: quantile(0.5, func(l *run.Latency) float64 { return l.P50 }), Above: 0.5, Threshold: usualChange},
+		{Key: "p90", Name: "latency p90", Unit: units.Seconds, Of: quantile(0.9, func(l *run.Latency) float64 { return l.P90 }), Above: 0.1, Threshold: usualChange},
+		{Key: "p99", Name: "latency p99", Unit: units.Seconds, Of: quantile(0.99, func(l *run.Latency) float64 { return l.P99 }), Above: 0.01, Threshold: tailChange},
+		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(0.999, func(l *run.Latency) float64 { return l.P999 }), Above: 0.001, Threshold: tailChange},
 		{Key: "errors", Name: "errors", Unit: units.Ratio, Of: errorRatio, Threshold: errorChange},
 		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws, ByDesign: true, Threshold: usualChange},
 		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest, Threshold: usualChange},
@@ -85,11 +87,12 @@ func throughput(r *run.Record) (float64, bool) {
 	return r.SuccessRatio * float64(r.Requests) / r.Duration, r.Duration > 0
 }
 
-// quantile takes a quantile of the latency. No request takes 0 s: an older record that lacks the quantile has 0.
-func quantile(of func(*run.Latency) float64) func(*run.Record) (float64, bool) {
+// quantile takes the q-quantile of the latency where enough requests tell it. No request takes 0 s: an older record that
+// lacks the quantile has 0.
+func quantile(q float64, of func(*run.Latency) float64) func(*run.Record) (float64, bool) {
 	return func(r *run.Record) (float64, bool) {
 		v := of(&r.Latency)
-		return v, v > 0
+		return v, v > 0 && run.Supports(q, int64(math.Round(r.SuccessRatio*float64(r.Requests+r.Unsent))))
 	}
 }
 
