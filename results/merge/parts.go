@@ -3,6 +3,7 @@ package merge
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ func together(parts []*run.Record) ([]*run.Record, error) {
 			{"the number of parts", first.Part.Of, r.Part.Of},
 			{"the time at which they were to begin", first.Part.StartAt.UTC(), r.Part.StartAt.UTC()},
 			{"the scenario", first.Scenario, r.Scenario},
+			{"the rate of the whole", whole(first), whole(r)},
+			{"how it was sent", sent(first), sent(r)},
 			{"the pace", cmp.Or(first.Pace, "constant"), cmp.Or(r.Pace, "constant")},
 			{"the warm-up", first.Warmup, r.Warmup},
 			{"the layout", first.Layout, r.Layout},
@@ -47,6 +50,9 @@ func together(parts []*run.Record) ([]*run.Record, error) {
 			if d.one != d.this {
 				return nil, fmt.Errorf("runs %q and %q don't belong together: %s is %v and %v", first.ID, r.ID, d.name, d.one, d.this)
 			}
+		}
+		if apart := math.Abs(first.Duration - r.Duration); apart > 1+0.02*first.Duration && !first.Partial && !r.Partial {
+			return nil, fmt.Errorf("runs %q and %q don't belong together: they lasted %.1f s and %.1f s", first.ID, r.ID, first.Duration, r.Duration)
 		}
 		for _, other := range parts[:i] {
 			if other.Part.Number == r.Part.Number {
@@ -58,6 +64,15 @@ func together(parts []*run.Record) ([]*run.Record, error) {
 		return nil, fmt.Errorf("of %d parts some are missing: %s", first.Part.Of, strings.Join(missing, ", "))
 	}
 	return slices.SortedFunc(slices.Values(parts), func(a, b *run.Record) int { return cmp.Compare(a.Part.Number, b.Part.Number) }), nil
+}
+
+// whole is the rate of all parts together, as a part was told it.
+func whole(r *run.Record) float64 { return math.Round(1000*r.RequestedRate*float64(r.Part.Of)) / 1000 }
+
+// sent is what parts of one load have in common in how they sent it; each may have as many connections as it needs.
+func sent(r *run.Record) string {
+	l := r.Load
+	return fmt.Sprintf("engine %s, keep-alive %v, time-out %g s, %d numbers, %d users, %d clients", l.Engine, l.KeepAlive, l.Timeout, l.Cant, l.Users, l.Clients)
 }
 
 // command is what repeats the whole load from one generator.
