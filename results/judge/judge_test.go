@@ -302,6 +302,14 @@ func TestNonsense(t *testing.T) {
 	}
 }
 
+// TestAllTogether: shares none of which is excluded alone, though all together are, are said to be so.
+func TestAllTogether(t *testing.T) {
+	r, err := Judge(shares([]float64{1, 1, 1, 1, 1, 1}, 80, 120, 80, 120, 80, 120), Options{})
+	if err != nil || r.Verdict != Fail || !strings.Contains(r.Sentence, "none too far alone, but all together") {
+		t.Errorf("%+v, %v; want fail and why", r, err)
+	}
+}
+
 func TestReports(t *testing.T) {
 	for _, c := range []struct {
 		counts []int64

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,8 @@ func (r *Result) describe(opt Options) string {
 		return "Nothing is promised that counts could break. Can't tell."
 	case r.Verdict == Fail && opt.Method == RoundRobin:
 		return got + ": more than a cycle can be off. Not chance."
+	case r.Verdict == Fail && !slices.ContainsFunc(r.Shares, ShareResult.excluded):
+		return got + " and the others are off, none too far alone, but all together: " + chance(r.P) + ". Not chance."
 	case r.Verdict == Fail:
 		return got + ": " + chance(r.P) + ". Not chance."
 	case r.Verdict == Pass && opt.Method == RoundRobin:
@@ -34,6 +37,9 @@ func (r *Result) describe(opt Options) string {
 	}
 	return got + ": " + chance(r.P) + ". Can't tell" + needed + "."
 }
+
+// excluded tells that the share alone is not what is promised.
+func (s ShareResult) excluded() bool { return s.Lo > s.Expected || s.Hi < s.Expected }
 
 // furthest is the share that adds most to what is off.
 func (r *Result) furthest() ShareResult {
