@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"balanceo/results/compare"
@@ -65,8 +66,8 @@ func writeTable(w io.Writer, t *compare.Table) error {
 	}
 	fmt.Fprintf(w, "%s%s against %s  (%s)\n\n", by, t.Other.Name, t.Base.Name, pairs)
 	g := &console.Table{Gap: 2, Columns: []console.Column{
-		console.Left("", 0), console.Right(t.Base.Name, 0), console.Right(t.Other.Name, 0), console.Right("CHANGE", 0),
-		console.Left("INTERVAL", 1), console.Right("P", 3), console.Right("PAIRS", 4), console.Left("RESULT", 0),
+		console.Left("", 0), console.Right(t.Base.Name, 2), console.Right(t.Other.Name, 1), console.Right("CHANGE", 0),
+		console.Left("INTERVAL", 3), console.Right("P", 4), console.Right("PAIRS", 5), console.Left("RESULT", 0),
 	}}
 	for i := range t.Rows {
 		g.Add(t.Rows[i].Cells()...)
@@ -74,6 +75,10 @@ func writeTable(w io.Writer, t *compare.Table) error {
 	if err := g.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n  %s\n", strings.Join(append(t.Method(), t.Notes...), "\n  "))
+	var lines []string
+	for _, note := range append(t.Method(), t.Notes...) {
+		lines = append(lines, "  "+strings.Join(console.Wrap(note, console.Width(w, math.MaxInt)-4), "\n    "))
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(lines, "\n"))
 	return err
 }

@@ -31,7 +31,9 @@ const attempts = 3
 // and doubling from there finds the capacity of any in a few probes. Later searches start at a part of what was found.
 const (
 	searchStart = 1000
-	searchAgain = 0.9
+	searchAgain = 0.86 // and up to searchVaries more, from round to round: a search halves intervals, and the same start
+	// would give the same few rates
+	searchVaries = 0.08
 )
 
 // headroom is which part of the least capacity the common rate is: well below every side's knee, where
@@ -82,7 +84,7 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 		}
 		rate := p.Rate
 		if step.Kind == Search {
-			rate = p.searchFrom(step.Side, before)
+			rate = p.searchFrom(step, before)
 		}
 		err = runner.Run(ctx, step, rate, p.Label)
 		if ctx.Err() != nil {
@@ -111,11 +113,12 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 }
 
 // searchFrom is the rate at which a search starts, given those that have been made.
-func (p *Plan) searchFrom(side Side, made []*run.Record) float64 {
+func (p *Plan) searchFrom(next Step, made []*run.Record) float64 {
+	_, part := math.Modf(float64(next.Round) * math.Phi)
 	for _, step := range p.Steps {
 		for _, r := range made {
-			if step.Side == side && step.Run == r.ID {
-				return round(searchAgain * r.Search.MaxRate)
+			if step.Side == next.Side && step.Run == r.ID {
+				return math.Round((searchAgain + searchVaries*part) * r.Search.MaxRate)
 			}
 		}
 	}

@@ -131,7 +131,7 @@ func TestSearchesInTurn(t *testing.T) {
 		}
 		want := []string{
 			"search fork 1000", "search cluster 1000", "run fork 4100", "run cluster 4100",
-			"search cluster 7400", "search fork 8100", "run cluster 4100", "run fork 4100", "search fork 8100", "search cluster 7400",
+			"search cluster 7251", "search fork 7910", "run cluster 4100", "run fork 4100", "search fork 8355", "search cluster 7659",
 		}
 		if diff := cmp.Diff(want, runner.steps); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)

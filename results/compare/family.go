@@ -76,6 +76,9 @@ func (r *Row) judge(tests int, alpha float64) {
 	level := alpha / float64(tests) // infinite where no row is able to reject
 	if tests == 0 || r.test.least > level {
 		r.Untested = TooFew
+		if len(r.Base) >= Fewest(alpha/float64(max(1, tests))) {
+			r.Untested = TooAlike
+		}
 		return
 	}
 	lo, hi, _ := r.test.interval(level)

@@ -102,6 +102,7 @@ type Row struct {
 const (
 	AllEqual  = "all equal"
 	TooFew    = "too few pairs"
+	TooAlike  = "nearly all equal"
 	ByDesign  = "follows from the rate"
 	Secondary = "not tested"
 	NotKnown  = "not known in every run: too many requests never got an answer"

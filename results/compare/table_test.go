@@ -152,7 +152,7 @@ func TestResults(t *testing.T) {
 	}
 	consistent(t, table)
 	for key, want := range map[string]string{
-		"p50": "same: a real difference, and less than 5 % (better: base)", "p99": "different, better: base",
+		"p50": "same within 5 %; slightly better: base", "p99": "different, better: base",
 		"cpu": "same within 5 %", "memory": "not tested", "throughput": "follows from the rate", "draws": "follows from the rate",
 	} {
 		if r := row(t, table, key); r.Outcome() != want {

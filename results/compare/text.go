@@ -79,11 +79,13 @@ func (r *Row) Outcome() string {
 	}
 	switch {
 	case r.Result == Same && r.Significant:
-		return fmt.Sprintf("same: a real difference, and less than %s (better: %s)", threshold, r.Better)
+		return fmt.Sprintf("same within %s; slightly better: %s", threshold, r.Better)
 	case r.Result == Different:
 		return "different, better: " + r.Better
-	case r.Untested != "":
+	case r.Untested == TooFew:
 		return r.Untested + needed
+	case r.Untested != "":
+		return r.Untested
 	case r.Result == Same:
 		return "same within " + threshold
 	}

@@ -41,7 +41,8 @@ type Table struct {
 // Add adds a row.
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
-// Fit drops the columns that hold nothing, then as many as it takes to fit limit columns, and cuts the first one at last.
+// Fit drops the columns that hold nothing, then as many as it takes to fit limit columns, and cuts the widest one of names
+// at last.
 func (t *Table) Fit(limit int) {
 	t.Gap = max(t.Gap, 1)
 	for i := len(t.Columns) - 1; i > 0; i-- {
@@ -62,9 +63,15 @@ func (t *Table) Fit(limit int) {
 		t.remove(first)
 	}
 	if over := t.width() - limit; over > 0 {
-		room := max(t.widths()[0]-over, MinDrawn)
+		widths, widest := t.widths(), 0
+		for i, c := range t.Columns {
+			if !c.Right && c.Draw == nil && widths[i] > widths[widest] {
+				widest = i
+			}
+		}
+		room := max(widths[widest]-over, MinDrawn)
 		for _, row := range t.Rows {
-			row[0] = Cut(row[0], room)
+			row[widest] = Cut(row[widest], room)
 		}
 	}
 	for i, c := range t.Columns {

@@ -35,8 +35,9 @@ type badRun struct{ Word, ID, Layout, Why string }
 
 // difference is a line of the table: a metric and what it is in each set.
 type difference struct {
-	Metric string
-	Cells  []cell
+	Metric   string
+	Untested bool // in all sets, because nobody asked
+	Cells    []cell
 }
 
 // cell is the figure of one set and how it differs from the base's.
@@ -124,7 +125,7 @@ func usable(sets []compare.Set) []compare.Set {
 func differences(in Input) []difference {
 	var out []difference
 	for _, m := range compare.Metrics() {
-		d := difference{Metric: m.Name}
+		d := difference{Metric: m.Name, Untested: len(in.Tables) > 0}
 		found := false
 		for i, s := range in.Sets {
 			c := cell{Value: "–"}
@@ -138,8 +139,8 @@ func differences(in Input) []difference {
 				found = true
 				c.Value = units.Format(compare.Median(values), m.Unit)
 			}
-			if i > 0 && i <= len(in.Tables) {
-				c.compare(in.Tables[i-1], m.Key)
+			if i > 0 && i <= len(in.Tables) && c.compare(in.Tables[i-1], m.Key) {
+				d.Untested = false
 			}
 			d.Cells = append(d.Cells, c)
 		}
@@ -150,20 +151,25 @@ func differences(in Input) []difference {
 	return out
 }
 
-// compare adds what a table says of a metric.
-func (c *cell) compare(t *compare.Table, key string) {
+// compare adds what a table says of a metric, and tells whether that was tested or might have been.
+func (c *cell) compare(t *compare.Table, key string) bool {
 	i := slices.IndexFunc(t.Rows, func(r compare.Row) bool { return r.Key == key })
 	if i < 0 {
-		return
+		return false
 	}
 	row := &t.Rows[i]
-	c.Value, c.Change, c.Outcome = units.Format(row.OtherValue, row.Metric.Unit), row.ChangeText(), row.Outcome()
+	c.Value, c.Change = units.Format(row.OtherValue, row.Metric.Unit), row.ChangeText()
+	if row.Untested == compare.Secondary || row.Untested == compare.ByDesign {
+		return false // the brackets say so
+	}
+	c.Outcome = row.Outcome()
 	if row.Significant && row.Result == compare.Different {
 		c.Class = "bad"
 		if row.Better == t.Other.Name {
 			c.Class = "good"
 		}
 	}
+	return true
 }
 
 // mostFailures is how many failed runs are drawn second by second.

@@ -13,6 +13,7 @@ import (
 	"balanceo/results/compare"
 	"balanceo/results/run"
 	"balanceo/results/run/runtest"
+	"balanceo/results/units"
 )
 
 // campaign makes what "make compare" leaves: rounds of each layout in alternating order, and a search of each.
@@ -261,5 +262,28 @@ func TestQuote(t *testing.T) {
 	got := quote([]string{"loadgen", "-rate", "200", "-assert", "p99<50ms", "-label", "it's", "-target", ":80", ""})
 	if want := `loadgen -rate 200 -assert 'p99<50ms' -label 'it'\''s' -target :80 ''`; got != want {
 		t.Errorf("quote = %s, want %s", got, want)
+	}
+}
+
+// TestUselessRunsMoveNothing: a run that can't be used is told with its badge and reason, and no figure is drawn from it.
+func TestUselessRunsMoveNothing(t *testing.T) {
+	specs := []runtest.Spec{{Layout: "fork"}, {Layout: "cluster"}}
+	in := campaign(t, 3, specs...)
+	bad := in.Sets[0].Runs[1]
+	bad.Generator.SendRatio, bad.Latency.P50 = 0.5, 10
+	left := []*run.Record{in.Sets[0].Runs[0], in.Sets[0].Runs[2]}
+	var err error
+	if in.Tables, err = compare.Compare(in.Sets, compare.Options{By: "layout"}); err != nil {
+		t.Fatal(err)
+	}
+	v := newView(in)
+	if len(v.Bad) != 1 || v.Bad[0].ID != bad.ID || v.Bad[0].Word != "INVALID" || !strings.Contains(v.Bad[0].Why, "sent 50.0 %") {
+		t.Errorf("bad runs %+v, want %s as invalid and why", v.Bad, bad.ID)
+	}
+	want := units.Format(compare.Median([]float64{left[0].Latency.P50, left[1].Latency.P50}), units.Seconds)
+	for _, d := range v.Differences {
+		if d.Metric == "latency p50" && d.Cells[0].Value != want {
+			t.Errorf("p50 of fork is %s, want %s: that of the runs that can be used", d.Cells[0].Value, want)
+		}
 	}
 }
