@@ -150,16 +150,12 @@ func (a *adder) groups(parts []*run.Record) []run.Group {
 
 func (a *adder) group(all []run.Group) run.Group {
 	sum := run.Group{Name: all[0].Name, Method: all[0].Method, Verdict: run.Info, Upstreams: []run.Upstream{}}
+	sum.Notes = notes(all)
 	byAddr := map[string][]run.Upstream{}
 	for _, g := range all {
 		sum.Requests += g.Requests
 		for _, u := range g.Upstreams {
 			byAddr[u.Addr] = append(byAddr[u.Addr], u)
-		}
-		for _, note := range g.Notes {
-			if !slices.Contains(sum.Notes, note) {
-				sum.Notes = append(sum.Notes, note)
-			}
 		}
 	}
 	for _, addr := range slices.Sorted(maps.Keys(byAddr)) {
@@ -171,6 +167,28 @@ func (a *adder) group(all []run.Group) run.Group {
 	}
 	judge(&sum, all)
 	return sum
+}
+
+// mostNotes is how many notes of single parts a group keeps.
+const mostNotes = 6
+
+// notes are what all parts say of a group, then what single ones say: their figures are of those parts.
+func notes(all []run.Group) []string {
+	var common, single []string
+	for i, g := range all {
+		for _, note := range g.Notes {
+			switch said := !slices.ContainsFunc(all, func(other run.Group) bool { return !slices.Contains(other.Notes, note) }); {
+			case !said:
+				single = append(single, fmt.Sprintf("Part %d: %s", i+1, note))
+			case i == 0:
+				common = append(common, note)
+			}
+		}
+	}
+	if more := len(single) - mostNotes; more > 0 {
+		single = append(single[:mostNotes], fmt.Sprintf("%d more notes are in the records of the parts.", more))
+	}
+	return append(common, single...)
 }
 
 func (a *adder) upstream(all []run.Upstream) run.Upstream {

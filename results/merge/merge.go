@@ -138,7 +138,14 @@ func events(parts []*run.Record) []run.Event {
 	return out
 }
 
-// reconciliation adds the parts' counts. What is foreign to a part is in part what the others sent.
+// foreign and warmup are keys of run.Reconciliation.Attributed.
+const (
+	foreign = "foreign"
+	warmup  = "warmup"
+)
+
+// reconciliation adds the parts' counts. What is foreign to a part is what the others sent, warm-ups included, and what
+// came from somewhere else: as much of that as the part saw that saw the most.
 func reconciliation(parts []*run.Record) run.Reconciliation {
 	sum := run.Reconciliation{Nginx: new(int64), Servers: new(int64), Attributed: map[string]int64{}}
 	for _, r := range parts {
@@ -148,11 +155,10 @@ func reconciliation(parts []*run.Record) run.Reconciliation {
 		sum.Nginx, sum.Servers = plus(sum.Nginx, c.Nginx), plus(sum.Servers, c.Servers)
 		addCounts(sum.Attributed, c.Attributed)
 	}
-	const foreign = "foreign"
 	delete(sum.Attributed, foreign)
 	if sum.Nginx != nil {
 		for _, r := range parts {
-			others := *sum.Nginx - *r.Reconciliation.Nginx
+			others := *sum.Nginx - *r.Reconciliation.Nginx + sum.Attributed[warmup] - r.Reconciliation.Attributed[warmup]
 			if left := r.Reconciliation.Attributed[foreign] - others; left > sum.Attributed[foreign] {
 				sum.Attributed[foreign] = left
 			}

@@ -141,9 +141,13 @@ func generator(t *testing.T, all []hit, part *run.Part, mine func(i int) bool) *
 	servers := n
 	r.Reconciliation = run.Reconciliation{Client: n, Nginx: &n, Servers: &servers, Attributed: map[string]int64{}}
 	if part != nil {
-		r.Reconciliation.Attributed["foreign"] = int64(len(all)) - n + 5 // five were sent by somebody else
+		own := int64(100 / part.Of) // of the warm-up
+		r.Reconciliation.Attributed["warmup"] = own
+		r.Reconciliation.Attributed["foreign"] = int64(len(all)) - n + 100 - own + 5 // five were sent by somebody else
+		r.Groups[0].Notes = []string{"of all", fmt.Sprint("of ", part.Number)}
 	} else {
-		r.Reconciliation.Attributed["foreign"] = 5
+		r.Reconciliation.Attributed["warmup"], r.Reconciliation.Attributed["foreign"] = 100, 5
+		r.Groups[0].Notes = []string{"of all", "Part 1: of 1", "Part 2: of 2", "Part 3: of 3", "Part 4: of 4"}
 		r.Groups[0].Verdict = run.Pass
 	}
 	return r

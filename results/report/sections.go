@@ -96,11 +96,15 @@ func (p *page) search(s *run.Search) {
 			units.Percent(step.ErrorRatio), held, console.Cut(console.Clean(step.Reason), max(p.Width-46, console.MinDrawn)))
 	}
 	p.table("search for the highest rate with "+console.Clean(s.SLO), t)
+	sure := ""
+	if s.Confidence > 0 {
+		sure = ", and by all runs it is " + units.Percent(s.Confidence) + " sure that it holds and the next rate above does not"
+	}
 	switch {
 	case s.MaxRate == 0:
 		p.wrapped("  ", console.Bold, "No rate that was tried held.")
 	case s.Confirmed:
-		p.wrapped("  ", console.Bold, units.Number(s.MaxRate)+" requests/s held, and held again in a confirming run.")
+		p.wrapped("  ", console.Bold, units.Number(s.MaxRate)+" requests/s held, and held again in a confirming run"+sure+".")
 	default:
 		p.wrapped("  ", console.Bold, units.Number(s.MaxRate)+" requests/s held, but not in a confirming run.")
 	}
