@@ -244,15 +244,16 @@ func TestUnsent(t *testing.T) {
 	if _, err := Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	var own time.Duration
+	var own, all time.Duration
 	for _, h := range hits {
 		own += h.Lag
+		all += h.Done - h.Due
 	}
 	if n := len(hits); n < 50 || n > 135 {
 		t.Errorf("%d hits of 250; at 50/s in 2.5 s about 125", n)
 	}
-	if own/time.Duration(len(hits)) > 20*time.Millisecond {
-		t.Errorf("%v of lag for each hit are said to be the generator's", own/time.Duration(len(hits)))
+	if own > all/10 {
+		t.Errorf("%v of lag are said to be the generator's, of %v of latency", own, all)
 	}
 }
 

@@ -30,6 +30,7 @@ type attacker struct {
 	sleeper *sleeper
 	targets []vegeta.Target
 	next    atomic.Uint64 // hits taken so far
+	warming atomic.Uint64 // without a pace: the first so many hits are those of the warm-up
 	under   atomic.Int64  // requests under way
 	freed   atomic.Int64  // when one ended while all workers were busy
 	mu      sync.Mutex    // of all below
@@ -127,6 +128,9 @@ func (v *attacker) Pace(_ time.Duration, n uint64) (wait time.Duration, stop boo
 	if n >= s.Hits() || v.stopped.Load() || now > s.End()+lateGrace || !s.Paced() && now >= s.End() || !v.claim(now) {
 		return 0, true
 	}
+	if !s.Paced() && now < s.Warmup {
+		v.warming.Store(n + 1)
+	}
 	for due := s.Due(n); due > now; {
 		d := min(due-now, longestSleep)
 		if v.next.Load() == n { // all that was due is sent
@@ -158,8 +162,11 @@ func (v *attacker) target(t *vegeta.Target) error {
 	n := v.next.Add(1) - 1
 	f := &flight{number: s.Number(n), sent: v.now(), due: s.Due(n)}
 	f.route = v.cfg.At(f.number)
-	if !s.Paced() {
-		f.due = f.sent
+	if !s.Paced() { // Pace has decided in which part it is
+		f.due = max(f.sent, s.Warmup)
+		if n < v.warming.Load() {
+			f.due = min(f.sent, s.Warmup-1)
+		}
 	}
 	v.under.Add(1)
 	*t = v.targets[f.route]
