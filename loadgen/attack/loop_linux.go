@@ -204,6 +204,7 @@ func (l *loop) take() *conn {
 func (l *loop) finish(c *conn, err error) {
 	h := &c.hit
 	h.Done = l.now()
+	h.Again = c.again
 	h.Lag += min(l.absent, h.Done-h.Sent)
 	l.pauses.done(c.delay)
 	if err == nil {

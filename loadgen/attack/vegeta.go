@@ -47,6 +47,7 @@ type flight struct {
 	dialled   time.Duration // when connecting began
 	connect   time.Duration
 	connected bool
+	again     bool
 	first     atomic.Int64 // these two are told by the transport, which may outlive the request
 	secure    atomic.Bool
 	bytes     int64
@@ -247,6 +248,7 @@ func (v *attacker) trace(f *flight) *httptrace.ClientTrace {
 		GetConn:           func(string) { f.dialled = v.now() },
 		TLSHandshakeStart: func() { f.secure.Store(true) },
 		GotConn: func(i httptrace.GotConnInfo) {
+			f.again = f.again || f.connected // the transport's second try, or a redirect
 			f.connected = true
 			if !i.Reused {
 				f.connect = max(v.now()-f.dialled, 1)
@@ -292,7 +294,7 @@ func (v *attacker) result(r *vegeta.Result) {
 		v.freed.Store(int64(done))
 	}
 	h := &tally.Hit{
-		Number: f.number, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.delay.lag, Mixed: mixed, Connect: f.connect,
+		Number: f.number, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.delay.lag, Again: f.again, Mixed: mixed, Connect: f.connect,
 		FirstByte: time.Duration(f.first.Load()), BytesIn: f.bytes, BytesOut: int64(r.BytesOut),
 	}
 	if f.err != nil {

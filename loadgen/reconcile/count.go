@@ -1,9 +1,12 @@
 package reconcile
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"balanceo/loadgen/distribution"
+	"balanceo/loadgen/tally"
 )
 
 // WarmupSuffix is what the user agent of a run's warm-up requests ends with.
@@ -15,10 +18,17 @@ type logCount struct {
 	from  time.Time // lines of requests that were complete before are late entries of earlier traffic
 
 	run, warmup, foreign part
-	damaged, alien       int64 // lines that can't be read, and that lack what is needed
+	ids                  tally.Numbers // of the run's lines
+	twice                tally.Numbers // those of which there is more than one line
+	end                  uint64        // numbers from this on are none of the run
+	surplus, nameless    int64         // lines of the run beyond the first of a number, and without a number
+	strange              int64         // lines of the run with a number from end on
+	damaged, alien       int64         // lines that can't be read, and that lack what is needed
 	scanner              scanner
 	windows              map[string]*window
 	others               []other
+	inside               map[string]distribution.Foreign // of others, by group
+	left                 map[string]int64                // out, by group
 }
 
 // part is one kind of lines.
@@ -42,7 +52,8 @@ type other struct {
 
 func newLogCount(agent string, from time.Time) *logCount {
 	empty := func() part { return part{answered: map[string]int64{}, cutOff: map[string]int64{}} }
-	return &logCount{agent: agent, from: from, run: empty(), warmup: empty(), foreign: empty(), windows: map[string]*window{}}
+	return &logCount{agent: agent, from: from, run: empty(), warmup: empty(), foreign: empty(), windows: map[string]*window{},
+		inside: map[string]distribution.Foreign{}, left: map[string]int64{}}
 }
 
 // add counts one line.
@@ -64,6 +75,7 @@ func (c *logCount) add(text []byte) {
 	switch *l.UserAgent {
 	case c.agent:
 		c.run.add(attempts)
+		c.identify(&l)
 		c.widen(&l)
 	case c.agent + WarmupSuffix:
 		if !late {
@@ -79,7 +91,24 @@ func (c *logCount) add(text []byte) {
 				group: l.Group, addr: attempts[len(attempts)-1].addr,
 				began: l.began().UnixMilli(), failed: int64(len(attempts) - 1),
 			})
+			if len(c.others) >= mostOthers {
+				c.sort()
+			}
 		}
+	}
+}
+
+// identify notes which hit of the run a line is of.
+func (c *logCount) identify(l *line) {
+	n, ok := l.number()
+	switch {
+	case !ok:
+		c.nameless++
+	case n >= c.end: // and no reason to keep a bit for each number below
+		c.strange++
+	case !c.ids.Add(n):
+		c.surplus++
+		c.twice.Add(n)
 	}
 }
 
@@ -126,9 +155,51 @@ func (c *logCount) cutOff(addr string) int64 {
 // blur is how exactly the log tells when a request came in, in milliseconds: both of its times are rounded.
 const blur = 2
 
+// mostOthers is how many requests of others are kept of which it is not known yet whether they lie within the run.
+const mostOthers = 50_000
+
+// sort counts the requests of others that lie within the run so far, however long it will be, and keeps the rest. Of too
+// many the oldest are left out, as if they were at its border.
+func (c *logCount) sort() {
+	c.others = slices.DeleteFunc(c.others, func(o other) bool {
+		w := c.windows[o.group]
+		if w == nil || o.began <= w.first+blur || o.began >= w.last-blur {
+			return false
+		}
+		f := c.within(o.group)
+		f.ByAddr[o.addr]++
+		f.Failed += o.failed
+		c.inside[o.group] = f
+		return true
+	})
+	if surplus := len(c.others) - mostOthers/2; surplus > 0 {
+		for _, o := range c.others[:surplus] {
+			c.left[o.group]++
+		}
+		c.others = slices.Delete(c.others, 0, surplus)
+	}
+}
+
+// within is what is known to lie within the run.
+func (c *logCount) within(group string) distribution.Foreign {
+	f := c.inside[group]
+	if f.ByAddr == nil {
+		f.ByAddr = map[string]int64{}
+	}
+	return f
+}
+
 // foreignByGroup is what others sent through each group between the run's first and last request to it.
 func (c *logCount) foreignByGroup() map[string]distribution.Foreign {
-	out := map[string]distribution.Foreign{}
+	c.sort()
+	out := maps.Clone(c.inside)
+	for group, n := range c.left {
+		if c.windows[group] != nil {
+			f := c.within(group)
+			f.Border += n
+			out[group] = f
+		}
+	}
 	for _, o := range c.others {
 		w := c.windows[o.group]
 		if w == nil || o.began < w.first-blur || o.began > w.last+blur {
@@ -136,14 +207,9 @@ func (c *logCount) foreignByGroup() map[string]distribution.Foreign {
 		}
 		f, ok := out[o.group]
 		if !ok {
-			f.ByAddr = map[string]int64{}
+			f = c.within(o.group)
 		}
-		if o.began <= w.first+blur || o.began >= w.last-blur {
-			f.Border++
-		} else {
-			f.ByAddr[o.addr]++
-			f.Failed += o.failed
-		}
+		f.Border++
 		out[o.group] = f
 	}
 	return out

@@ -235,7 +235,7 @@ func (l load) attack(t *testing.T) (*run.Record, Outcome) {
 	watch := Begin(ctx, Config{Agent: agent, Warmup: l.warmup, Nginx: l.nginx})
 	outcome, err := attack.Run(ctx, attack.Config{
 		Target: l.target, Requests: requests, At: s.At, Schedule: pace.NewSchedule(pace.Constant(l.rate), l.warmup, l.duration),
-		Workers: 32, Timeout: max(l.timeout, 100*time.Millisecond), UserAgent: agent, Sink: func() attack.Sink { return sink }, Drain: time.Second,
+		Workers: 32, RequestID: "run", Timeout: max(l.timeout, 100*time.Millisecond), UserAgent: agent, Sink: func() attack.Sink { return sink }, Drain: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

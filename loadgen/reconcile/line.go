@@ -3,6 +3,7 @@ package reconcile
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type line struct {
 	Group       string  `json:"upstream_group"`
 	Addrs       string  `json:"upstream_addr"`
 	Statuses    string  `json:"upstream_status"`
+	ID          string  `json:"request_id"`           // X-Request-Id: the run, a dash and the number of the hit
 	HeaderTimes *string `json:"upstream_header_time"` // "-" for an attempt without an answer
 }
 
@@ -77,6 +79,12 @@ func (l *line) attempts() []attempt {
 		out = append(out, a)
 	}
 	return out
+}
+
+// number is that of the hit; false: the line does not tell.
+func (l *line) number() (uint64, bool) {
+	n, err := strconv.ParseUint(l.ID[strings.LastIndexByte(l.ID, '-')+1:], 10, 64)
+	return n, err == nil
 }
 
 // list takes apart what nginx joins: ", " between servers, " : " between internal redirects.

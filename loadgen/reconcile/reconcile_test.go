@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"balanceo/loadgen/distribution"
+	"balanceo/loadgen/tally"
 	"balanceo/topology/logs"
 )
 
@@ -288,6 +291,86 @@ func TestForeignByGroup(t *testing.T) {
 	}
 	if c.foreign.lines != 7 || c.run.lines != 2 || c.warmup.lines != 1 {
 		t.Errorf("%d foreign, %d run, %d warm-up; want 7, 2, 1", c.foreign.lines, c.run.lines, c.warmup.lines)
+	}
+}
+
+// TestManyForeignLines has a million requests of others, of which what is kept is bounded and nothing is forgotten.
+func TestManyForeignLines(t *testing.T) {
+	c := newLogCount("loadgen/x", time.UnixMilli(1_000_000))
+	add := func(began int64, agent, group string) {
+		c.add([]byte(`{"msec":` + millis(began+1) + `,"request_time":0.001,"user_agent":"` + agent + `","upstream_group":"` + group +
+			`","upstream_addr":"a:1","upstream_status":"200","upstream_header_time":"0.001"}`))
+	}
+	const early, within = 200_000, 800_000
+	for range early {
+		add(1_000_500, "curl", "g")
+	}
+	for i := range int64(within) {
+		if i%1000 == 0 {
+			add(1_001_000+i/100, "loadgen/x", "g")
+		}
+		add(1_001_000+i/100, "curl", "g")
+		add(1_001_000+i/100, "curl", "other")
+		if len(c.others) > mostOthers {
+			t.Fatalf("%d requests of others are kept", len(c.others))
+		}
+	}
+	f := c.foreignByGroup()["g"]
+	if n := f.ByAddr["a:1"] + f.Border; n < within-2000 || n > within+early || len(c.foreignByGroup()) != 1 {
+		t.Errorf("%d of others within the run, %d perhaps; want %d, at most %d more", f.ByAddr["a:1"], f.Border, within, early)
+	}
+	if c.foreign.lines != early+2*within {
+		t.Errorf("%d foreign lines, want %d", c.foreign.lines, early+2*within)
+	}
+}
+
+// TestByID sets hit against hit: two errors of opposite signs don't cancel.
+func TestByID(t *testing.T) {
+	const agreeing = "0 1 2 3 4 5 6 7 8 9"
+	for _, c := range []struct {
+		name, answered, lost, again, logged string
+		attributed                          map[string]int64
+		unexplained                         int64
+		says                                string
+	}{
+		{name: "all agree", answered: agreeing, logged: agreeing},
+		{name: "in another order", answered: "0 1 2", logged: "2 0 1"},
+		{name: "one missing, one doubled", answered: "0 1 2 3", logged: "0 1 1 3", unexplained: 2,
+			says: "1 answer that the client saw is not in nginx's access log: number 2. nginx's access log has 1 request twice that the client sent once: number 1."},
+		{name: "one missing, one unknown", answered: "0 1 3", logged: "0 1 2", unexplained: 2,
+			says: "1 answer that the client saw is not in nginx's access log: number 3. nginx's access log has 1 request of this run that the client has not sent: number 2."},
+		{name: "far beyond", answered: "0 1", logged: "0 1 68719476735", unexplained: 1, says: "has not sent: of other numbers"},
+		{name: "lost, and logged", answered: "0 2", lost: "1 3", logged: "0 1 2", attributed: map[string]int64{NoAnswer: 1}},
+		{name: "sent again", answered: "0 1 2", again: "1", logged: "0 1 1 2", attributed: map[string]int64{Resent: 1}},
+		{name: "sent again, doubled another", answered: "0 1 2", again: "1", logged: "0 1 2 2", unexplained: 1, says: "twice that the client sent once: number 2"},
+		{name: "many", answered: agreeing, logged: "0", unexplained: 9, says: "number 1, 2, 3, 4, 5, …"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			counts := tally.New(tally.Config{})
+			numbered := func(text string, h tally.Hit) (n int64) {
+				for word := range strings.FieldsSeq(text) {
+					h.Number, _ = strconv.ParseUint(word, 10, 64)
+					h.Again = slices.Contains(strings.Fields(c.again), word)
+					counts.Add(&h)
+					n++
+				}
+				return n
+			}
+			known := client{responses: numbered(c.answered, tally.Hit{Status: 200}), lost: numbered(c.lost, tally.Hit{Err: tally.Timeout})}
+			known.ids = counts.Counts().IDs
+			log := newLogCount("loadgen/x", time.Time{})
+			log.end = known.ids.End()
+			for word := range strings.FieldsSeq(c.logged) {
+				log.add([]byte(`{"msec":1700000000.123,"request_time":0.005,"user_agent":"loadgen/x","request_id":"x-` + word + `"}`))
+			}
+			got := settle(known, log, nil, nil)
+			if said := strings.Join(got.reasons, " "); got.Unexplained != c.unexplained || !strings.Contains(said, c.says) || (said == "") != (c.says == "") {
+				t.Errorf("%d unexplained, %q; want %d and %q", got.Unexplained, said, c.unexplained, c.says)
+			}
+			if diff := cmp.Diff(c.attributed, got.Attributed); diff != "" {
+				t.Errorf("settle attributes (-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

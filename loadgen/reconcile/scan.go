@@ -100,6 +100,9 @@ func (s *scanner) set(l *line, key string, value []byte, quoted bool) bool {
 			l.HeaderTimes = &text
 		}
 		return quoted
+	case "request_id":
+		l.ID = string(value)
+		return quoted
 	case "upstream_group":
 		l.Group = s.known.String(value)
 		return quoted

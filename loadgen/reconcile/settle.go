@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/results/units"
 )
@@ -28,6 +30,7 @@ type client struct {
 	lost      int64 // sent, no answer
 	resent    int64 // sent again
 	warmup    int64 // hits of the warm-up; used where there is no log
+	ids       *tally.IDs
 }
 
 // servers is what the servers counted since the beginning, by address.
@@ -78,6 +81,12 @@ func settle(c client, log *logCount, srv *servers, gone map[string]bool) settlem
 func (s *settlement) nginx(c client, log *logCount) {
 	n := log.run.lines
 	s.Nginx = &n
+	if c.ids != nil && n > 0 && log.nameless == 0 {
+		s.attribute(Warmup, log.warmup.lines)
+		s.attribute(Others, log.foreign.lines)
+		s.byID(c.ids, log)
+		return
+	}
 	missing := n - c.responses // lines beyond the answers that the client saw
 	resent := min(max(missing-c.lost, 0), c.resent)
 	noAnswer := min(max(missing, 0), c.lost)
@@ -92,6 +101,36 @@ func (s *settlement) nginx(c client, log *logCount) {
 	case left > 0:
 		s.leave(left, "nginx's access log has %s of this run more than the client knows of.", units.Count(left, "request"))
 	}
+}
+
+// byID compares the client with the log hit by hit, so that errors of opposite signs don't cancel.
+func (s *settlement) byID(c *tally.IDs, log *logCount) {
+	nowhere, _ := c.Lost.Without(0, &log.ids) // never reached it
+	s.attribute(NoAnswer, c.Lost.Count()-nowhere)
+	unlogged, which := c.Answered.Without(shownIDs, &log.ids)
+	s.leave(unlogged, "%s that the client saw %s not in nginx's access log: %s.", units.Count(unlogged, "answer"), isAre(unlogged), numbers(unlogged, which))
+	unknown, which := log.ids.Without(shownIDs, &c.Answered, &c.Lost)
+	unknown += log.strange
+	s.leave(unknown, "nginx's access log has %s of this run that the client has not sent: %s.", units.Count(unknown, "request"), numbers(unknown, which))
+	doubled, which := log.twice.Without(shownIDs, &c.Again)
+	again := log.surplus - doubled // a hit is sent again once
+	s.attribute(Resent, again)
+	s.leave(doubled, "nginx's access log has %s twice that the client sent once: %s.", units.Count(doubled, "request"), numbers(doubled, which))
+}
+
+// shownIDs is how many numbers are told of many.
+const shownIDs = 5
+
+// numbers names requests by their X-Request-Id.
+func numbers(n int64, some []uint64) string {
+	if len(some) == 0 {
+		return "of other numbers"
+	}
+	text := "number " + strings.Trim(strings.ReplaceAll(fmt.Sprint(some), " ", ", "), "[]")
+	if n > int64(len(some)) {
+		text += ", …"
+	}
+	return text
 }
 
 // servers compares the log, or without one the client, with the servers: N - u + r + f = S.

@@ -162,7 +162,7 @@ func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent i
 	if srv != nil && len(srv.silent) > 0 {
 		out.Notes = append(out.Notes, "These servers could not be asked what they counted: "+strings.Join(srv.silent, ", ")+".")
 	}
-	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup}
+	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup, ids: counts.IDs}
 	gone, notes := w.gone()
 	out.Notes = append(out.Notes, notes...)
 	s := settle(c, log, srv, gone)
@@ -185,6 +185,9 @@ func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, 
 		return nil, ""
 	}
 	c = w.count
+	if counts.IDs != nil {
+		c.end = counts.IDs.End()
+	}
 	all := counts.Responses + counts.Lost + counts.Warmup
 	err := wait(ctx, func() (progress int64, done bool, err error) {
 		err = w.log.lines(ctx, c.add)

@@ -8,6 +8,7 @@ import "time"
 type Hit struct {
 	Number    uint64        // of the hit in the schedule, warm-up included; the server got it in X-Request-Id
 	Conn      uint64        // of the connection, unique in the attack; 0: not known, or for this request alone
+	Again     bool          // sent a second time, as the connection turned out to be closed
 	Route     int           // index into the scenario's requests
 	Due       time.Duration // when the pacer wanted it sent
 	Sent      time.Duration // when it was sent; Sent - Due is the schedule lag

@@ -245,11 +245,12 @@ type Counts struct {
 	Requests, Responses int64 // of the measured part
 	Lost                int64 // of the measured part: sent, and no answer came
 	Warmup              int64 // hits of the warm-up
+	IDs                 *IDs  // of the measured part
 }
 
 // Counts returns the sums so far.
 func (t *Tally) Counts() Counts {
-	c := Counts{Requests: t.requests, Responses: t.responses, Warmup: t.warmed}
+	c := Counts{Requests: t.requests, Responses: t.responses, Warmup: t.warmed, IDs: &t.ids}
 	for i := range t.routes {
 		c.Lost += t.routes[i].lost
 	}

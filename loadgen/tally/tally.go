@@ -49,6 +49,7 @@ type Tally struct {
 	slowest   slowest
 
 	warmed int64 // hits of the warm-up
+	ids    IDs
 }
 
 // origin is where an answer came from, as its headers tell.
@@ -120,6 +121,7 @@ func (t *Tally) Add(h *Hit) {
 		}
 		return
 	}
+	t.ids.add(h)
 	latency := h.Done - h.Due
 	ok := h.OK()
 	t.requests++
@@ -324,6 +326,7 @@ func (t *Tally) Merge(other *Tally) {
 	t.responses += other.responses
 	t.successes += other.successes
 	t.warmed += other.warmed
+	t.ids.merge(&other.ids)
 	for code, n := range other.status {
 		t.status[code] += n
 	}
