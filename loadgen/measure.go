@@ -41,7 +41,7 @@ func (s sinks) Add(h *tally.Hit) {
 func (p *plan) attack(id string, l load, s pace.Schedule) (attack.Config, error) {
 	cfg := attack.Config{
 		Target: p.target, Requests: l.Requests, At: l.At, Schedule: s, Engine: p.engine, Workers: p.workersFor(s), InTurn: p.inTurn,
-		NoKeepAlive: p.noKeepAlive, Timeout: p.timeout, UserAgent: agent(id), RequestID: id, Expect: p.expect, Client: p.client,
+		NoKeepAlive: p.noKeepAlive, Timeout: p.timeout, UserAgent: agent(id), RequestID: id, Expect: p.expect, By: p.by, Client: p.client,
 		StartAt: p.startAt, Drain: drain,
 	}
 	if u, err := url.Parse(l.Requests[0].URL); err == nil && u.Host != "" && p.targetsFile != "" { // whole URLs
@@ -144,9 +144,24 @@ func (m *measurement) warn(workers int) {
 		say("Answers came at %.4g/s where %.4g/s were asked for: a backlog was left that took %v longer.", float64(r.Responses)/r.AnswerTime,
 			cmp.Or(r.RequestedRate, r.ActualRate), text(r.AnswerTime-r.Duration))
 	}
+	if unsigned := m.unsigned(); unsigned > 0 && unsigned < r.Responses {
+		say("%d of %d answers did not say who gave them; they are in no group.", unsigned, r.Responses)
+	}
 	if r.Missing > 0 && r.Latency.P50 > 0 {
 		say("%d requests lie above all percentiles: %d were never sent, %d never answered.", r.Missing, r.Unsent, r.Missing-r.Unsent)
 	}
+}
+
+// unsigned is how many answers did not say who gave them.
+func (m *measurement) unsigned() int64 {
+	n := m.record.Responses
+	for _, g := range m.record.Groups {
+		n -= g.Requests
+	}
+	for _, e := range m.tally.Evidence() {
+		n -= e.NoLive
+	}
+	return n
 }
 
 // text is a time in seconds for people.

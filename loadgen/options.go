@@ -65,7 +65,10 @@ type judgeOptions struct {
 	Precision string   `long:"find-precision" default:"2%" value-name:"P%" description:"how near to the highest rate -find-max comes; from 5% on it tries each rate once, for searches that are repeated as a whole"`
 	Assert    []string `short:"a" long:"assert" value-name:"EXPR" description:"exit 3 unless it holds, for example p99<50ms, errors<0.1%, deviation<1; may be repeated"`
 	Until     string   `long:"until" choice:"decided" description:"decided: end as soon as it is certain whether the shares are as promised (at most after -duration, 10m unless given)"`
-	NginxConf string   `long:"nginx-conf" value-name:"FILE" description:"where the expected shares stand (default: the running layout's, else ./nginx.conf)"`
+	NginxConf string   `long:"nginx-conf" value-name:"FILE" description:"where the expected shares stand; -: standard input, for example of nginx -T (default: the running layout's, else ./nginx.conf)"`
+	By        string   `long:"by" value-name:"HOW" description:"how an answer tells who gave it: header:NAME, cookie:NAME or json:PATH (default: X-Upstream and X-Upstream-Group)"`
+	Expect    string   `long:"expect" value-name:"SHARES" description:"expected shares, as 'a=2,b=1', of a balancer whose configuration is not to be had"`
+	Method    string   `long:"method" value-name:"METHOD" default:"random" description:"with -expect, how it chooses: random, roundrobin, hash, leastconn, none"`
 }
 
 type outputOptions struct {

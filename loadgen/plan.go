@@ -17,9 +17,11 @@ import (
 
 	"balanceo/loadgen/attack"
 	"balanceo/loadgen/pace"
+	"balanceo/loadgen/promise"
 	"balanceo/loadgen/scenario"
 	"balanceo/loadgen/slo"
 	"balanceo/topology/cli"
+	"balanceo/topology/layout"
 )
 
 // plan is one call of loadgen, checked: options and nothing else.
@@ -53,7 +55,9 @@ type plan struct {
 	step      bool     // one of the runs of a search, whose record is not kept
 	asserts   []slo.Condition
 	nginxConf string
-	decided   bool // end as soon as the shares are decided
+	by        attack.By
+	expected  *promise.Promise // by -expect; nil: to be found
+	decided   bool             // end as soon as the shares are decided
 
 	label, out, raw, prom string
 	json, quiet           bool
@@ -253,6 +257,34 @@ func (o *clientOptions) into(p *plan) (err error) {
 	return err
 }
 
+// shares reads who answers, and what is expected of them.
+func (o *judgeOptions) shares(p *plan) (err error) {
+	by := o.By
+	if by == "" && o.Expect != "" { // addresses are told by our configurations, names by our servers
+		by = "header:" + layout.HeaderInstance
+		if strings.Contains(o.Expect, ":") {
+			by = "header:" + layout.HeaderUpstream
+		}
+	}
+	if by != "" {
+		if p.by, err = attack.ParseBy(by); err != nil {
+			return cli.Usagef("-by %q: %w", o.By, err)
+		}
+		p.expected = &promise.Promise{} // no configuration knows these servers by these names
+	}
+	switch {
+	case o.Expect == "" && o.Method != "random":
+		return cli.Usagef("-method %q: it belongs to -expect", o.Method)
+	case o.Expect != "" && o.NginxConf != "":
+		return cli.Usagef("-expect %q with -nginx-conf: accepted is one of them", o.Expect)
+	case o.Expect != "":
+		if p.expected, err = promise.Expected(o.Expect, o.Method, p.by.String()); err != nil {
+			return cli.Usagef("-expect %q: %w", o.Expect, err)
+		}
+	}
+	return nil
+}
+
 // tls reads certificates.
 func (o *clientOptions) tls() (*tls.Config, error) {
 	out := &tls.Config{InsecureSkipVerify: o.Insecure}
@@ -283,6 +315,9 @@ func (o *judgeOptions) into(p *plan) error {
 			return cli.Usagef("-assert %q: %w", text, err)
 		}
 		p.asserts = append(p.asserts, c...)
+	}
+	if err := o.shares(p); err != nil {
+		return err
 	}
 	if o.FindMax != "" {
 		c, err := slo.Parse(o.FindMax)

@@ -44,6 +44,7 @@ type Config struct {
 	UserAgent   string        // warm-up requests add WarmupSuffix
 	RequestID   string        // each hit has the header X-Request-Id with this, a dash and its number; empty: none
 	Expect      Expect
+	By          By // how answers tell who gave them
 	Client      Client
 	Sink        func() Sink   // makes the sink of one goroutine
 	StartAt     time.Time     // time 0; zero: at once

@@ -22,6 +22,8 @@ type conn struct {
 	tried int  // addresses that did not take the connection under way
 	kept  bool // it has carried others before
 
+	number uint64 // of the connection, unique in the attack, from 1
+
 	hit    tally.Hit
 	delay  delay
 	wire   *wire
@@ -58,6 +60,7 @@ func (l *loop) post(c *conn) {
 	c.kept = c.fd >= 0
 	if c.kept {
 		c.state = writing
+		h.Conn = c.number
 		l.write(c)
 		return
 	}
@@ -111,6 +114,11 @@ func (l *loop) connected(c *conn) {
 	l.good = (l.good + c.tried) % len(l.addrs)
 	c.tried = 0
 	c.hit.Connect = max(l.now()-c.from, 1)
+	if !l.cfg.NoKeepAlive {
+		l.opened++
+		c.number = l.opened*l.shards + l.index
+		c.hit.Conn = c.number
+	}
 	c.state = writing
 	l.write(c)
 }
@@ -197,7 +205,7 @@ func (l *loop) arrived(c *conn, b []byte) {
 		c.in = append(c.in, b...)
 		b = c.in
 	}
-	used, err := c.answer.read(b, c.wire.head, l.cfg.Expect.Body != "")
+	used, err := c.answer.read(b, c.wire.head, l.cfg.Expect.Body != "" || l.cfg.By.text())
 	rest := b[used:]
 	c.in = append(c.in[:0], rest...)
 	switch {

@@ -37,6 +37,7 @@ type loop struct {
 	dueOf    uint64  // the hit that is due next, and when
 	due      time.Duration
 	under    int           // requests under way
+	opened   uint64        // connections so far
 	freed    time.Duration // when a connection came free after all had been busy
 	absent   time.Duration // for how long the loop may not have looked before it read what it reads now
 	pauses   pauses
@@ -234,8 +235,8 @@ func (l *loop) fill(hit *tally.Hit, a *answer) {
 	hit.Status = h.StatusCode()
 	hit.Err = l.cfg.Expect.class(hit.Status, a.text)
 	hit.BytesIn = a.bytes
-	hit.Group = l.known.String(h.Peek(layout.HeaderUpstreamGroup))
-	hit.Tried = l.known.String(h.Peek(layout.HeaderUpstream))
+	group, tried := l.cfg.By.peek(h, a.text)
+	hit.Group, hit.Tried = l.known.String(group), l.known.String(tried)
 	hit.Worker = l.known.String(h.Peek(layout.HeaderWorker))
 	hit.Name = l.known.String(h.Peek(layout.HeaderInstance))
 }

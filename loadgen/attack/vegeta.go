@@ -48,6 +48,7 @@ type flight struct {
 	connect   time.Duration
 	connected bool
 	again     bool
+	conn      uint64
 	first     atomic.Int64 // these two are told by the transport, which may outlive the request
 	secure    atomic.Bool
 	bytes     int64
@@ -94,6 +95,7 @@ func (c *Config) transport() *http.Transport {
 	if secure == nil {
 		secure = &tls.Config{}
 	}
+	var opened atomic.Uint64
 	out := &http.Transport{
 		TLSClientConfig: secure.Clone(), ForceAttemptHTTP2: c.Client.HTTP2, DisableKeepAlives: c.NoKeepAlive, DisableCompression: true,
 		MaxIdleConnsPerHost: c.Workers, IdleConnTimeout: keepIdle,
@@ -109,7 +111,7 @@ func (c *Config) transport() *http.Transport {
 			if err != nil {
 				return nil, dialError{err}
 			}
-			return conn, nil
+			return &numbered{conn, opened.Add(1)}, nil
 		},
 	}
 	if c.InTurn || !c.Client.HTTP2 {
@@ -227,6 +229,23 @@ func (v *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// numbered is a connection with a number of its own.
+type numbered struct {
+	net.Conn
+	number uint64
+}
+
+// numberOfConn is the number of a connection, beneath its TLS where there is any; 0: it has none.
+func numberOfConn(c net.Conn) uint64 {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if n, ok := c.(*numbered); ok {
+		return n.number
+	}
+	return 0
+}
+
 // explain adds to an error in which part of the request it occurred.
 func (f *flight) explain(err error) error {
 	var dial dialError
@@ -250,6 +269,9 @@ func (v *attacker) trace(f *flight) *httptrace.ClientTrace {
 		GotConn: func(i httptrace.GotConnInfo) {
 			f.again = f.again || f.connected // the transport's second try, or a redirect
 			f.connected = true
+			if !v.cfg.NoKeepAlive {
+				f.conn = numberOfConn(i.Conn)
+			}
 			if !i.Reused {
 				f.connect = max(v.now()-f.dialled, 1)
 			}
@@ -294,7 +316,7 @@ func (v *attacker) result(r *vegeta.Result) {
 		v.freed.Store(int64(done))
 	}
 	h := &tally.Hit{
-		Number: f.number, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.delay.lag, Again: f.again, Mixed: mixed, Connect: f.connect,
+		Number: f.number, Conn: f.conn, Route: f.route, Due: f.due, Sent: f.sent, Done: done, Lag: f.delay.lag, Again: f.again, Mixed: mixed, Connect: f.connect,
 		FirstByte: time.Duration(f.first.Load()), BytesIn: f.bytes, BytesOut: int64(r.BytesOut),
 	}
 	if f.err != nil {
@@ -302,7 +324,8 @@ func (v *attacker) result(r *vegeta.Result) {
 	} else {
 		h.Status = int(r.Code)
 		h.Err = v.cfg.Expect.class(h.Status, r.Body)
-		h.Group, h.Tried = v.known.String([]byte(r.Headers.Get(layout.HeaderUpstreamGroup))), v.known.String([]byte(r.Headers.Get(layout.HeaderUpstream)))
+		group, tried := v.cfg.By.get(r.Headers, r.Body)
+		h.Group, h.Tried = v.known.String(group), v.known.String(tried)
 		h.Worker, h.Name = v.known.String([]byte(r.Headers.Get(layout.HeaderWorker))), v.known.String([]byte(r.Headers.Get(layout.HeaderInstance)))
 		if h.Err == tally.NoError {
 			h.Draws = v.cfg.Requests[h.Route].Draws
