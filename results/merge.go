@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 
 	"balanceo/results/console"
 	"balanceo/results/merge"
@@ -13,10 +16,30 @@ import (
 type mergeCommand struct {
 	JSON bool `long:"json" description:"print the merged record"`
 	Args struct {
-		Runs []string `positional-arg-name:"RUN" required:"1" description:"the parts: ids, unambiguous beginnings, or KEY=VALUE for all runs that have it"`
+		Runs []string `positional-arg-name:"RUN" required:"1" description:"the parts: ids, unambiguous beginnings, or KEY=VALUE for all runs that have it; -: records on standard input, as loadgen -json printed them"`
 	} `positional-args:"yes"`
 
 	c *command
+}
+
+// parts are the runs that are named, or those on standard input, which are kept with the others.
+func (m *mergeCommand) parts(runs []*run.Record) ([]*run.Record, error) {
+	if !slices.Equal(m.Args.Runs, []string{"-"}) {
+		return m.c.pick(runs, m.Args.Runs)
+	}
+	parts, err := run.Scan(os.Stdin)
+	if err == nil && len(parts) == 0 {
+		err = errors.New("there is no record on standard input")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("merge: %w", err)
+	}
+	for _, p := range parts {
+		if _, err := run.Write(m.c.Dir, p); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }
 
 // Execute is called by go-flags.
@@ -25,7 +48,7 @@ func (m *mergeCommand) Execute([]string) error {
 	if err != nil {
 		return err
 	}
-	parts, err := m.c.pick(runs, m.Args.Runs)
+	parts, err := m.parts(runs)
 	if err != nil {
 		return err
 	}

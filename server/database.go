@@ -26,7 +26,7 @@ const (
 func serveDatabase(ctx context.Context, in *supervise.Inheritance, c *databaseCommand) error {
 	defer time.AfterFunc(startOver, shedStart).Stop()
 	return database.Serve(ctx, database.Config{
-		Dir: c.Dir, Listen: c.Listen, IdleExit: c.idleExit,
+		Dir: c.Dir, Listen: c.Listen, IdleExit: c.idleExit, NewsPort: c.NewsPort, Postgres: c.Postgres,
 		Ready: func(url string) {
 			slog.Info("the database is ready", "url", url, "dir", c.Dir)
 			if err := in.Notify(); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"balanceo/server/app"
+	"balanceo/server/database"
 	"balanceo/server/store"
 	"balanceo/topology/cli"
 	"balanceo/topology/layout"
@@ -44,9 +45,25 @@ type commandLine struct {
 type databaseCommand struct {
 	Listen   string `long:"listen" value-name:"ADDRESS" description:"address to listen on" default:"127.0.0.1:27017"`
 	Dir      string `long:"dir" value-name:"DIR" description:"where the data lies" default:"run/database"`
+	Postgres string `long:"postgres" env:"POSTGRES_URL" value-name:"URL" description:"keep the data in this PostgreSQL instead; an address with a password belongs into POSTGRES_URL"`
+	NewsPort int    `long:"news-port" value-name:"N" description:"where changes are told, on the same address (default: any free port)"`
 	IdleExit string `long:"idle-exit" value-name:"DURATION" description:"end when nobody has used it for so long (default: never)"`
 
 	idleExit time.Duration
+}
+
+// check reads what is more than a word.
+func (c *databaseCommand) check() (err error) {
+	if c.NewsPort < 0 || c.NewsPort > 65535 {
+		return cli.Usagef("--news-port: %d is given, a port is accepted, or 0 for any free one", c.NewsPort)
+	}
+	if c.Postgres != "" {
+		if err := database.CheckPostgres(c.Postgres); err != nil {
+			return cli.Usagef("--postgres: %w", err)
+		}
+	}
+	c.idleExit, err = duration("--idle-exit", c.IdleExit)
+	return err
 }
 
 // options is a call that was understood.
@@ -95,8 +112,7 @@ func parseOptions(args []string, env func(string) (string, bool)) (*options, err
 	}
 	if parser.Active != nil {
 		o.database = &line.Database
-		o.database.idleExit, err = duration("--idle-exit", line.Database.IdleExit)
-		return o, err
+		return o, o.database.check()
 	}
 	if err := o.readFlags(&line); err != nil {
 		return nil, err

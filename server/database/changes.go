@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,13 +39,13 @@ const visibleWait = 5 * time.Second
 var errUnseen = errors.New("not seen after its commit")
 
 // watchChanges sees every connection that is opened from now on to the database in dir. The broker listens on the
-// host of the database, on a port of its own.
-func watchChanges(dir, listen string) (*changes, error) {
+// host of the database, on a port of its own; 0: any free one.
+func watchChanges(dir, listen string, port int) (*changes, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return nil, fmt.Errorf("database on %s: %w", listen, err)
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0")) //nolint:noctx // returns at once
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // returns at once
 	if err != nil {
 		return nil, fmt.Errorf("database: telling changes: %w", err)
 	}

@@ -44,6 +44,12 @@ type Config struct {
 	// IdleExit ends the process once no Lease on Dir was held for so long. 0: never.
 	IdleExit time.Duration
 
+	NewsPort int // where changes are told, beside Listen; 0: any free one
+
+	// Postgres is the address of a PostgreSQL that has the data instead of the folder. Any number of processes may
+	// serve one. Dir, IdleExit and NewsPort mean nothing then.
+	Postgres string
+
 	// Ready is called with the address, as for MONGO_URL, once connections are accepted. May be nil.
 	Ready func(url string)
 }
@@ -51,6 +57,9 @@ type Config struct {
 // Serve runs the embedded database (FerretDB on SQLite) until ctx ends or nobody has used it for
 // cfg.IdleExit. What it acknowledged is in SQLite's write-ahead log, so that ending it uncleanly loses nothing.
 func Serve(ctx context.Context, cfg Config) error {
+	if cfg.Postgres != "" {
+		return servePostgres(ctx, cfg)
+	}
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -67,44 +76,24 @@ func Serve(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("database in %q: %w", dir, err)
 	}
 
-	seen, err := watchChanges(dir, cfg.Listen)
+	seen, err := watchChanges(dir, cfg.Listen, cfg.NewsPort)
 	if err != nil {
 		return err
 	}
 	defer seen.close()
 
-	// It logs each start, connection and query otherwise.
-	db, err := ferretdb.New(&ferretdb.Config{
-		Listener:  ferretdb.ListenerConfig{TCP: cfg.Listen},
-		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-		Handler:   "sqlite",
-		SQLiteURL: (&url.URL{Scheme: "file", Path: dir + "/"}).String(),
+	db, err := open(ctx, cfg.Listen, func(c *ferretdb.Config) {
+		c.Handler = "sqlite"
+		c.SQLiteURL = (&url.URL{Scheme: "file", Path: dir + "/"}).String()
 	})
 	if err != nil {
 		return fmt.Errorf("database in %q on %s: %w", dir, cfg.Listen, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = db.Run(ctx) // is always nil
-	}()
-	defer func() {
-		cancel()
-		<-served
-	}()
-
-	address := db.MongoDBURI() + store.DatabaseName
-	own, err := store.Open(address) //nolint:contextcheck // it lives until it is closed, past ctx
-	if err != nil {
-		return err
-	}
-	defer func() { _ = own.Close(context.WithoutCancel(ctx)) }()
-	select { // the collections exist before anybody is told the address
-	case <-own.Prepared():
-	case <-ctx.Done():
+	defer db.close(ctx)
+	if !db.prepared(ctx) {
 		return nil
 	}
+	address, own := db.address, db.store
 	if err := seen.announce(ctx, own); err != nil {
 		return err
 	}
@@ -116,6 +105,56 @@ func Serve(ctx context.Context, cfg Config) error {
 		cfg.Ready(address)
 	}
 	return tend(ctx, dir, cfg.IdleExit, own)
+}
+
+// served is a FerretDB that runs in this process.
+type served struct {
+	address string
+	store   *store.Store
+	stop    context.CancelFunc
+	ended   chan struct{}
+}
+
+// open runs a FerretDB with the settings that change makes.
+func open(ctx context.Context, listen string, change func(*ferretdb.Config)) (*served, error) {
+	cfg := &ferretdb.Config{
+		Listener: ferretdb.ListenerConfig{TCP: listen},
+		// It logs each start, connection and query otherwise.
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	}
+	change(cfg)
+	db, err := ferretdb.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &served{address: db.MongoDBURI() + store.DatabaseName, ended: make(chan struct{})}
+	ctx, s.stop = context.WithCancel(ctx)
+	go func() {
+		defer close(s.ended)
+		_ = db.Run(ctx) // is always nil
+	}()
+	if s.store, err = store.Open(s.address); err != nil { //nolint:contextcheck // it lives until it is closed, past ctx
+		s.stop()
+		<-s.ended
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepared waits until the collections exist, before anybody is told the address; false if ctx ends before.
+func (s *served) prepared(ctx context.Context) bool {
+	select {
+	case <-s.store.Prepared():
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *served) close(ctx context.Context) {
+	_ = s.store.Close(context.WithoutCancel(ctx))
+	s.stop()
+	<-s.ended
 }
 
 // takeOver locks the folder. It tries for a moment, because those who look whether the folder has an owner hold the

@@ -164,6 +164,32 @@ func (s *Store) eventsSince(ctx context.Context, since time.Time) ([]event, erro
 	return events, asked("reading the events", err)
 }
 
+// TrimEvents removes the oldest events where there are more than are kept, for a database that keeps no bound by itself
+// as MongoDB does. A follower whose place is removed under it starts over, so that half of them stay, and those that
+// may still have to be looked at again.
+func (s *Store) TrimEvents(ctx context.Context) error {
+	events := s.db.Collection(eventsName)
+	n, err := events.CountDocuments(ctx, bson.D{})
+	if err != nil || n <= eventsMost {
+		return asked("counting events", err)
+	}
+	opt := options.Find().SetSort(bson.D{{Key: "at", Value: 1}}).SetLimit(n - eventsMost/2).SetProjection(bson.D{{Key: "_id", Value: 1}})
+	cursor, err := events.Find(ctx, bson.D{{Key: "at", Value: bson.D{{Key: "$lt", Value: time.Now().Add(-settled)}}}}, opt)
+	if err != nil {
+		return asked("reading old events", err)
+	}
+	var old []event
+	if err := cursor.All(ctx, &old); err != nil {
+		return asked("reading old events", err)
+	}
+	ids := make(bson.A, len(old))
+	for i, e := range old {
+		ids[i] = e.ID
+	}
+	_, err = events.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	return asked("removing old events", err)
+}
+
 // errCursorGone means that the events before a follower's place are no more.
 var errCursorGone = errors.New("the cursor ended")
 

@@ -37,10 +37,13 @@ func Main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := database.Serve(ctx, database.Config{
-		Dir: *dir, Listen: *listen, IdleExit: *idle,
-		Ready: func(url string) { fmt.Println(url) },
-	})
+	address, err := postgres(*dir)
+	if err == nil {
+		err = database.Serve(ctx, database.Config{
+			Dir: *dir, Listen: *listen, IdleExit: *idle, Postgres: address,
+			Ready: func(url string) { fmt.Println(url) },
+		})
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -142,9 +145,14 @@ func Run(t testing.TB) string {
 	defer starting.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
+	dir := t.TempDir()
+	address, err := postgres(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		done <- database.Serve(ctx, database.Config{
-			Dir: t.TempDir(), Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url },
+			Dir: dir, Postgres: address, Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url },
 		})
 	}()
 	t.Cleanup(func() {

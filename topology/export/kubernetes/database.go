@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"balanceo/topology/export/image"
 )
@@ -39,8 +40,11 @@ func (e *exporter) database() error {
 	labels := selects(databaseName, "")
 	t := template(databaseName, "", corev1.Container{
 		Name: databaseName, Image: image.Ref(server),
-		Args:           []string{"database", "--listen", "0.0.0.0:" + strconv.Itoa(databasePort), "--dir", data + "/database"},
-		Ports:          []corev1.ContainerPort{{Name: "mongodb", ContainerPort: databasePort, Protocol: corev1.ProtocolTCP}},
+		Args: []string{"database", "--listen", "0.0.0.0:" + strconv.Itoa(databasePort), "--news-port", strconv.Itoa(newsPort), "--dir", data + "/database"},
+		Ports: []corev1.ContainerPort{
+			{Name: "mongodb", ContainerPort: databasePort, Protocol: corev1.ProtocolTCP},
+			{Name: "news", ContainerPort: newsPort, Protocol: corev1.ProtocolTCP},
+		},
 		ReadinessProbe: connecting("mongodb", time.Second, 2),
 		LivenessProbe:  connecting("mongodb", 2*time.Second, 10),
 		Resources:      needs("100m", "96Mi", "512Mi"),
@@ -68,6 +72,8 @@ func (e *exporter) database() error {
 		}}
 	}
 	set.Spec.Template = t
-	e.add(set, service(meta(databaseName, databaseName, ""), labels, databasePort, "mongodb"))
+	s := service(meta(databaseName, databaseName, ""), labels, databasePort, "mongodb")
+	s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "news", Port: newsPort, TargetPort: intstr.FromString("news"), Protocol: corev1.ProtocolTCP})
+	e.add(set, s)
 	return nil
 }

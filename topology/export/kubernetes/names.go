@@ -20,6 +20,7 @@ const (
 	serverPort   = 8080
 	frontPort    = 8080
 	databasePort = 27017
+	newsPort     = 27018 // where the embedded database tells its changes
 	ledgerPort   = 8090
 )
 

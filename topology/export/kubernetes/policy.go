@@ -14,29 +14,31 @@ func (e *exporter) policies() error {
 	from := func(program string) networkingv1.NetworkPolicyPeer {
 		return networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: selects(program, "")}}
 	}
-	e.allow(ledgerName, "http", ours)
+	e.allow(ledgerName, []string{"http"}, ours)
 	if e.MongoURL == "" {
-		e.allow(databaseName, "mongodb", from(server))
+		e.allow(databaseName, []string{"mongodb", "news"}, from(server))
 	}
 	if e.Balancer == Service {
-		e.allow(server, "http")
+		e.allow(server, []string{"http"})
 		return nil
 	}
-	e.allow(server, "http", from(e.Balancer))
-	e.allow(e.Balancer, "http")
+	e.allow(server, []string{"http"}, from(e.Balancer))
+	e.allow(e.Balancer, []string{"http"})
 	return nil
 }
 
-// allow lets peers, or everybody where none is named, connect to one port of a program, and nobody to others.
-func (e *exporter) allow(program, port string, peers ...networkingv1.NetworkPolicyPeer) {
+// allow lets peers, or everybody where none is named, connect to ports of a program, and nobody to others.
+func (e *exporter) allow(program string, ports []string, peers ...networkingv1.NetworkPolicyPeer) {
+	rule := networkingv1.NetworkPolicyIngressRule{From: peers}
+	for _, port := range ports {
+		rule.Ports = append(rule.Ports, networkingv1.NetworkPolicyPort{Protocol: ptr(corev1.ProtocolTCP), Port: ptr(intstr.FromString(port))})
+	}
 	e.add(&networkingv1.NetworkPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}, ObjectMeta: meta(program, program, ""),
 		Spec: networkingv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: selects(program, "")},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
-			Ingress: []networkingv1.NetworkPolicyIngressRule{{
-				From: peers, Ports: []networkingv1.NetworkPolicyPort{{Protocol: ptr(corev1.ProtocolTCP), Port: ptr(intstr.FromString(port))}},
-			}},
+			Ingress:     []networkingv1.NetworkPolicyIngressRule{rule},
 		},
 	})
 }
