@@ -46,8 +46,8 @@ type Config struct {
 
 	NewsPort int // where changes are told, beside Listen; 0: any free one
 
-	// Postgres is the address of a PostgreSQL that has the data instead of the folder. Any number of processes may
-	// serve one. Dir, IdleExit and NewsPort mean nothing then.
+	// Postgres is the address of a PostgreSQL that has the data instead of the folder. Of several processes for one
+	// database the first serves it, and the next takes over at its end. Dir, IdleExit and NewsPort mean nothing then.
 	Postgres string
 
 	// Ready is called with the address, as for MONGO_URL, once connections are accepted. May be nil.

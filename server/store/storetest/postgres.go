@@ -62,7 +62,7 @@ func OnPostgres(t *testing.T, tests string) {
 	if os.Getenv(envPostgres) != "" {
 		t.Skip("this is on PostgreSQL already")
 	}
-	address := startPostgres(t)
+	address := StartPostgres(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", tests, "-test.count=1", "-test.v=true", "-test.timeout=10m")
 	cmd.Env = append(os.Environ(), envPostgres+"="+address)
 	out, err := cmd.CombinedOutput()
@@ -84,8 +84,8 @@ func postgresPrograms() (string, bool) {
 	return filepath.Dir(slices.Max(found)), true
 }
 
-// startPostgres runs a PostgreSQL until the test ends and returns its address.
-func startPostgres(t *testing.T) string {
+// StartPostgres runs a PostgreSQL until the test ends and returns its address.
+func StartPostgres(t *testing.T) string {
 	t.Helper()
 	programs, ok := postgresPrograms()
 	if !ok {
