@@ -57,18 +57,25 @@ func TestPostgresMends(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
-	for _, half := range []string{
-		`DELETE FROM balanceo._ferretdb_database_metadata WHERE _jsonb->>'_id' = 'usuarios'`,
-		`UPDATE balanceo._ferretdb_database_metadata SET _jsonb = jsonb_set(_jsonb, '{indexes}', jsonb_build_array(_jsonb->'indexes'->0)) WHERE _jsonb->>'_id' = 'sessions'`,
-	} {
-		if tag, err := conn.Exec(t.Context(), half); err != nil || tag.RowsAffected() != 1 {
-			t.Fatalf("%s: %v, %v", half, tag, err)
+	var table string
+	query := func(text string) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), text).Scan(&table); err != nil {
+			t.Fatalf("%s: %v", text, err)
 		}
+	}
+	query(`DELETE FROM balanceo._ferretdb_database_metadata WHERE _jsonb->>'_id' = 'usuarios' RETURNING _jsonb->>'table'`)
+	query(`SELECT _jsonb->>'table' FROM balanceo._ferretdb_database_metadata WHERE _jsonb->>'_id' = 'sessions'`)
+	if _, err := conn.Exec(t.Context(), `CREATE INDEX half_made ON balanceo.`+pgx.Identifier{table}.Sanitize()+` ((_jsonb->'x'))`); err != nil {
+		t.Fatal(err)
 	}
 	url, _ = serving(t, address)
 	s := storetest.Open(t, urlOf(t, url))
 	if err := s.AddUser(t.Context(), store.User{Email: "a@example.com"}); err != nil {
 		t.Errorf("a user after the mending: %v", err)
+	}
+	if query(`SELECT count(*)::text FROM pg_indexes WHERE indexname = 'half_made'`); table != "0" {
+		t.Error("the index that was half made is there still")
 	}
 }
 
