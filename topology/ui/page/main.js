@@ -83,7 +83,7 @@ function verdicts() {
     p.dataset.state = v.state;
     p.title = [model.groups.find((g) => g.name === v.group)?.promise?.because, ...(v.reasons ?? [])].filter(Boolean).join('\n');
     const troubled = v.state === 'pass' && (v.retried || v.failed);
-    p.classList.toggle('out', troubled);
+    if (troubled) p.classList.add('out');
     set(p.firstChild, troubled ? '!' : icons[v.state] ?? '–');
     set(p.lastChild, sentence(v) + (v.failed && v.state !== 'out' ? word('alsoFailed', count(v.failed)) : ''));
     const key = v.state + lang();
