@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-func answered(ended, took int64, group string, addrs ...string) *request {
-	r := &request{ended: ended, took: took, group: group, status: 200}
+func answered(ended, took int64, addrs ...string) *request {
+	r := &request{ended: ended, took: took, group: "g", status: 200}
 	for i, a := range addrs {
 		r.attempts = append(r.attempts, attempt{addr: a, answered: i == len(addrs)-1, took: took})
 	}
@@ -37,8 +37,8 @@ func TestCounts(t *testing.T) {
 	late := int64(700)
 	for i := range int64(40) { // two seconds, each line 700 ms after its request
 		ended := second*1000 + i*50
-		c.add(answered(ended, 5, "g", "a", "b"), ended+late)
-		failed := answered(ended, 9, "g", "a")
+		c.add(answered(ended, 5, "a", "b"), ended+late)
+		failed := answered(ended, 9, "a")
 		failed.status = 502
 		c.add(failed, ended+late)
 	}
@@ -91,7 +91,7 @@ func TestLatest(t *testing.T) {
 			s = servers[i%4]
 			i++
 		}
-		c.add(answered(start+ms, 1, "g", s), start+ms+100)
+		c.add(answered(start+ms, 1, s), start+ms+100)
 	}
 	for at, want := range map[int64]float64{4000: 0.25, 5400: 0} {
 		got := c.latest(time.UnixMilli(start+at), members, start)["b"]

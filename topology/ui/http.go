@@ -139,7 +139,7 @@ func (s *server) setLoad(w http.ResponseWriter, r *http.Request) {
 		answer(w, s.load.status())
 		return
 	}
-	if err := s.load.start(l, "page"); err != nil {
+	if err := s.load.start(l, "page"); err != nil { //nolint:contextcheck // the load outlives the request
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}

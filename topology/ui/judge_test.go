@@ -40,7 +40,7 @@ func (r *rig) send(n int, pick func(i int, addr string) []string) {
 		}
 		r.i++
 		r.at += 7
-		r.j.add(answered(r.at+3, 3, "g", addrs...))
+		r.j.add(answered(r.at+3, 3, addrs...))
 	}
 }
 
@@ -117,7 +117,7 @@ func TestVerdictWaitsForTheSlow(t *testing.T) {
 		if addr == "b:1" {
 			took = 1500
 		}
-		slow = append(slow, answered(r.at+took, took, "g", addr))
+		slow = append(slow, answered(r.at+took, took, addr))
 		for len(slow) > 0 && slow[0].took <= r.at-slow[0].began() { // logged when it ends
 			r.j.add(slow[0])
 			slow = slow[1:]

@@ -34,7 +34,7 @@ const (
 )
 
 // scenarios are those of loadgen that a page offers.
-var scenarios = []string{"mix", "site", "randoms", "session", "ws"}
+func scenarios() []string { return []string{"mix", "site", "randoms", "session", "ws"} }
 
 // Load is what loadgen is to send through the balancer.
 type Load struct {
@@ -47,7 +47,7 @@ type Load struct {
 // check completes l and says what is wrong with it.
 func (l *Load) check() error {
 	if l.Scenario == "" {
-		l.Scenario = scenarios[0]
+		l.Scenario = scenarios()[0]
 	}
 	if l.Pace == "" {
 		l.Pace = "constant"
@@ -58,8 +58,8 @@ func (l *Load) check() error {
 	switch {
 	case l.Rate < 1 || l.Rate > maxRate:
 		return fmt.Errorf("rate %d: accepted are 1 to %d", l.Rate, maxRate)
-	case !slices.Contains(scenarios, l.Scenario):
-		return fmt.Errorf("scenario %q: accepted are %s", l.Scenario, strings.Join(scenarios, ", "))
+	case !slices.Contains(scenarios(), l.Scenario):
+		return fmt.Errorf("scenario %q: accepted are %s", l.Scenario, strings.Join(scenarios(), ", "))
 	case l.Minutes < 1 || l.Minutes > maxMinutes:
 		return fmt.Errorf("%d minutes: accepted are 1 to %d", l.Minutes, maxMinutes)
 	case len(l.Pace) > 200 || strings.HasPrefix(l.Pace, "-"):

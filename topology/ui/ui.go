@@ -124,7 +124,7 @@ func (p *Page) Serve(ctx context.Context, cfg Config) error {
 	}()
 	var err error
 	if cfg.Load != nil {
-		err = s.load.start(*cfg.Load, "command line")
+		err = s.load.start(*cfg.Load, "command line") //nolint:contextcheck // it is ended below
 	}
 	if err == nil {
 		<-ctx.Done()

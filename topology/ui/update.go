@@ -60,10 +60,15 @@ type group struct {
 	Expected  []float64 `json:"expected"`
 }
 
-// methods are proposed to people, in the words of each balancer; it has the last word itself.
-var methods = map[string][]string{
-	"nginx":   {"round_robin", "least_conn", "random two", "random", "ip_hash", "hash $request_uri"},
-	"haproxy": {"roundrobin", "static-rr", "leastconn", "random(1)", "random(2)", "source"},
-	"caddy":   {"round_robin", "least_conn", "random", "random_choose 2", "ip_hash"},
-	"apache":  {"byrequests", "bybusyness", "bytraffic"},
+// methods are proposed to people, in the words of a balancer; it has the last word itself.
+func methods(balancer string) []string {
+	switch balancer {
+	case "haproxy":
+		return []string{"roundrobin", "static-rr", "leastconn", "random(1)", "random(2)", "source"}
+	case "caddy":
+		return []string{"round_robin", "least_conn", "random", "random_choose 2", "ip_hash"}
+	case "apache":
+		return []string{"byrequests", "bybusyness", "bytraffic"}
+	}
+	return []string{"round_robin", "least_conn", "random two", "random", "ip_hash", "hash $request_uri"}
 }

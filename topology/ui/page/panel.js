@@ -135,17 +135,15 @@ function instance(name) {
     parts() {
       const names = [name];
       const out = [e('p', { class: 'about' }, `:${p.port} ${p.mode}, pid ${p.pid || '–'}, ${word(p.state)}${p.state === 'ready' ? '' : why(p)}`), e('h3', {}, word('hands'))];
-      if (down) out.push(hand(word('bringUp'), { verb: 'restart', names }));
-      else {
-        out.push(
-          hand(word('kill'), { verb: 'kill', names, for: '10s' }),
-          hand(word('killOnce'), { verb: 'kill', names }),
-          hand(word('freeze'), { verb: 'kill', names, signal: 'STOP', for: '10s' }),
-          hand(word('takeDown'), { verb: 'down', names }),
-          hand(word('restart'), { verb: 'restart', names }),
-          hand(word('reload'), { verb: 'reload', names }),
-        );
-      }
+      const off = { disabled: down }; // they stay where they are: nothing moves under the pointer
+      out.push(
+        hand(word('kill'), { verb: 'kill', names, for: '10s' }, off),
+        hand(word('killOnce'), { verb: 'kill', names }, off),
+        hand(word('freeze'), { verb: 'kill', names, signal: 'STOP', for: '10s' }, off),
+        down ? hand(word('bringUp'), { verb: 'restart', names }, { key: 'toggle' }) : hand(word('takeDown'), { verb: 'down', names }, { key: 'toggle' }),
+        hand(word('restart'), { verb: 'restart', names }, off),
+        hand(word('reload'), { verb: 'reload', names }, off),
+      );
       out.push(e('h3', {}, word('slow')), choice([0, 50, 200, 1000].map((ms) => ({
         label: ms ? millis(ms) : '0', on: Math.round((p.delay_s ?? 0) * 1000) === ms, act: { verb: 'slow', names, delay: ms ? ms + 'ms' : '0s' },
       }))));

@@ -182,12 +182,13 @@ function base(g, f, lane) {
   g.stroke();
 }
 
-// marks are lines with a flag; where flags would lie on each other, the later one goes to the second line, or shows its pole alone.
+// marks are lines with a flag. Where flags would lie on each other, what somebody did goes before what happened, and
+// what is newer before what is older; the others show their pole alone.
 function marks(g, f, em) {
   const list = document.getElementById('marks');
   const shown = model.marks.filter((m) => worthAMark(m) && m.ms / 1000 > f.end - span);
-  const free = [-Infinity, -Infinity];
-  for (const m of shown) {
+  const taken = [[], []]; // on each of two lines, from where to where
+  for (const m of shown.toReversed().sort((a, b) => (b.kind === 'action') - (a.kind === 'action'))) {
     const x = Math.min(f.x(m.ms / 1000), f.right);
     const action = m.kind === 'action';
     g.strokeStyle = action ? colours.ink : colours.muted;
@@ -203,12 +204,12 @@ function marks(g, f, em) {
     const text = whatHappened(m);
     const wide = g.measureText(text).width;
     const left = Math.min(x + 3, f.right - wide);
-    const line = free.findIndex((until) => left > until + em * 0.6);
+    const line = taken.findIndex((t) => t.every(([from, to]) => left > to || left + wide < from));
     if (line < 0) continue;
-    free[line] = left + wide;
+    taken[line].push([left - em * 0.6, left + wide + em * 0.6]);
     g.textAlign = 'left';
     g.fillStyle = action ? colours.ink : colours.muted;
-    g.fillText(text, left, em * (0.7 + line * 1.15));
+    g.fillText(text, left, em * (1.85 - line * 1.15));
   }
   const texts = shown.slice(-12).map((m) => `${clock(m.ms)} ${whatHappened(m)}${m.by ? ' ' + word('by', m.by) : ''}`);
   if (list.textContent !== texts.join('')) {
