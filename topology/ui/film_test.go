@@ -107,7 +107,7 @@ var filmColours = []string{"#0072b2", "#56b4e9", "#009e73", "#e69f00", "#cc79a7"
 // Places in the picture.
 const (
 	filmWidth, filmHeight          = 860, 392
-	clientX, frontX, groupX, rowX  = 96, 178, 330, 470
+	clientX, frontX, groupX, rowX  = 96, 170, 318, 470
 	barX, barWidth, rowTop, rowGap = 580, 190, 44, 50
 )
 
@@ -118,7 +118,9 @@ func (r *reel) svg() string {
 	b.WriteString("\n<title>A server dies behind nginx, and comes back: the shares of each, from a real run</title>\n")
 	fmt.Fprintf(&b, `<style>.n{fill:#fff;stroke:#c4ccd6;stroke-width:1.5}text{fill:#12171e}.m{fill:#55606e;font-size:12.5px}.b{font-weight:600}.l{fill:none;stroke:#c4ccd6;stroke-width:2}`+
 		`.t{fill:#dfe4ea}.e{fill:#12171e}.g{fill:#f5f7f9}</style>`+"\n"+`<rect class="g" width="%d" height="%d" rx="10"/>`+"\n", filmWidth, filmHeight)
-	ways := r.still(&b)
+	ways, boxes := r.still(&b)
+	r.dots(&b, ways, whole) // behind the boxes
+	b.WriteString(boxes)
 	row := 0
 	for gi, g := range r.groups {
 		for i, s := range g.Servers {
@@ -126,8 +128,7 @@ func (r *reel) svg() string {
 			row++
 		}
 	}
-	r.dots(&b, ways, whole)
-	fmt.Fprintf(&b, `<text class="m" x="20" y="%d">seed layout, 300 requests/s, some of them shown; shares four times a second from nginx's access log; a run of %s, %.0f s</text>`, filmHeight-14, r.date, whole)
+	fmt.Fprintf(&b, `<text class="m" x="20" y="%d">%.0f s of the seed layout at 300 requests/s, of which some are shown; shares by nginx's access log; %s</text>`, filmHeight-14, whole, r.date)
 	fmt.Fprintf(&b, "\n"+`<text class="b" x="20" y="30" opacity="0">$ topology kill serverB --for 5s%s</text>`, steps("opacity", whole, []float64{0, r.killed, min(whole, r.killed+5)}, []string{"0", "1", "0"}))
 	b.WriteString("\n</svg>\n")
 	return b.String()
@@ -135,15 +136,15 @@ func (r *reel) svg() string {
 
 func rowY(row, group int) int { return rowTop + row*rowGap + group*16 }
 
-// still draws what does not move, and returns the way to each server, and the part of it up to its group.
-func (r *reel) still(b *strings.Builder) map[string]string {
-	ways := map[string]string{}
+// still draws the lines, and returns the way to each server and the boxes on it.
+func (r *reel) still(b *strings.Builder) (ways map[string]string, boxes string) {
+	ways = map[string]string{}
+	var over strings.Builder
 	row := 0
-	var middles, tops []int
+	var middles []int
 	for gi, g := range r.groups {
 		first := rowY(row, gi)
 		row += len(g.Servers)
-		tops = append(tops, first)
 		middles = append(middles, (first+rowY(row-1, gi))/2+18)
 	}
 	centre := (middles[0] + middles[len(middles)-1]) / 2
@@ -153,22 +154,22 @@ func (r *reel) still(b *strings.Builder) map[string]string {
 		fmt.Fprintf(b, `<path class="l" d="%s"/>`, up)
 		for _, s := range g.Servers {
 			y := rowY(row, gi) + 18
-			leg := fmt.Sprintf("M%d %dC%d %d %d %d %d %d", groupX+110, middles[gi], groupX+126, middles[gi], rowX-16, y, rowX, y)
+			leg := fmt.Sprintf("M%d %dC%d %d %d %d %d %d", groupX+118, middles[gi], groupX+134, middles[gi], rowX-16, y, rowX, y)
 			fmt.Fprintf(b, `<path class="l" d="%s"/>`, leg)
 			ways[s.Addr] = up + "L" + strings.TrimPrefix(leg, "M")
 			row++
 		}
-		fmt.Fprintf(b, `<rect class="n" x="%d" y="%d" width="114" height="46" rx="8"/><text class="b" x="%d" y="%d">%s</text><text class="m" x="%d" y="%d">%s</text>`+"\n",
+		fmt.Fprintf(&over, `<rect class="n" x="%d" y="%d" width="122" height="46" rx="8"/><text class="b" x="%d" y="%d">%s</text><text class="m" x="%d" y="%d">%s</text>`+"\n",
 			groupX-4, middles[gi]-23, groupX+6, middles[gi]-3, g.Name, groupX+6, middles[gi]+14, g.Method)
 	}
 	for _, n := range []struct {
 		x         int
 		name, sub string
 	}{{16, "Clients", "loadgen"}, {frontX - 12, "nginx", ""}} {
-		fmt.Fprintf(b, `<rect class="n" x="%d" y="%d" width="78" height="46" rx="8"/><text class="b" x="%d" y="%d">%s</text><text class="m" x="%d" y="%d">%s</text>`+"\n",
+		fmt.Fprintf(&over, `<rect class="n" x="%d" y="%d" width="78" height="46" rx="8"/><text class="b" x="%d" y="%d">%s</text><text class="m" x="%d" y="%d">%s</text>`+"\n",
 			n.x, centre-23, n.x+10, centre+map[bool]int{true: 5, false: -3}[n.sub == ""], n.name, n.x+10, centre+14, n.sub)
 	}
-	return ways
+	return ways, over.String()
 }
 
 // steps is an animation by jumps: at each time the attribute takes its value.
