@@ -117,7 +117,7 @@ func (m *measurement) fill(p *plan, l load, schedule pace.Schedule) error {
 		r.Unsent = max(0, due-r.Requests)
 		r.Missing += r.Unsent
 		r.SuccessRatio *= float64(r.Requests) / float64(r.Requests+r.Unsent)
-		r.Generator.SendRatio = min(1, float64(r.Requests-m.outcome.Late)/float64(due))
+		r.Generator.SendRatio = min(1, max(0, float64(r.Requests-m.outcome.Late)/float64(due))) // the warm-up may be late, too
 	}
 	if l.Name == scenario.Session {
 		r.Session = &run.Session{Users: p.users, Requests: r.Requests, Breaks: scenario.Breaks(r.Status)}
