@@ -75,7 +75,8 @@ func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progr
 	return nil
 }
 
-// measure makes a step's run, and makes it again where it is of no use.
+// measure makes a step's run, and makes it again where it is of no use. Where that is so time and again it is an error in
+// the first round, and in a later one a pair that is missing.
 func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner, progress Progress) (*run.Record, error) {
 	for attempt := 1; ; attempt++ {
 		before, err := p.records(dir, step.Kind)
@@ -103,6 +104,10 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 		r := after[len(after)-1]
 		useless := whyUseless(r)
 		if useless == "" {
+			return r, nil
+		}
+		if attempt == attempts && step.Kind == Rated && step.Round > 1 {
+			progress.Note(fmt.Sprintf("%s, run %s: %s; the comparison leaves it out", step.Side.Name, r.ID, useless))
 			return r, nil
 		}
 		if attempt == attempts {

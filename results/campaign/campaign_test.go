@@ -217,6 +217,14 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 		if len(runner.steps) != 3 || !strings.Contains(strings.Join(progress.notes, ""), "less than 99 % of what was due; once more") {
 			t.Errorf("steps %q, notes %q; want the first one repeated and said", runner.steps, progress.notes)
 		}
+		late := &fake{dir: t.TempDir(), change: func(r *run.Record, n int) {
+			if n > 0 {
+				r.Generator.SendRatio = 0.5
+			}
+		}}
+		if err := Run(t.Context(), NewPlan(s, time.Now()), late.dir, late, progress); err != nil || len(late.steps) != 1+attempts {
+			t.Errorf("Run where the second round can't be used = %v after %d runs, want it done after %d", err, len(late.steps), 1+attempts)
+		}
 		runner.change = func(r *run.Record, _ int) { r.Generator.SendRatio = 0.5 }
 		if err := Run(t.Context(), NewPlan(s, time.Now()), dir, runner, progress); err == nil || !strings.Contains(err.Error(), "3 runs") {
 			t.Errorf("Run with a generator too slow = %v, want an end after 3 tries", err)

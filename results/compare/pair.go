@@ -35,13 +35,21 @@ func inPairs(base, other []*run.Record) (pairs []pair, interleaved bool) {
 		rest = slices.DeleteFunc(rest, func(r *run.Record) bool { return r == b })
 		return true
 	})
-	pairs = append(pairs, neighbours(rest, left)...)
+	pairs = append(pairs, neighbours(withoutRound(rest, other), withoutRound(left, base))...)
 	slices.SortStableFunc(pairs, func(p, q pair) int { return inOrder(p.runs())[0].Started.Compare(inOrder(q.runs())[0].Started) })
 	interleaved = len(pairs) > 1
 	for k := range len(pairs) - 1 {
 		interleaved = interleaved && !inOrder(pairs[k+1].runs())[0].Started.Before(inOrder(pairs[k].runs())[1].Started)
 	}
 	return pairs, interleaved
+}
+
+// withoutRound takes out the runs of a campaign that both sides are of: where one of a round can't be used, its other has
+// no partner, and none of another round will do.
+func withoutRound(runs, others []*run.Record) []*run.Record {
+	return slices.DeleteFunc(slices.Clone(runs), func(r *run.Record) bool {
+		return r.Round > 0 && slices.ContainsFunc(others, func(o *run.Record) bool { return o.Round > 0 && o.Label == r.Label })
+	})
 }
 
 func (p pair) runs() []*run.Record { return []*run.Record{p.base, p.other} }

@@ -192,6 +192,7 @@ func TestPairs(t *testing.T) {
 		"a run is missing": {"abbaab", "0-1 3-2 4-5", true},
 		"one after other":  {"aabb", "0-2 1-3", false},
 		"rounds":           {"a1a2b2b1", "0-3 1-2", false},
+		"rounds missing":   {"a1b1a2b3a4b4", "0-1 4-5", true},
 		"rounds in turn":   {"a1b1b2a2a3a4b4", "0-1 3-2 5-6", true},
 	} {
 		var base, other []*run.Record
