@@ -35,11 +35,11 @@ const (
 //
 //	go test -tags trials -run TestTrials -timeout 30m ./results -series compare/testdata/series.csv
 //
-// A layout is compared with itself, in campaigns cut from one series of runs, and with one whose servers take 24 ms for
-// an answer where its own take 20. The number of pairs is planned from the noise of the first runs.
+// A layout is compared with itself, in campaigns cut from one series of runs, and with one whose servers take 60 ms for
+// an answer where its own take 50. The number of pairs is planned from the noise of the first runs.
 func TestTrials(t *testing.T) {
 	bench := newBench(t)
-	same, slower := bench.up("same", "20ms"), bench.up("slower", "24ms")
+	same, slower := bench.up("same", "50ms"), bench.up("slower", "60ms")
 	var one, two, slow []*run.Record
 	measure := func(rounds int) {
 		for len(one) < rounds {
