@@ -12,7 +12,7 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx cc chromium topology demo down bench compare test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
+.PHONY: help build nginx balancers postgres e2e-kubernetes cc chromium topology demo down bench compare test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,10 @@ bench: build nginx ## the main job: layout up, load, report, layout down
 compare: build nginx ## the modes against each other, with statistics and an HTML report (some ten minutes)
 	@bin/results campaign
 
-test: balancers cc ## everything but the browser, under the race detector
+postgres:
+	@.ci/need postgres
+
+test: balancers postgres cc ## everything but the browser, under the race detector
 	CGO_ENABLED=1 go test -race -timeout 15m ./...
 
 e2e: nginx chromium ## the pages in a real browser, and the short form of the faults
@@ -57,6 +60,13 @@ e2e: nginx chromium ## the pages in a real browser, and the short form of the fa
 
 film: nginx ## results/demo.svg, the moving picture of a run in which a server dies
 	go test -tags e2e -run E2EFilm -count 1 ./topology/ui -args -film $(CURDIR)/results/demo.svg
+
+# Of the cluster that KUBECONFIG names. KUBE_IN: what a command is called by to reach it; KUBE_LOAD: loads an archive of
+# images into its nodes; KUBE_KILL: kills the node $$1, and without it no node is killed.
+export KUBE_IN KUBE_LOAD KUBE_KILL
+e2e-kubernetes: build nginx ## the seed layout on a cluster: KUBE_LOAD='kind load image-archive' make e2e-kubernetes
+	@[ -n "$$KUBE_LOAD" ] || { echo "KUBE_LOAD has to name a command that loads an archive of images into the cluster's nodes" >&2; exit 2; }
+	go test -tags e2e -run E2EKubernetes -count 1 -timeout 30m -v $(if $(SHORT),-short) ./topology/export/kubernetes
 
 abuse: nginx cc ## attacks on the whole layout; the table goes into results/faults/README.md
 	@mkdir -p results/faults

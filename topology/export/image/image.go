@@ -10,6 +10,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -65,10 +66,58 @@ func Write(w io.Writer, arch string, images []Image) error {
 			return fmt.Errorf("image of %s: %w", i.Program, err)
 		}
 	}
-	if err := tarball.MultiRefWrite(all, w); err != nil {
+	if err := archive(w, all); err != nil {
 		return fmt.Errorf("archive of images: %w", err)
 	}
 	return nil
+}
+
+// archive writes images with their files by name: the library writes them in any order.
+func archive(w io.Writer, all map[name.Reference]v1.Image) error {
+	spool, err := os.CreateTemp("", "balanceo-images-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = spool.Close()
+		_ = os.Remove(spool.Name())
+	}()
+	if err := tarball.MultiRefWrite(all, spool); err != nil {
+		return err
+	}
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	type entry struct {
+		*tar.Header
+		data *io.SectionReader
+	}
+	var entries []entry
+	for in := tar.NewReader(spool); ; {
+		head, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		at, err := spool.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, entry{head, io.NewSectionReader(spool, at, head.Size)})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.Name, b.Name) })
+	out := tar.NewWriter(w)
+	for _, e := range entries {
+		if err := out.WriteHeader(e.Header); err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, e.data); err != nil {
+			return err
+		}
+	}
+	return out.Close()
 }
 
 // build makes the image, of one layer. It has no time in it.

@@ -77,6 +77,9 @@ func (i *Image) add(path string, folders []string) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(i.Files, func(f File) bool { return f.Path == path }) {
+		return nil
+	}
 	i.Files = append(i.Files, File{Path: path, From: from})
 	return i.link(from, folders)
 }
