@@ -67,6 +67,7 @@ function agreement() {
 // Numbers in a live text change every second; a screen reader is told when the judgement does.
 const spoken = new Map();
 function verdicts() {
+  if (!model.verdicts.length) return;
   const box = $('verdicts');
   const wanted = model.verdicts.length + 1;
   while (box.children.length > wanted) box.lastChild.remove();

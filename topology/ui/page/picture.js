@@ -61,11 +61,11 @@ function head() {
 function row(name) {
   const cells = Object.fromEntries(columns.map((c) => [c, make('span', 'c-' + c)]));
   const title = make('b', '', name);
-  const state = make('small');
+  const state = make('small', '', '\u00a0');
   cells.instance.append(title, state);
   const bar = make('span', 'bar', make('i'), make('u'));
-  const got = make('b');
-  const of = make('small');
+  const got = make('b', '', '–'); // nothing moves when the figures come
+  const of = make('small', '', '\u00a0');
   cells.share.append(make('span', 'figures', got, of), bar);
   const curve = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   curve.setAttribute('viewBox', '0 0 60 20');
