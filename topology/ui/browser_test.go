@@ -83,6 +83,7 @@ func TestE2EKill(t *testing.T) {
 	v.until("quarters", fmt.Sprintf("Math.abs(%s - 0.25) < 0.02 && Math.abs(%s - 0.25) < 0.02", share("serverA"), share("serverB")))
 	v.until("a verdict", "document.querySelectorAll('#verdicts [data-state=pass]').length === 2")
 	v.until("agreement", "/client = nginx = servers/.test(document.getElementById('verdicts').textContent)")
+	v.until("the verdict as a live text", "document.querySelectorAll('#spoken[role=status]').length === 1 && /2:1 as promised/.test(document.getElementById('spoken').textContent)")
 	v.shot("quiet-1280")
 	v.click(".row[data-name=serverB]")
 	const kill = `.hand[data-key="topology kill serverB --for 10s"]`

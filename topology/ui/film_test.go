@@ -107,7 +107,7 @@ var filmColours = []string{"#0072b2", "#56b4e9", "#009e73", "#e69f00", "#cc79a7"
 // Places in the picture.
 const (
 	filmWidth, filmHeight          = 860, 392
-	clientX, frontX, groupX, rowX  = 96, 170, 318, 470
+	clientX, frontX, groupX, rowX  = 96, 170, 306, 470
 	barX, barWidth, rowTop, rowGap = 580, 190, 44, 50
 )
 
@@ -154,12 +154,12 @@ func (r *reel) still(b *strings.Builder) (ways map[string]string, boxes string) 
 		fmt.Fprintf(b, `<path class="l" d="%s"/>`, up)
 		for _, s := range g.Servers {
 			y := rowY(row, gi) + 18
-			leg := fmt.Sprintf("M%d %dC%d %d %d %d %d %d", groupX+118, middles[gi], groupX+134, middles[gi], rowX-16, y, rowX, y)
+			leg := fmt.Sprintf("M%d %dC%d %d %d %d %d %d", groupX+130, middles[gi], groupX+146, middles[gi], rowX-16, y, rowX, y)
 			fmt.Fprintf(b, `<path class="l" d="%s"/>`, leg)
 			ways[s.Addr] = up + "L" + strings.TrimPrefix(leg, "M")
 			row++
 		}
-		fmt.Fprintf(&over, `<rect class="n" x="%d" y="%d" width="122" height="46" rx="8"/><text class="b" x="%d" y="%d">%s</text><text class="m" x="%d" y="%d">%s</text>`+"\n",
+		fmt.Fprintf(&over, `<rect class="n" x="%d" y="%d" width="134" height="46" rx="8"/><text class="b" x="%d" y="%d">%s</text><text class="m" x="%d" y="%d">%s</text>`+"\n",
 			groupX-4, middles[gi]-23, groupX+6, middles[gi]-3, g.Name, groupX+6, middles[gi]+14, g.Method)
 	}
 	for _, n := range []struct {

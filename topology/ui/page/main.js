@@ -64,8 +64,15 @@ function agreement() {
   return (a.client ? word('client') + ' = ' : '') + model.hello.balancer + ' = ' + word('servers');
 }
 
-// Numbers in a live text change every second; a screen reader is told when the judgement does.
-const spoken = new Map();
+// The numbers change every second; a screen reader is told the verdict when the judgement changes.
+let spoken = '';
+function speak() {
+  const now = lang() + model.verdicts.map((v) => v.group + v.state).join();
+  if (now === spoken || model.verdicts.some((v) => v.state === 'wait')) return;
+  spoken = now;
+  set($('spoken'), model.verdicts.map(sentence).join('. '));
+}
+
 function verdicts() {
   if (!model.verdicts.length) return;
   const box = $('verdicts');
@@ -87,16 +94,13 @@ function verdicts() {
     if (troubled) p.classList.add('out');
     set(p.firstChild, troubled ? '!' : icons[v.state] ?? '–');
     set(p.lastChild, sentence(v) + (v.failed && v.state !== 'out' ? word('alsoFailed', count(v.failed)) : ''));
-    const key = v.state + lang();
-    p.setAttribute('aria-hidden', String(spoken.get(v.group) === key));
-    spoken.set(v.group, key);
   });
   const last = box.lastChild;
   const a = model.agree;
   last.className = 'counts ' + (!a?.servers ? 'wait' : zero(a.servers) && (!a.client || zero(a.client)) ? 'pass' : 'info');
-  last.setAttribute('aria-hidden', 'true');
   set(last.firstChild, !a?.servers ? '…' : last.className.includes('pass') ? '=' : '≠');
   set(last.lastChild, agreement());
+  speak();
 }
 
 function where() {
