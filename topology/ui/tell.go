@@ -188,7 +188,7 @@ func (f *feed) reconcile(complete int64) {
 func (f *feed) everything() *update {
 	load := f.load.status()
 	u := &update{Load: &load, Hello: &hello{
-		Layout: f.cfg.State.Layout, HTTPPort: f.cfg.State.HTTPPort, Balancer: f.cfg.State.Balancer, Methods: methods(f.cfg.State.Balancer), Lines: maxMinutes,
+		Layout: f.cfg.State.Layout, HTTPPort: f.cfg.State.HTTPPort, Balancer: f.cfg.State.Balancer, Methods: methods(f.cfg.State.Balancer), Minutes: maxMinutes,
 	}}
 	f.mu.Lock()
 	defer f.mu.Unlock()

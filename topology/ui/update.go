@@ -50,7 +50,7 @@ type hello struct {
 	HTTPPort int      `json:"http_port"`
 	Balancer string   `json:"balancer"`
 	Methods  []string `json:"methods"`
-	Lines    int      `json:"max_minutes"`
+	Minutes  int      `json:"max_minutes"` // that a load may last
 }
 
 // group is a group of servers, with what is expected of each.

@@ -2,7 +2,7 @@
 
 import { count, decimal, lang, millis, percent, word } from './words.js';
 import { addressOf, model, on } from './model.js';
-import { act, closePanel, command, draw, e, hand, openPanel, register, setLoad } from './panel.js';
+import { act, command, draw, e, hand, openPanel, register, setLoad } from './panel.js';
 
 let lessons = [];
 const asked = fetch('api/lessons').then((r) => r.json()).then((all) => { lessons = all; });
@@ -193,5 +193,3 @@ async function leave() {
   openPanel('lessons');
   if (touched) for (const a of undo(l)) await act(a);
 }
-
-export { closePanel };

@@ -10,7 +10,7 @@ import { openLesson, startLessons } from './lessons.js';
 
 const $ = (id) => document.getElementById(id);
 
-export function set(element, text) {
+function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 

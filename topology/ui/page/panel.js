@@ -34,8 +34,6 @@ export function closePanel() {
   window.dispatchEvent(new Event('resize'));
 }
 
-export const open = () => shown;
-
 // draw makes the panel anew if what it shows has changed, but not under the hands of somebody who writes in it.
 export function draw(always) {
   if (!shown) return;
