@@ -125,10 +125,13 @@ func tellers(b *testing.B) []teller {
 			return askVegeta(filepath.Join(dir, "vegeta"), addr, rate, connections, d)
 		}})
 	}
-	for name, ask := range map[string]func(path, addr string, rate, connections int, d time.Duration) (percentiles, error){"wrk": askWrk, "hey": askHey} {
-		if path, err := exec.LookPath(name); err == nil {
-			out = append(out, teller{name, func(addr string, rate, connections int, d time.Duration) (percentiles, error) {
-				return ask(path, addr, rate, connections, d)
+	for _, other := range []struct {
+		name string
+		ask  func(path, addr string, rate, connections int, d time.Duration) (percentiles, error)
+	}{{"fortio", askFortio}, {"hey", askHey}, {"wrk", askWrk}} {
+		if path, err := exec.LookPath(other.name); err == nil {
+			out = append(out, teller{other.name, func(addr string, rate, connections int, d time.Duration) (percentiles, error) {
+				return other.ask(path, addr, rate, connections, d)
 			}})
 		}
 	}
@@ -171,6 +174,28 @@ func askWrk(path, addr string, _, connections int, d time.Duration) (p percentil
 			p[i], _ = time.ParseDuration(m[1])
 		}
 	}
+	return p, nil
+}
+
+func askFortio(path, addr string, rate, connections int, d time.Duration) (p percentiles, err error) {
+	o, err := execute("", path, "load", "-quiet", "-json", "-", "-qps", strconv.Itoa(rate), "-c", strconv.Itoa(connections), "-t", d.String(),
+		"-p", "50,99,99.9", "http://"+addr+"/")
+	if err != nil {
+		return p, err
+	}
+	var report struct {
+		DurationHistogram struct {
+			Max         float64
+			Percentiles []struct{ Value float64 }
+		}
+	}
+	if err := json.Unmarshal([]byte(o.stdout), &report); err != nil {
+		return p, fmt.Errorf("fortio's report: %w", err)
+	}
+	for i, q := range report.DurationHistogram.Percentiles[:min(3, len(report.DurationHistogram.Percentiles))] {
+		p[i] = seconds(q.Value)
+	}
+	p[3] = seconds(report.DurationHistogram.Max)
 	return p, nil
 }
 

@@ -62,6 +62,7 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	r.ScheduleLag = t.lag.Lag()
 	r.Generator.Lag = t.own.Lag()
 	r.BytesReceived, r.BytesSent = t.in, t.out
+	r.Opened = t.connect.Count()
 	r.Slowest = t.slowest.record(routes)
 	r.AnswerTime = max(t.answerTime(), measured).Seconds()
 	if r.AnswerTime > 0 {

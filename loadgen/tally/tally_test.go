@@ -152,10 +152,7 @@ func TestFill(t *testing.T) {
 		t.Errorf("Evidence (-want +got)\n%s", diff)
 	}
 	sums := tally.Counts()
-	if n := sums.IDs.Answered.Count(); n != sums.Responses || sums.IDs.Lost.Count() != sums.Lost {
-		t.Errorf("%d numbers of answers, want %d; %+v", n, sums.Responses, sums)
-	}
-	sums.IDs = nil
+	sums.IDs = nil // have a test of their own
 	if want := (Counts{Requests: 10, Responses: 8, Lost: 1, Warmup: 2}); sums != want {
 		t.Errorf("Counts = %+v, want %+v", sums, want)
 	}

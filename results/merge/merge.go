@@ -40,6 +40,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 		m.AnswerTime = max(m.AnswerTime, r.AnswerTime)
 		m.BytesReceived += r.BytesReceived
 		m.BytesSent += r.BytesSent
+		m.Opened += r.Opened
 		addCounts(m.Status, r.Status)
 	}
 	m.ID = run.NewID(m.Started)

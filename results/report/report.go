@@ -43,6 +43,7 @@ func Text(w io.Writer, r *run.Record, opt Options) error {
 	p.webSocket(r.WS)
 	p.search(r.Search)
 	p.routes(r)
+	p.histogram(r)
 	p.origin(r)
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -143,11 +144,11 @@ func (p *page) answers(r *run.Record) {
 	if text := slowest(r.Slowest); text != "" {
 		p.fact("slowest", console.Dim, text)
 	}
-	if r.Connect != nil && p.Verbose {
-		p.latency("connecting", *r.Connect, successes(r), "")
+	if r.FirstByte != nil {
+		p.latency("first byte", *r.FirstByte, r.Responses, "")
 	}
-	if r.FirstByte != nil && p.Verbose {
-		p.latency("first byte", *r.FirstByte, successes(r), "")
+	if r.Connect != nil {
+		p.latency("connecting", *r.Connect, max(r.Opened, 1), units.Count(r.Opened, "new connection"))
 	}
 	asked := "as many " + noun(r) + "s as it could send"
 	if r.RequestedRate > 0 {

@@ -53,7 +53,8 @@ type Record struct {
 	// Missing requests have no latency and would be slower than most: those that timed out or were interrupted, and
 	// the unsent. They lie above the percentiles of Latency.
 	Missing     int64     `json:"latency_missing,omitempty"`
-	Connect     *Latency  `json:"connect_s,omitempty"`    // of new connections
+	Connect     *Latency  `json:"connect_s,omitempty"` // of new connections
+	Opened      int64     `json:"connections_opened,omitempty"`
 	FirstByte   *Latency  `json:"first_byte_s,omitempty"` // from sending to the first byte of the answer
 	Slowest     []Outlier `json:"slowest,omitempty"`      // the slowest requests, slowest first
 	ScheduleLag Lag       `json:"schedule_lag_s"`         // how late requests were sent
