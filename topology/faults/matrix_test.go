@@ -42,7 +42,7 @@ const intro = "Printed and kept here by `make faults`: for each row a new layout
 	"ten people signed in, and one of them adding 20 products a second (%s). The processes, the load and who watches share the machine.\n\n" +
 	"*Gap*: the longest time in which a route gave no good answer, with the route; 30 to 150 requests a second go to each. " +
 	"*Slowest*: of the good answers, counted from when the request was due; what waited for a frozen process shows here. " +
-	"*As before*: from the end of the cause until `status` is as before and no request fails or takes over a second. " +
+	"*As before*: from the end of the cause until `status` is as before, a product is acknowledged, and no request fails or takes over a second. " +
 	"*Products*: acknowledged, and found of these in the database afterwards.\n\n"
 
 func TestFaults(t *testing.T) {
@@ -104,6 +104,12 @@ func (row row) try(t *testing.T) string {
 		m.healthy = r.awaitHealthy()
 	}
 	time.Sleep(tail)
+	if !row.first {
+		var refused string
+		if m.writes, refused = p.nextAcked(m.ended); m.writes.IsZero() {
+			t.Errorf("no product was acknowledged any more; refused were %s", refused)
+		}
+	}
 	saying := r.saying(m.begins, row.says)
 	f := judge(l.stop(), m)
 	sessions := p.signedIn()

@@ -32,14 +32,14 @@ type people struct {
 	adding  sync.WaitGroup
 	mu      sync.Mutex
 	sent    int
-	acked   map[store.ProductID]bool // came back to who sent them
+	acked   map[store.ProductID]time.Time // when it came back to who sent it
 	refused map[string]int
 }
 
 func (r *rig) invite() *people {
 	r.Helper()
 	p := &people{
-		rig: r, front: fmt.Sprintf("127.0.0.1:%d", r.http), acked: map[store.ProductID]bool{}, refused: map[string]int{},
+		rig: r, front: fmt.Sprintf("127.0.0.1:%d", r.http), acked: map[store.ProductID]time.Time{}, refused: map[string]int{},
 		client: &http.Client{
 			Timeout:       30 * time.Second,
 			Transport:     &http.Transport{DisableKeepAlives: true},
@@ -158,12 +158,24 @@ func (p *people) listen(conn *websocket.Conn) {
 		p.mu.Lock()
 		switch in.Event {
 		case "PRODUCT":
-			p.acked[data.ID] = true
+			p.acked[data.ID] = time.Now()
 		case "ERROR":
 			p.refused[data.Code]++
 		}
 		p.mu.Unlock()
 	}
+}
+
+// nextAcked is when the first product came back after a time, zero if none did, and what was refused till now.
+func (p *people) nextAcked(after time.Time) (next time.Time, refused string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, at := range p.acked {
+		if at.After(after) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, tell(p.refused)
 }
 
 // stopAdding returns how many products were acknowledged and how many of these the database has.
@@ -183,7 +195,7 @@ func (p *people) stopAdding() (acked, found int) {
 		p.rig.Fatal(err)
 	}
 	for _, product := range all {
-		if p.acked[product.ID] {
+		if _, ok := p.acked[product.ID]; ok {
 			found++
 		}
 	}
