@@ -43,7 +43,7 @@ func put(page, heading, text string) string {
 	return before + section
 }
 
-// Machine names the day and the machine, as far as the system tells.
+// Machine names the day and the machine, and how busy that is, as far as the system tells.
 func Machine() string {
 	day := time.Now().UTC().Format(time.DateOnly)
 	cpus, err := os.ReadFile("/proc/cpuinfo")
@@ -51,5 +51,7 @@ func Machine() string {
 	if err != nil || len(model) == 0 {
 		return day
 	}
-	return fmt.Sprintf("%s, %s, %d cores", day, model[0][1], len(model))
+	load, _ := os.ReadFile("/proc/loadavg") // nothing is said of what is not known
+	one, _, _ := strings.Cut(string(load), " ")
+	return fmt.Sprintf("%s, %s, %d cores, load average %s", day, model[0][1], len(model), one)
 }
