@@ -53,7 +53,7 @@ function one(number) {
       }
       l.steps.forEach((s, i) => { if (i <= now() || now() < 0) out.push(step(l, s, i)); });
       if (now() < 0) out.push(e('div', { class: 'found', 'data-found': number }, e('h3', {}, word('measured')), e('p', {}, fill(say(l.found)))));
-      out.push(hand(now() < 0 ? word('putBack') : word('again'), null, { command: undo(l).map(command).join('; ') || '–', key: 'undo', click: () => again(l) }));
+      if (run.steps[0].pressed) out.push(hand(now() < 0 ? word('putBack') : word('again'), null, { command: undo(l).map(command).join('; ') || '–', key: 'undo', click: () => again(l) }));
       out.push(e('button', { type: 'button', class: 'lesson', 'data-key': 'back', click: leave }, word('back')));
       return out;
     },

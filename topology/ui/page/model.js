@@ -110,7 +110,7 @@ export function worthAMark(m) {
 
 // whatHappened is a mark in a few words: actions as they are typed, and states.
 export function whatHappened(m) {
-  if (m.kind === 'action') return m.text.startsWith('loadgen') ? 'load ' + (/-rate (\d+)/.exec(m.text)?.[1] ?? '') : m.text;
+  if (m.kind === 'action') return m.text.startsWith('loadgen') ? word('loadOf', /-rate (\d+)/.exec(m.text)?.[1] ?? '') : m.text;
   return m.part + ' ' + m.text.split(/[,:]/)[0];
 }
 

@@ -27,7 +27,7 @@ const texts = {
     constant: 'constant', poisson: 'poisson (random arrivals)', sine: 'sine', ramp: 'ramp up',
     press: 'Press', watch: 'Watch', seen: 'Seen after {0} s', waiting: 'Not seen yet', measured: 'Measured here', back: 'All lessons', putBack: 'Put everything back',
     lessonLoad: 'Send the load of this lesson', again: 'Once more', five: 'Five lessons', keys: 'Keys: 1–6 take an instance down and up, p for the projector, Esc closes.',
-    now: 'now', by: 'by {0}',
+    now: 'now', loadOf: 'load {0}', by: 'by {0}',
   },
   es: {
     requests: 'peticiones/s', retries: 'reintentos/s', errors: 'errores/s', lessons: 'Lecciones', room: 'Proyector',
@@ -37,7 +37,7 @@ const texts = {
     processes: 'procesos', instance: 'instancia', of: 'de {0}', sampled: 'se muestra 1 de cada {0} peticiones', all: 'se muestran todas las peticiones',
     starting: 'arrancando', ready: 'lista', unresponsive: 'no responde', backoff: 'terminó, espera', failed: 'falló', stopped: 'parada', stopping: 'parando',
     slowBy: '{0} más tarde',
-    pass: '{0}: {1} como se prometió, 0 de {2} peticiones fuera de lugar desde {3}',
+    pass: '{0}: {1} como se prometió, 0 de {2} peticiones desviadas desde {3}',
     passBut: '{0}: {1}, pero {5} rechazó {4} intentos; {2} peticiones desde {3}', alsoFailed: '; fallaron {0}',
     passChance: '{0}: {1} como da el azar, {2} peticiones desde {3}',
     fail: '{0}: no es lo prometido. {4} recibió {5} su parte; {2} peticiones desde {3}',
@@ -55,7 +55,7 @@ const texts = {
     constant: 'constante', poisson: 'poisson (llegadas al azar)', sine: 'seno', ramp: 'en rampa',
     press: 'Pulsa', watch: 'Observa', seen: 'Visto a los {0} s', waiting: 'Aún no se ve', measured: 'Medido aquí', back: 'Todas las lecciones', putBack: 'Dejar todo como estaba',
     lessonLoad: 'Enviar la carga de esta lección', again: 'Otra vez', five: 'Cinco lecciones', keys: 'Teclas: 1–6 bajan y suben una instancia, p para el proyector, Esc cierra.',
-    now: 'ahora', by: 'por {0}',
+    now: 'ahora', loadOf: 'carga {0}', by: 'por {0}',
   },
 };
 
