@@ -27,8 +27,13 @@ func serveBare() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	handler, err := bareHandler(os.Getenv(likeServer))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	_ = in.Notify()
-	_ = fasthttp.Serve(ln, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") })
+	_ = fasthttp.Serve(ln, handler)
 }
 
 // BenchmarkServing asks real processes over 16 kept connections from this process, on the same cores.

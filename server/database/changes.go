@@ -97,15 +97,15 @@ func (c *changes) connected(conn sqlite.ExecQuerierContext, dsn string) error {
 	if !ok {
 		return fmt.Errorf("database: a connection of type %T tells no changes", conn)
 	}
-	var open []func() ([]byte, error) // changes of the transaction
+	var open []change // of the transaction
 	hooks.RegisterPreUpdateHook(func(row sqlite.SQLitePreUpdateData) {
-		if change := c.change(row); change != nil {
-			open = append(open, change)
+		if changed, told := changeOf(row); told {
+			open = append(open, changed)
 		}
 	})
 	hooks.RegisterCommitHook(func() int32 {
-		for _, change := range open {
-			c.broker.Tell(change)
+		if transaction := open; len(transaction) > 0 {
+			c.broker.Tell(func() ([][]byte, error) { return c.tell(transaction) })
 		}
 		open = nil
 		return 0
@@ -114,45 +114,54 @@ func (c *changes) connected(conn sqlite.ExecQuerierContext, dsn string) error {
 	return nil
 }
 
-// change is what is to be told of a row, once it is committed; nil: nothing.
-func (c *changes) change(row sqlite.SQLitePreUpdateData) func() ([]byte, error) {
+// change is what is to be told of one row, once it is committed.
+type change struct {
+	store.Change       // empty where the newest products have changed in another way
+	err          error // the row can't be read
+}
+
+// changeOf is what is to be told of a row; told is false for nothing.
+func changeOf(row sqlite.SQLitePreUpdateData) (c change, told bool) {
 	product, session := isTable(row.TableName, store.ProductsName), isTable(row.TableName, store.SessionsName)
-	old := row.Op == sqlite3.SQLITE_DELETE
 	switch {
-	case product && row.Op != sqlite3.SQLITE_INSERT: // by somebody who tidies up
-		return func() ([]byte, error) {
-			c.newest = nil
-			return nil, nil
+	case product && row.Op == sqlite3.SQLITE_INSERT:
+		var p struct {
+			ID        string  `json:"_id"`
+			Title     string  `json:"title"`
+			Price     float64 `json:"price"`
+			Thumbnail string  `json:"thumbnail"`
+			TimeStamp int64   `json:"timeStamp"`
 		}
-	case product && !old, session && old:
-	default:
-		return nil
+		err := document(row.New, &p)
+		id, idErr := bson.ObjectIDFromHex(p.ID)
+		if err = errors.Join(err, idErr); err != nil {
+			slog.Warn("a product is not told: it is of another kind", "error", err)
+			return change{}, true
+		}
+		c.Product = &store.Product{ID: id, Title: p.Title, Price: p.Price, Thumbnail: p.Thumbnail, TimeStamp: time.UnixMilli(p.TimeStamp).UTC()}
+		return c, true
+	case product:
+		return change{}, true
+	case session && row.Op == sqlite3.SQLITE_DELETE:
+		var s struct {
+			Key       string `json:"_id"`
+			ExpiresAt int64  `json:"expiresAt"`
+		}
+		c.err = document(row.Old, &s)
+		c.Ended = s.Key
+		return c, c.err != nil || s.ExpiresAt > time.Now().UnixMilli() // nobody accepts one that has expired
 	}
-	// The one column of these tables holds a document as JSON, a time as milliseconds.
+	return change{}, false
+}
+
+// document decodes a row. The one column of these tables holds a document as JSON, a time as milliseconds.
+func document(read func(columns ...any) error, into any) error {
 	columns := make([]any, 1)
-	read := row.New
-	if old {
-		read = row.Old
+	if err := read(columns...); err != nil {
+		return err
 	}
-	err := read(columns...)
-	var document struct {
-		ID        string `json:"_id"`
-		ExpiresAt int64  `json:"expiresAt"`
-	}
-	if err == nil {
-		text, _ := columns[0].(string)
-		err = json.Unmarshal([]byte(text), &document)
-	}
-	if err != nil {
-		return func() ([]byte, error) { return nil, fmt.Errorf("row of %s: %w", row.TableName, err) }
-	}
-	switch {
-	case !old:
-		return func() ([]byte, error) { return c.product(document.ID) }
-	case document.ExpiresAt <= time.Now().UnixMilli():
-		return nil // nobody accepts it any more
-	}
-	return func() ([]byte, error) { return c.ending(document.ID) }
+	text, _ := columns[0].(string)
+	return json.Unmarshal([]byte(text), into)
 }
 
 // isTable tells whether a table of SQLite holds a collection: its name has eight digits more.
@@ -161,47 +170,50 @@ func isTable(table, collection string) bool {
 	return ok && len(rest) == 8
 }
 
-func (c *changes) product(hex string) ([]byte, error) {
-	id, err := bson.ObjectIDFromHex(hex)
-	if err != nil {
-		return nil, fmt.Errorf("product %q: %w", hex, err)
-	}
-	var saved store.Product
-	err = c.see(func(ctx context.Context, s *store.Store) (bool, error) {
-		saved, err = s.Product(ctx, id)
-		return err == nil, err
-	})
-	if err != nil {
+// tell waits until a transaction can be seen, and returns what the listeners get of it.
+func (c *changes) tell(transaction []change) (items [][]byte, err error) {
+	if err := c.see(transaction); err != nil {
 		return nil, err
 	}
-	if c.newest != nil {
-		c.newest = store.AmongNewest(c.newest, saved)
+	for _, one := range transaction {
+		switch {
+		case one.err != nil:
+			return nil, one.err
+		case one.Change == store.Change{}:
+			c.newest = nil
+			continue
+		case one.Product != nil && c.newest != nil:
+			c.newest = store.AmongNewest(c.newest, *one.Product)
+		}
+		encoded, err := bson.Marshal(one.Change)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, encoded)
 	}
-	return bson.Marshal(store.Change{Product: &saved})
+	return items, nil
 }
 
-func (c *changes) ending(key string) ([]byte, error) {
-	err := c.see(func(ctx context.Context, s *store.Store) (bool, error) {
-		_, err := s.StoredSession(ctx, key, time.Time{})
-		return errors.Is(err, store.ErrNotFound), err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return bson.Marshal(store.Change{Ended: key})
-}
-
-// see waits until a change that is being committed can be seen.
-func (c *changes) see(seen func(context.Context, *store.Store) (bool, error)) error {
+// see waits until the transaction, which was about to be committed, can be seen by everybody.
+func (c *changes) see(transaction []change) error {
 	s := c.store.Load()
 	if s == nil {
-		return nil // nobody listens
+		return nil // nobody listens yet
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), visibleWait)
 	defer cancel()
 	for pause := 50 * time.Microsecond; !c.ended.Load(); pause = min(2*pause, 20*time.Millisecond) {
-		ok, err := seen(ctx, s)
-		if ok {
+		var err error
+		seen := true
+		switch last := transaction[len(transaction)-1]; {
+		case last.Product != nil:
+			_, err = s.Product(ctx, last.Product.ID)
+			seen = err == nil
+		case last.Ended != "":
+			_, err = s.StoredSession(ctx, last.Ended, time.Time{})
+			seen = errors.Is(err, store.ErrNotFound)
+		}
+		if seen {
 			return nil
 		}
 		if ctx.Err() != nil {

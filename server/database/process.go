@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
@@ -93,6 +94,7 @@ func Serve(ctx context.Context, cfg Config) error {
 	if !db.prepared(ctx) {
 		return nil
 	}
+	defer seen.ended.Store(true)
 	address, own := db.address, db.store
 	if err := seen.announce(ctx, own); err != nil {
 		return err
@@ -104,6 +106,11 @@ func Serve(ctx context.Context, cfg Config) error {
 	if cfg.Ready != nil {
 		cfg.Ready(address)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var purging sync.WaitGroup
+	defer purging.Wait()
+	defer cancel()
+	purging.Go(func() { own.Purge(ctx) })
 	return tend(ctx, dir, cfg.IdleExit, own)
 }
 

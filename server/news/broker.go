@@ -17,6 +17,7 @@ import (
 	"bufio"
 	"crypto/rand"
 	"crypto/subtle"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -88,24 +89,28 @@ func (b *Broker) Close() error {
 	return err
 }
 
-// Tell enters a change into the order. When it is its turn, change returns what the listeners get, nil for nothing; the change must
+// Tell enters a change into the order. When it is its turn, change returns what the listeners get; the change must
 // be there for everybody to see by then. Until then no lease is granted that was asked for after it. An error means
 // that it is not known what has changed: all listeners start over.
-func (b *Broker) Tell(change func() ([]byte, error)) {
+func (b *Broker) Tell(change func() (items [][]byte, err error)) {
 	b.enter(func() {
-		payload, err := change()
+		items, err := change()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		switch {
-		case err != nil || len(payload) > payloadMost:
+		for _, payload := range items {
+			if len(payload) > payloadMost {
+				err = fmt.Errorf("an item of %d bytes", len(payload))
+			}
+		}
+		if err != nil {
 			b.dropAll()
 			return
-		case payload == nil:
-			return
 		}
-		b.last++
-		for p := range b.listeners {
-			p.send(frame{item, b.last, payload})
+		for _, payload := range items {
+			b.last++
+			for p := range b.listeners {
+				p.send(frame{item, b.last, payload})
+			}
 		}
 	})
 }

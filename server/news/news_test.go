@@ -85,7 +85,7 @@ func (r *reader) lease(t testing.TB) {
 }
 
 func tell(b *news.Broker, item string) {
-	b.Tell(func() ([]byte, error) { return []byte(item), nil })
+	b.Tell(func() ([][]byte, error) { return [][]byte{[]byte(item)}, nil })
 }
 
 func TestEveryListenerHearsEveryItemInOrder(t *testing.T) {
@@ -124,7 +124,7 @@ func TestUnknownChangeEndsAllConnections(t *testing.T) {
 	b, addr := broker(t)
 	r := listen(t, b, addr, nil)
 	r.lease(t)
-	b.Tell(func() ([]byte, error) { return nil, errors.New("unknown") })
+	b.Tell(func() ([][]byte, error) { return nil, errors.New("unknown") })
 	select {
 	case <-r.gone:
 	case <-time.After(limit):
@@ -173,7 +173,7 @@ func TestNoLeaseWhileAChangeIsOnItsWay(t *testing.T) {
 	b, addr := broker(t)
 	r := listen(t, b, addr, nil)
 	ready := make(chan struct{})
-	b.Tell(func() ([]byte, error) { <-ready; return []byte("change"), nil })
+	b.Tell(func() ([][]byte, error) { <-ready; return [][]byte{[]byte("change")}, nil })
 	deadline := time.Now().Add(2 * news.Life)
 	for time.Now().Before(deadline) {
 		if r.Current() {
@@ -197,7 +197,7 @@ func TestSettleWaitsForWhoIsCutOff(t *testing.T) {
 	cut := listen(t, b, addr, nil)
 	cut.lease(t)
 	granted := time.Now()
-	b.Tell(func() ([]byte, error) { return nil, errors.New("cuts all") }) // as a broken network would
+	b.Tell(func() ([][]byte, error) { return nil, errors.New("cuts all") }) // as a broken network would
 	<-cut.gone
 	<-quick.gone
 	again := listen(t, b, addr, nil)

@@ -40,9 +40,12 @@ const (
 	newsName     = "news"
 )
 
-// purgePeriod is how often sessions that have ended are removed. MongoDB could do it by itself; the embedded
-// database has no such index.
-const purgePeriod = time.Minute
+// purgePeriod is how often sessions that have ended are removed, at least: MongoDB could do it by itself, the embedded
+// database has no such index and looks through all of them. It takes purgeShare of the time at most.
+const (
+	purgePeriod = time.Minute
+	purgeShare  = 0.02
+)
 
 // How often a database is asked whether it answers, and every second while it does not.
 const pingPeriod = 2 * time.Second
@@ -112,6 +115,7 @@ func Open(url string) (*Store, error) {
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.work.Go(func() { s.watch(ctx) })
 	s.work.Go(func() { s.hear(ctx) })
+	s.work.Go(func() { s.purge(ctx, func() bool { return !s.hearing.tellsChanges() }) })
 	return s, nil
 }
 
@@ -167,15 +171,12 @@ func (s *Store) Refusal() (since time.Time, err error) {
 // watch prepares the database once it answers and then keeps asking whether it does, and whether it writes.
 func (s *Store) watch(ctx context.Context) {
 	prepared, reported := false, false
-	purged, written := time.Now(), time.Time{}
+	written := time.Time{}
 	for ctx.Err() == nil {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		var err error
 		if prepared {
-			if err = s.client.Ping(try, nil); err == nil && time.Since(purged) > purgePeriod {
-				err = s.purgeSessions(try, time.Now())
-				purged = time.Now()
-			}
+			err = s.client.Ping(try, nil)
 		} else if err = s.prepare(try); err == nil {
 			prepared = true
 			close(s.prepared)
@@ -198,6 +199,31 @@ func (s *Store) watch(ctx context.Context) {
 			period = time.Second
 		}
 		wait(ctx, period)
+	}
+}
+
+// Purge removes what has expired, now and then, until ctx ends. It is for the process of the embedded database.
+func (s *Store) Purge(ctx context.Context) { s.purge(ctx, func() bool { return true }) }
+
+// purge does so while it is this process's to do.
+func (s *Store) purge(ctx context.Context, ours func() bool) {
+	for pause := purgePeriod; ; {
+		if wait(ctx, pause); ctx.Err() != nil {
+			return
+		}
+		began := time.Now()
+		if ours() {
+			s.purgeOnce(ctx)
+		}
+		pause = max(purgePeriod, time.Duration(float64(time.Since(began))/purgeShare))
+	}
+}
+
+func (s *Store) purgeOnce(ctx context.Context) {
+	try, cancel := context.WithTimeout(ctx, purgePeriod)
+	defer cancel()
+	if err := s.purgeSessions(try, time.Now()); err != nil && ctx.Err() == nil {
+		slog.Warn("what has expired was not removed", "error", err)
 	}
 }
 
