@@ -21,7 +21,8 @@ type watcher struct {
 // watch begins to look at the servers' side, just before the attack.
 func (p *plan) watch(ctx context.Context, promised *promise.Promise, uris []string, agent string) *watcher {
 	w := &watcher{Promise: promised, plan: p, uris: uris}
-	if !p.step {
+	// Of several generators without a log nobody knows whose requests the servers counted.
+	if c := promised.Config; !p.step && (c == nil || c.Ledger == "" || c.AccessLog != "" || p.parts < 2) {
 		w.watch = reconcile.Begin(ctx, reconcile.Config{
 			Agent: agent, Warmup: p.warmup, Nginx: promised.Config, State: promised.Layout,
 		})
@@ -38,6 +39,9 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 	}
 	if w.Layout != nil {
 		in.Instances = w.Layout.Instances
+	}
+	if err := w.Follow(ctx); err != nil {
+		r.Warnings = append(r.Warnings, "Whether servers came or went is not known: "+err.Error()+".")
 	}
 	if now, err := w.Now(); err == nil {
 		in.Balancer = now

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -270,7 +271,9 @@ func (o *judgeOptions) shares(p *plan) (err error) {
 		if p.by, err = attack.ParseBy(by); err != nil {
 			return cli.Usagef("-by %q: %w", o.By, err)
 		}
-		p.expected = &promise.Promise{} // no configuration knows these servers by these names
+		if filepath.Ext(o.NginxConf) != ".json" {
+			p.expected = &promise.Promise{} // no configuration knows these servers by these names
+		}
 	}
 	switch {
 	case o.Expect == "" && o.Method != "random":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -81,6 +82,7 @@ type options struct {
 	sessionLife time.Duration
 	cantDefault int64
 	cantMax     int64
+	proxies     []netip.Prefix
 	instance    string
 	scoreboard  string
 }
@@ -229,9 +231,27 @@ func (o *options) readSettings(get func(string) setting) (err error) {
 	}
 	o.sessionLife = time.Duration(life) * time.Millisecond
 	o.cantMax, o.cantDefault = int64(cantMax), int64(cant)
+	if o.proxies, err = networks(get("TRUSTED_PROXIES")); err != nil {
+		return err
+	}
 	o.instance = os.Getenv("INSTANCE")
 	o.scoreboard = os.Getenv("SCOREBOARD")
 	return nil
+}
+
+// networks reads networks, separated by commas.
+func networks(s setting) (out []netip.Prefix, err error) {
+	for text := range strings.SplitSeq(s.text, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, cli.Usagef("%s: %q is given, a network as 10.0.0.0/8 is accepted", s.name, text)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // either returns the value of a flag with two names, and the name that was used.

@@ -59,7 +59,7 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	application, err := app.New(ending, app.Config{
 		Instance: opts.instance, Mode: string(opts.mode), Port: ln.Addr().(*net.TCPAddr).Port, Args: opts.args,
 		Draw: draw, Store: db,
-		SessionLife: opts.sessionLife, CantDefault: opts.cantDefault, CantMax: opts.cantMax,
+		Proxies: opts.proxies, SessionLife: opts.sessionLife, CantDefault: opts.cantDefault, CantMax: opts.cantMax,
 	})
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ type Promise struct {
 	From   string           // where it was found, for people
 	Layout *layout.State    // nil: no layout of ours
 
-	given bool // Config is from a file that was given
+	given bool  // Config is from a file that was given
+	pods  *pods // nil: the servers don't come and go
 }
 
 // Find looks for the configuration: the file that is given, else that of the running layout whose balancer answers at
@@ -60,6 +61,9 @@ func Find(ctx context.Context, target, given string) (*Promise, error) {
 	}
 	if err != nil {
 		return nil, cli.Hint(err, "-nginx-conf names the configuration that the target's nginx reads")
+	}
+	if out.Config != nil && out.Config.Balancer == balancer.Service && out.Config.Ledger != "" {
+		return out, out.findPods(ctx)
 	}
 	if out.Config != nil {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // of looking up names

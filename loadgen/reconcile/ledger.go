@@ -11,8 +11,11 @@ import (
 	"balanceo/topology/ledger"
 )
 
-// openLedger begins to read the log that a ledger keeps.
+// openLedger begins to read the log that a ledger keeps, if there is one.
 func (w *Watch) openLedger(ctx context.Context) {
+	if w.cfg.Nginx.AccessLog == "" {
+		return
+	}
 	r, err := ledger.ReadLog(ctx, w.cfg.Nginx.Ledger)
 	if err != nil {
 		w.logErr = err
@@ -30,6 +33,10 @@ func (w *Watch) countedByLedger(ctx context.Context) map[string]int64 {
 	w.epoch, w.told = c.Epoch, c
 	out := map[string]int64{}
 	for _, s := range named(w.cfg.Nginx) {
+		if p, ok := c.Instances[s.Name][s.Addr]; ok { // a pod
+			out[s.Addr] = p.Requests
+			continue
+		}
 		for _, p := range c.Instances[s.Name] {
 			out[s.Addr] += p.Requests
 		}
@@ -49,10 +56,6 @@ func named(c *balancer.Config) (out []balancer.Server) {
 	return out
 }
 
-// silence is how long a process of a server is not heard of when it must be gone: it tells what it has counted at
-// least every two and a half seconds.
-const silence = 4 * time.Second
-
 // gone finds the servers of which a process went without handing its count over, as when its node dies: what is
 // missing there it may have answered. The texts are for people.
 func (w *Watch) gone() (addrs map[string]bool, notes []string) {
@@ -63,11 +66,11 @@ func (w *Watch) gone() (addrs map[string]bool, notes []string) {
 	for _, s := range named(w.cfg.Nginx) {
 		var who []string
 		for name, p := range w.told.Instances[s.Name] {
-			if !p.Ended && w.told.Now.Sub(p.Heard) > silence && p.Heard.After(w.told.Now.Add(-time.Since(w.began))) {
+			if !p.Ended && !w.told.Alive(p) && p.Heard.After(w.told.Now.Add(-time.Since(w.began))) {
 				who = append(who, fmt.Sprintf("%s (last heard of at %s)", name, p.Heard.UTC().Format("15:04:05")))
 			}
 		}
-		if len(who) > 0 {
+		if len(who) > 0 && !addrs[s.Addr] {
 			slices.Sort(who)
 			addrs[s.Addr] = true
 			notes = append(notes, fmt.Sprintf("%s, of %s, ended without handing over what it had counted last.", strings.Join(who, ", "), s.Name))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -251,6 +252,22 @@ func TestProxyIsTrustedOnThisMachineOnly(t *testing.T) {
 		ctx.Init(&req, &net.TCPAddr{IP: net.ParseIP(c.from), Port: 1}, nil)
 		if got := secure(&ctx); got != c.want {
 			t.Errorf("X-Forwarded-Proto %q from %s: secure is %t, want %t", c.proto, c.from, got, c.want)
+		}
+	}
+}
+
+// Behind a proxy that was named a client is told by its address, and nobody else's word counts.
+func TestNamedProxyIsTrusted(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for from, want := range map[string]string{"10.1.2.3": "192.0.2.9", "::ffff:10.1.2.3": "192.0.2.9", "11.0.0.1": "11.0.0.1", "127.0.0.1": "192.0.2.9"} {
+		var req fasthttp.Request
+		req.Header.Set("X-Real-IP", "192.0.2.9")
+		var ctx fasthttp.RequestCtx
+		ctx.Init(&req, &net.TCPAddr{IP: net.ParseIP(from), Port: 1}, nil)
+		var got string
+		trusting(proxies, func(ctx *fasthttp.RequestCtx) { got = clientAddress(ctx) })(&ctx)
+		if got != want {
+			t.Errorf("X-Real-IP of a client behind %s: its address is %s, want %s", from, got, want)
 		}
 	}
 }

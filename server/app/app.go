@@ -10,6 +10,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -42,6 +43,8 @@ type Config struct {
 	SessionLife time.Duration // life of an unused session; 0: DefaultSessionLife
 	CantDefault int64         // numbers drawn without a usable cant; 0: DefaultCant
 	CantMax     int64         // most numbers drawn; 0: DefaultCantMax
+
+	Proxies []netip.Prefix // networks of proxies whose X-Real-IP and X-Forwarded-Proto count, beside this machine's own
 
 	hasher *hasher // nil: one of passwordCost; tests bring a cheaper one
 }
@@ -113,7 +116,7 @@ func New(_ context.Context, cfg Config) (*App, error) {
 		hasher: cfg.hasher, guesses: guesses{cfg.Store}, upgrader: newUpgrader(),
 	}
 	a.hub = newHub(cfg.Store, &a.guard, p.who)
-	a.handler = a.guard.around(a.routes(), p.failure)
+	a.handler = a.guard.around(trusting(cfg.Proxies, a.routes()), p.failure)
 	return a, nil
 }
 

@@ -9,10 +9,31 @@ import (
 )
 
 // trusted tells whether what the request's headers say of the client counts: only where a proxy on this machine
-// sent it, as anybody else could say it. Whom that proxy trusts in turn is said in nginx.conf.
+// sent it, or one that was named, as anybody else could say it. Whom that proxy trusts in turn is said in nginx.conf.
 func trusted(ctx *fasthttp.RequestCtx) bool {
 	tcp, ok := ctx.RemoteAddr().(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return ok && tcp.IP.IsLoopback() || ctx.UserValue(named{}) != nil
+}
+
+// named marks a request that came from a proxy that was named.
+type named struct{}
+
+// trusting marks the requests that come from the networks of proxies.
+func trusting(proxies []netip.Prefix, next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	if len(proxies) == 0 {
+		return next
+	}
+	return func(ctx *fasthttp.RequestCtx) {
+		from, _ := netip.AddrFromSlice(ctx.RemoteIP())
+		from = from.Unmap()
+		for _, p := range proxies {
+			if p.Contains(from) {
+				ctx.SetUserValue(named{}, true)
+				break
+			}
+		}
+		next(ctx)
+	}
 }
 
 // secure tells whether the browser's connection is encrypted.

@@ -24,6 +24,9 @@ const (
 	IPHash     Method = "ip_hash"
 )
 
+// Service is the name of what shares connections in a cluster of Kubernetes where no other balancer does: kube-proxy.
+const Service = "service"
+
 // Config is what the configuration of a balancer says about sharing load.
 type Config struct {
 	Balancer  string   `json:"balancer"` // "nginx", "haproxy" …

@@ -45,6 +45,12 @@ type Counts struct {
 	Instances map[string]map[string]Process `json:"instances"`
 }
 
+// silence is how long nothing is heard of a process that must be gone.
+const silence = 4 * time.Second
+
+// Alive tells whether a process has told lately that it is there.
+func (c *Counts) Alive(p Process) bool { return !p.Ended && c.Now.Sub(p.Heard) < silence }
+
 // Ledger is the service. Its methods may be called from any goroutine.
 type Ledger struct {
 	epoch  string

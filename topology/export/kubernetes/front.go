@@ -139,25 +139,43 @@ func (e *exporter) shares(conf *balancer.Config) error {
 			}
 		}
 	}
-	text, err := json.MarshalIndent(conf, "", "  ")
-	if err != nil {
-		return err
+	return e.sharesMap(map[string]*balancer.Config{sharesFile: conf})
+}
+
+// sharesMap adds what is promised as files, by their names.
+func (e *exporter) sharesMap(files map[string]*balancer.Config) error {
+	data := map[string]string{}
+	for name, conf := range files {
+		text, err := json.MarshalIndent(conf, "", "  ")
+		if err != nil {
+			return err
+		}
+		data[name] = string(text) + "\n"
 	}
 	e.add(&corev1.ConfigMap{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(sharesName, loadName, ""),
-		Data: map[string]string{sharesFile: string(text) + "\n"},
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(sharesName, loadName, ""), Data: data,
 	})
 	return nil
 }
 
 // services are a Service for each group, which shares connections by chance: what Kubernetes does by itself.
 func (e *exporter) services() error {
+	files := map[string]*balancer.Config{}
 	for _, g := range e.groups {
 		labels := selects(server, "")
 		labels[groupLabel] = g.name
 		e.add(service(meta(g.name, server, g.name), labels, frontServicePort, "http"))
+		conf := &balancer.Config{Balancer: Service, File: "the Service " + g.name, Workers: 1, Ledger: e.ledgerURL()}
+		named := balancer.Group{Name: byPod, Method: balancer.Random}
+		for _, s := range g.Servers {
+			if i := slices.IndexFunc(e.parts, func(p part) bool { return isServer(s, p) }); i >= 0 {
+				named.Servers = append(named.Servers, balancer.Server{Addr: e.parts[i].addr(), Name: e.parts[i].name, Weight: 1})
+			}
+		}
+		conf.Groups = []balancer.Group{named}
+		files[g.name+".json"] = conf
 	}
-	return nil
+	return e.sharesMap(files)
 }
 
 func configVolume(volume, config string) corev1.Volume {

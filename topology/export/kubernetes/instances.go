@@ -94,6 +94,9 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 	return t
 }
 
+// podNetworks are those in which pods can have their addresses: the private ones.
+const podNetworks = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
+
 // groupLabel tells to which group of the balancer a pod belongs.
 const groupLabel = partOf + "/group"
 
@@ -104,6 +107,9 @@ func (e *exporter) env(p part) []corev1.EnvVar {
 		{Name: "SCOREBOARD", Value: temporary + "/scoreboard"},
 		{Name: "LEDGER", Value: e.ledgerURL() + ledger.PathCounts + p.name},
 		e.mongo(),
+	}
+	if e.Balancer != Service { // who asks is told by the balancer, which alone reaches the servers, by the policies
+		env = append(env, corev1.EnvVar{Name: "TRUSTED_PROXIES", Value: podNetworks})
 	}
 	if p.Threads > 0 {
 		env = append(env, corev1.EnvVar{Name: "GOMAXPROCS", Value: strconv.Itoa(p.Threads)})

@@ -21,11 +21,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 )
 
 // Service is the balancer that Kubernetes has itself: kube-proxy, which shares connections.
-const Service = "service"
+const Service = balancer.Service
 
 // Config is what is to be exported.
 type Config struct {

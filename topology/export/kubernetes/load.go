@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -9,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"balanceo/topology/export/image"
+	"balanceo/topology/layout"
 )
 
 // The expected shares, for the generators.
@@ -16,6 +18,9 @@ const (
 	sharesName = "shares"
 	sharesFile = "shares.json"
 )
+
+// byPod is how an answer tells which pod gave it, for loadgen.
+const byPod = "header:" + layout.HeaderInstance
 
 // load is the load as a Job: each of its pods sends its part of one schedule, and prints its record.
 func (e *exporter) load() error {
@@ -27,14 +32,15 @@ func (e *exporter) load() error {
 	if e.Load.Generators > 1 {
 		args = append(args, "-part=-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
 	}
+	shares := []corev1.Volume{configVolume("shares", sharesName)}
 	if e.Balancer == Service {
 		for _, g := range e.groups {
-			e.job(loadName+"-"+g.name, append(args, "-target", "http://"+g.name), nil)
+			e.job(loadName+"-"+g.name, append(slices.Clip(args), "-target", "http://"+g.name, "-by", byPod, "-nginx-conf", confDir+"/"+g.name+".json"), shares)
 		}
 		return nil
 	}
 	args = append(args, "-target", fmt.Sprintf("http://%s:%d", e.Balancer, frontServicePort), "-nginx-conf", confDir+"/"+sharesFile)
-	e.job(loadName, args, []corev1.Volume{configVolume("shares", sharesName)})
+	e.job(loadName, args, shares)
 	return nil
 }
 
