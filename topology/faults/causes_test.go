@@ -29,7 +29,8 @@ func smallDisk(r *rig) {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=96m"); err != nil {
 		r.Fatalf("a disk of its own: %v", err)
 	}
-	r.Cleanup(func() { // after the layout is down, but for the order of cleaning up
+	r.Cleanup(func() {
+		r.end() // while its folder can still be seen
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			r.Errorf("unmount: %v", err)
 		}
