@@ -55,6 +55,11 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 		}
 		in.Foreign, in.LogRead = out.Foreign, out.LogRead
 	}
+	name := ""
+	if w.Config != nil {
+		name = w.Config.Balancer
+	}
+	r.Warnings = append(r.Warnings, unsigned(m.tally.Unsigned(), w.plan.by, name)...)
 	distribution.Explain(r.Groups, in)
 	for i := range r.Groups {
 		if w.Config != nil {

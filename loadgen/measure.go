@@ -144,24 +144,9 @@ func (m *measurement) warn(workers int) {
 		say("Answers came at %.4g/s where %.4g/s were asked for: a backlog was left that took %v longer.", float64(r.Responses)/r.AnswerTime,
 			cmp.Or(r.RequestedRate, r.ActualRate), text(r.AnswerTime-r.Duration))
 	}
-	if unsigned := m.unsigned(); unsigned > 0 && unsigned < r.Responses {
-		say("%d of %d answers did not say who gave them; they are in no group.", unsigned, r.Responses)
-	}
 	if r.Missing > 0 && r.Latency.P50 > 0 {
 		say("%d requests lie above all percentiles: %d were never sent, %d never answered.", r.Missing, r.Unsent, r.Missing-r.Unsent)
 	}
-}
-
-// unsigned is how many answers did not say who gave them.
-func (m *measurement) unsigned() int64 {
-	n := m.record.Responses
-	for _, g := range m.record.Groups {
-		n -= g.Requests
-	}
-	for _, e := range m.tally.Evidence() {
-		n -= e.NoLive
-	}
-	return n
 }
 
 // text is a time in seconds for people.

@@ -30,7 +30,7 @@ func (in *Input) exact(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 		failed += u.RetriedAway
 	}
 	late, waiting := stragglers(g, e)
-	g.Bound = conf.Promise.Within*float64(lines(conf)) + late + most*float64(e.Lost+foreign.Border+foreign.Failed+in.Resent)
+	g.Bound = conf.Promise.Within*float64(lines(conf)) + late + most*float64(e.Lost+e.Unsigned+foreign.Border+foreign.Failed+in.Resent)
 	switch {
 	case failed > 0 && len(e.Chains) > 0:
 		g.WorstDeviation = worstChoice(g, foreign, e.Chains)
@@ -129,6 +129,7 @@ func (in *Input) exactNotes(g *run.Group, conf *balancer.Group, e tally.Evidence
 	}
 	note(waiting, "The bound allows for %s of the warm-up that still waited for an answer when the measured part began.")
 	note(e.Lost, "The bound allows for %s that got no answer, so that who worked on them is not known.")
+	note(e.Unsigned, "The bound allows for %s whose answers don't say who gave them.")
 	note(in.Foreign[g.Name].Border, "The bound allows for %s of others that began or ended with the measured part.")
 	note(in.Resent, "The bound allows for %s sent twice, as a connection turned out to be closed.")
 	if failed > 0 && g.Verdict == run.Pass {

@@ -82,15 +82,33 @@ func (s *side) count(g *run.Group, e tally.Evidence) bool {
 	return s.group.Requests > 0
 }
 
+// failed is how many attempts failed and went on to other servers.
+func (s *side) failed() (n int64) {
+	for _, u := range s.group.Upstreams {
+		n += u.RetriedAway
+	}
+	return n
+}
+
 // judgeSides judges each part of a run by the configuration that it had.
 func (in *Input) judgeSides(g *run.Group, sides []side) {
 	g.Verdict = run.Info
 	var seen int64
 	expected := make([]float64, len(g.Upstreams))
 	ratio := -1.0
+	failing := 0
+	for i := range sides {
+		if sides[i].failed() > 0 {
+			failing++
+		}
+	}
 	for i := range sides {
 		s := &sides[i]
-		in.judgeSide(s)
+		var chains map[string]int64
+		if failing == 1 && s.failed() > 0 { // when they went through several servers is not known, but here
+			chains = in.Evidence[g.Name].Chains
+		}
+		in.judgeSide(s, chains)
 		seen += s.group.Requests
 		for j, u := range s.group.Upstreams {
 			expected[j] += u.ExpectedShare * float64(s.group.Requests)
@@ -121,10 +139,10 @@ func (in *Input) judgeSides(g *run.Group, sides []side) {
 }
 
 // judgeSide judges one part. What is known of the whole run only, and may belong to any part, widens its bound.
-func (in *Input) judgeSide(s *side) {
+func (in *Input) judgeSide(s *side, chains map[string]int64) {
 	foreign := in.Foreign[s.group.Name]
 	own := Input{Balancer: in.Balancer, Remote: in.Remote, Resent: in.Resent + foreign.total() + foreign.Border, URIs: in.URIs}
-	e := tally.Evidence{Stragglers: s.border, Lost: in.Evidence[s.group.Name].Lost}
+	e := tally.Evidence{Stragglers: s.border, Lost: in.Evidence[s.group.Name].Lost, Unsigned: in.Evidence[s.group.Name].Unsigned, Chains: chains}
 	if s.conf.Promise != nil && s.conf.Promise.Kind == balancer.ByKey {
 		noPromise(&s.group, s.conf.Promise.Because)
 		return

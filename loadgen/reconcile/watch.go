@@ -39,6 +39,7 @@ type Watch struct {
 	usage  *sampler
 	epoch  string         // of the ledger
 	told   *ledger.Counts // the last that the ledger said; nil: there is none
+	asked  *asked
 }
 
 // Outcome is what was learnt.
@@ -70,6 +71,7 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 	w.count = newLogCount(cfg.Agent, w.began)
 	w.addrs = serverAddrs(cfg)
 	w.before = w.counted(ctx)
+	w.asked = ask(ctx, cfg.State)
 	w.usage = startSampler(cfg.State, cfg.Warmup)
 	return w
 }
@@ -156,7 +158,7 @@ func (w *Watch) Finish(ctx context.Context, counts tally.Counts, resent int64) O
 func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent int64) (out Outcome, sure bool) {
 	log, note := w.readLog(ctx, counts)
 	if note != "" {
-		out.Notes = append(out.Notes, "nginx's lines are not counted: "+note+".")
+		out.Notes = append(out.Notes, "The lines of the balancer's log are not counted: "+note+".")
 	}
 	srv := w.askServers(ctx, log)
 	if srv != nil && len(srv.silent) > 0 {
@@ -169,6 +171,9 @@ func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent i
 	out.Reconciliation = s.Reconciliation
 	if log != nil {
 		out.LogRead, out.Foreign = true, log.foreignByGroup()
+		own, why := w.asked.counted(ctx, log)
+		out.Reconciliation.Balancer = own
+		out.Notes = append(out.Notes, why...)
 	}
 	if s.Unexplained > 0 {
 		out.Warnings = append(out.Warnings, "The counts of client, nginx and servers do not agree: "+strings.Join(s.reasons, " "))
@@ -190,7 +195,7 @@ func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, 
 	}
 	all := counts.Responses + counts.Lost + counts.Warmup
 	err := wait(ctx, func() (progress int64, done bool, err error) {
-		err = w.log.lines(ctx, c.add)
+		err = w.log.lines(ctx, func(line []byte) { c.add(w.asked.line(line)) })
 		got := c.run.lines + c.warmup.lines
 		return got, got >= all, err
 	})

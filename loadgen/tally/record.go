@@ -15,8 +15,9 @@ type Route struct{ Method, Path string }
 
 // Evidence is what a tally knows of a group beyond what the record tells: what may move its shares.
 type Evidence struct {
-	NoLive int64 // answers that nginx gave itself, as no server of the group was live
-	Lost   int64 // requests that were sent and got no answer, so that who worked on them is unknown
+	NoLive   int64 // answers that nginx gave itself, as no server of the group was live
+	Unsigned int64 // answers that don't say who gave them, on routes of the group
+	Lost     int64 // requests that were sent and got no answer, so that who worked on them is unknown
 	// Stragglers are, by the address that answered, requests of the warm-up that were still under way when
 	// the measured part began.
 	Stragglers map[string]int64
@@ -61,6 +62,7 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	})
 	r.ScheduleLag = t.lag.Lag()
 	r.Generator.Lag = t.own.Lag()
+	r.Unattributed = t.unsigned.Total
 	r.BytesReceived, r.BytesSent = t.in, t.out
 	r.Opened = t.connect.Count()
 	r.Slowest = t.slowest.record(routes)
@@ -209,19 +211,21 @@ func (t *Tally) recordRoutes(routes []Route, seconds float64) ([]run.Route, erro
 // Evidence tells for each group what may have moved its shares. Requests that were lost on a route none of
 // whose answers named its group count for every group.
 func (t *Tally) Evidence() map[string]Evidence {
-	lost := map[string]int64{}
-	var unknown int64
+	lost, unsigned := map[string]int64{}, map[string]int64{}
+	var unknown, nobody int64
 	for i := range t.routes {
 		if t.routes[i].group == "" {
 			unknown += t.routes[i].lost
+			nobody += t.routes[i].unsigned
 		} else {
 			lost[t.routes[i].group] += t.routes[i].lost
+			unsigned[t.routes[i].group] += t.routes[i].unsigned
 		}
 	}
 	out := map[string]Evidence{}
 	for name, g := range t.groups {
 		e := Evidence{
-			NoLive: g.noLive, Lost: lost[name] + unknown,
+			NoLive: g.noLive, Lost: lost[name] + unknown, Unsigned: unsigned[name] + nobody,
 			Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
 			Timelines: map[string]*Timeline{}, Chains: maps.Clone(g.chains),
 		}

@@ -48,6 +48,8 @@ type Tally struct {
 	series    series
 	slowest   slowest
 
+	unsigned Unsigned
+
 	warmed int64 // hits of the warm-up
 	ids    IDs
 }
@@ -94,6 +96,7 @@ type route struct {
 	successes int64
 	draws     int64
 	drawing   bool
+	unsigned  int64 // answered, and the answer does not say by whom
 	lost      int64 // sent, and no answer came, so that who worked on it is not known
 	latency   Histogram
 }
@@ -191,7 +194,10 @@ func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
 	}
 	if a != nil {
 		r.group = h.Group
-	} else if h.Status == 0 && h.Err.Reached() {
+	} else if h.Status != 0 {
+		r.unsigned++
+		t.unsigned.add(h)
+	} else if h.Err.Reached() {
 		r.lost++
 	}
 }
@@ -326,6 +332,7 @@ func (t *Tally) Merge(other *Tally) {
 	t.responses += other.responses
 	t.successes += other.successes
 	t.warmed += other.warmed
+	t.unsigned.merge(other.unsigned)
 	t.ids.merge(&other.ids)
 	for code, n := range other.status {
 		t.status[code] += n
@@ -366,6 +373,7 @@ func (r *route) merge(other *route) {
 	r.draws += other.draws
 	r.drawing = r.drawing || other.drawing
 	r.lost += other.lost
+	r.unsigned += other.unsigned
 	r.latency.Merge(&other.latency)
 }
 

@@ -142,7 +142,7 @@ func TestFill(t *testing.T) {
 
 	wantEvidence := map[string]Evidence{
 		"app": {
-			Connections: map[string]Connections{}, NoLive: 1, Stragglers: map[string]int64{"a:1": 1}, FailedBefore: map[string]int64{"b:1": 1}, ByRoute: map[string][]int64{"a:1": {2, 0, 1}, "b:1": {1, 0, 0}},
+			Connections: map[string]Connections{}, Unsigned: 1, NoLive: 1, Stragglers: map[string]int64{"a:1": 1}, FailedBefore: map[string]int64{"b:1": 1}, ByRoute: map[string][]int64{"a:1": {2, 0, 1}, "b:1": {1, 0, 0}},
 		},
 		"api": {
 			Connections: map[string]Connections{}, Lost: 1, Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{"c:1": {0, 2, 0}},

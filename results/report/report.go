@@ -170,7 +170,7 @@ func (p *page) answers(r *run.Record) {
 		received = units.Format(float64(r.BytesReceived)/max(r.AnswerTime, r.Duration), units.Bytes) + "/s received"
 	}
 	p.fact("load", console.Dim, join(asked, units.Number(r.ActualRate)+"/s sent", answered, received, measured))
-	p.reconciliation(&r.Reconciliation)
+	p.reconciliation(r)
 	for _, a := range r.Asserts {
 		mark, colour := "holds", console.Green
 		if !a.Passed {
@@ -278,12 +278,16 @@ func latencies(l run.Latency, n int64, names ...string) []string {
 	return out
 }
 
-func (p *page) reconciliation(c *run.Reconciliation) {
+func (p *page) reconciliation(r *run.Record) {
+	c := &r.Reconciliation
 	if c.Nginx == nil && c.Servers == nil {
 		return
 	}
-	text := "client " + units.Number(float64(c.Client)) + equals(&c.Client, c.Nginx) + "nginx " + optional(c.Nginx) +
-		equals(c.Nginx, c.Servers) + "servers " + optional(c.Servers)
+	text := "client " + units.Number(float64(c.Client)) + equals(&c.Client, c.Nginx) + balancer(r) + " " + optional(c.Nginx)
+	if c.Balancer != nil {
+		text += equals(c.Nginx, c.Balancer) + "its own count " + optional(c.Balancer)
+	}
+	text += equals(c.Nginx, c.Servers) + "servers " + optional(c.Servers)
 	colour := console.Dim
 	if c.Unexplained != 0 {
 		colour = console.Red

@@ -37,8 +37,9 @@ type Record struct {
 
 	Requests     int64            `json:"requests"`
 	Responses    int64            `json:"responses"`
-	Unsent       int64            `json:"unsent,omitempty"` // due and never sent; not among the requests
-	SuccessRatio float64          `json:"success_ratio"`    // answers with 2xx or 3xx, over requests and unsent
+	Unattributed int64            `json:"unattributed,omitempty"` // answers that don't say which server gave them
+	Unsent       int64            `json:"unsent,omitempty"`       // due and never sent; not among the requests
+	SuccessRatio float64          `json:"success_ratio"`          // answers with 2xx or 3xx, over requests and unsent
 	Status       map[string]int64 `json:"status"`
 	Errors       []ErrorCount     `json:"errors"`
 
@@ -210,7 +211,8 @@ type Route struct {
 // its source cannot be read. Differences are attributed by cause.
 type Reconciliation struct {
 	Client      int64            `json:"client"`               // answers the client saw
-	Nginx       *int64           `json:"nginx"`                // lines of this run in nginx's access log
+	Nginx       *int64           `json:"nginx"`                // lines of this run in the balancer's access log
+	Balancer    *int64           `json:"balancer,omitempty"`   // what the balancer says that it gave to servers; only of one that counts
 	Servers     *int64           `json:"servers"`              // requests the servers counted, dead workers included
 	Attributed  map[string]int64 `json:"attributed,omitempty"` // cause (retried, refused, in_flight, foreign, warmup …) → requests
 	Unexplained int64            `json:"unexplained"`          // what no cause accounts for

@@ -77,12 +77,15 @@ type Server struct {
 	Down        bool    `json:"down,omitempty"`
 }
 
-// Group returns the group of that name, nil if there is none.
+// Group returns the group of that name, nil if there is none. A group without a name is any that no other is.
 func (c *Config) Group(name string) *Group { return named(c.Groups, name) }
 
 func named(groups []Group, name string) *Group {
 	if i := slices.IndexFunc(groups, func(g Group) bool { return g.Name == name }); i >= 0 {
 		return &groups[i]
+	}
+	if len(groups) == 1 && groups[0].Name == "" {
+		return &groups[0]
 	}
 	return nil
 }
