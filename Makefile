@@ -12,10 +12,10 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx balancers postgres e2e-kubernetes cc chromium topology demo down bench compare test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
+.PHONY: help build nginx balancers postgres e2e-kubernetes cc chromium topology demo down bench compare compare-balancers test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the four commands, into bin/
 	CGO_ENABLED=0 go build -o bin/ $(COMMANDS:%=./%)
@@ -47,6 +47,11 @@ bench: build nginx ## the main job: layout up, load, report, layout down
 
 compare: build nginx ## the modes against each other, with statistics and an HTML report (some ten minutes)
 	@bin/results campaign
+
+compare-balancers: build balancers ## nginx, HAProxy, Caddy and Apache in front of one layout; goes on where it was interrupted
+	@mkdir -p results/balancers/runs
+	@bin/results campaign --layouts fork --balancers nginx,haproxy,caddy,apache --scenario site -o results/balancers/report.html
+	@go test -tags e2e -run CompareBalancers -count 1 -timeout 20m -v ./topology/balancer -args -bin $(CURDIR)/bin -kept $(CURDIR)/results/balancers/runs -table $(CURDIR)/results/balancers/README.md
 
 postgres:
 	@.ci/need postgres

@@ -47,7 +47,7 @@ func Find(ctx context.Context, target, given string) (*Promise, error) {
 		if filepath.Ext(given) == ".json" { // what topology says of a balancer that runs elsewhere
 			out.Config, err = balancer.Load(given)
 		} else {
-			out.Config, err = nginx.Read(given, "")
+			out.Config, err = read(given)
 		}
 	case found:
 		out.From = fmt.Sprintf("%s of the running layout %s", nearby(state.NginxConf), state.Layout)
