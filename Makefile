@@ -15,7 +15,7 @@ PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base
 .PHONY: help build nginx balancers postgres e2e-kubernetes cc chromium topology demo down bench compare compare-balancers test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the four commands, into bin/
 	CGO_ENABLED=0 go build -o bin/ $(COMMANDS:%=./%)
