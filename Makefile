@@ -66,9 +66,8 @@ e2e: nginx chromium ## the pages in a real browser, and the short form of the fa
 film: nginx ## results/demo.svg, the moving picture of a run in which a server dies
 	go test -tags e2e -run E2EFilm -count 1 ./topology/ui -args -film $(CURDIR)/results/demo.svg
 
-# Of the cluster that KUBECONFIG names. KUBE_IN: what a command is called by to reach it; KUBE_LOAD: loads an archive of
-# images into its nodes; KUBE_KILL: kills the node $$1, and without it no node is killed.
-export KUBE_IN KUBE_LOAD KUBE_KILL
+# Of the cluster that KUBECONFIG names. In the environment, KUBE_IN: what a command is called by to reach it; KUBE_LOAD:
+# loads an archive of images into its nodes; KUBE_KILL: kills the node $1, and without it no node is killed.
 e2e-kubernetes: build nginx ## the seed layout on a cluster: KUBE_LOAD='kind load image-archive' make e2e-kubernetes
 	@[ -n "$$KUBE_LOAD" ] || { echo "KUBE_LOAD has to name a command that loads an archive of images into the cluster's nodes" >&2; exit 2; }
 	go test -tags e2e -run E2EKubernetes -count 1 -timeout 30m -v $(if $(SHORT),-short) ./topology/export/kubernetes
