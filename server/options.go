@@ -46,7 +46,7 @@ type commandLine struct {
 type databaseCommand struct {
 	Listen   string `long:"listen" value-name:"ADDRESS" description:"address to listen on" default:"127.0.0.1:27017"`
 	Dir      string `long:"dir" value-name:"DIR" description:"where the data lies" default:"run/database"`
-	Postgres string `long:"postgres" env:"POSTGRES_URL" value-name:"URL" description:"keep the data in this PostgreSQL instead; an address with a password belongs into POSTGRES_URL"`
+	Postgres string `long:"postgres" value-name:"URL" description:"keep the data in this PostgreSQL instead; its password belongs into PGPASSWORD"`
 	NewsPort int    `long:"news-port" value-name:"N" description:"where changes are told, on the same address (default: any free port)"`
 	IdleExit string `long:"idle-exit" value-name:"DURATION" description:"end when nobody has used it for so long (default: never)"`
 
