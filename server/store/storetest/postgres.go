@@ -23,10 +23,9 @@ import (
 // folder: what was one folder is one database.
 const envPostgres = "STORETEST_POSTGRES"
 
-// postgres is the address of the database that stands for a folder; empty: the folder is the database. It is made
-// where it is missing.
-func postgres(dir string) (string, error) {
-	server := os.Getenv(envPostgres)
+// postgres is the address of the database in server that stands for a folder; empty: there is no server, and the folder
+// is the database. It is made where it is missing.
+func postgres(server, dir string) (string, error) {
 	if server == "" {
 		return "", nil
 	}
@@ -85,7 +84,7 @@ func postgresPrograms() (string, bool) {
 }
 
 // StartPostgres runs a PostgreSQL until the test ends and returns its address.
-func StartPostgres(t *testing.T) string {
+func StartPostgres(t testing.TB) string {
 	t.Helper()
 	programs, ok := postgresPrograms()
 	if !ok {
@@ -111,7 +110,7 @@ func StartPostgres(t *testing.T) string {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := freePort(t)
-	server := run("postgres", "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir, "-c", "fsync=off", "-c", "max_connections=400")
+	server := run("postgres", "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir, "-c", "synchronous_commit=off", "-c", "max_connections=400")
 	server.Stderr = os.Stderr
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -122,9 +121,9 @@ func StartPostgres(t *testing.T) string {
 	})
 	address := fmt.Sprintf("postgres://test@127.0.0.1:%d/postgres", port)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := pgx.Connect(t.Context(), address)
+		conn, err := pgx.Connect(context.Background(), address)
 		if err == nil {
-			_ = conn.Close(t.Context())
+			_ = conn.Close(context.Background())
 			return address
 		}
 		if time.Now().After(deadline) {
@@ -134,7 +133,7 @@ func StartPostgres(t *testing.T) string {
 }
 
 // nobody gives the folder to a user who is not root.
-func nobody(t *testing.T, dir string) *syscall.Credential {
+func nobody(t testing.TB, dir string) *syscall.Credential {
 	t.Helper()
 	who, err := user.Lookup("postgres")
 	if err != nil {
@@ -151,7 +150,7 @@ func nobody(t *testing.T, dir string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	port, err := ports.Free()
 	if err != nil {

@@ -37,7 +37,7 @@ func Main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	address, err := postgres(*dir)
+	address, err := postgres(os.Getenv(envPostgres), *dir)
 	if err == nil {
 		err = database.Serve(ctx, database.Config{
 			Dir: *dir, Listen: *listen, IdleExit: *idle, Postgres: address,
@@ -141,12 +141,18 @@ var starting sync.Mutex //nolint:gochecknoglobals // it guards a global variable
 // Run serves a database in this process until the test ends and returns its address.
 func Run(t testing.TB) string {
 	t.Helper()
+	return RunOn(t, os.Getenv(envPostgres))
+}
+
+// RunOn is Run with the data in the PostgreSQL at that address; empty: in a folder.
+func RunOn(t testing.TB, server string) string {
+	t.Helper()
 	starting.Lock()
 	defer starting.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	dir := t.TempDir()
-	address, err := postgres(dir)
+	address, err := postgres(server, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
