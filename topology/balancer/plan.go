@@ -23,6 +23,13 @@ type Plan struct {
 
 	// Lines says where in the source each server of a group is, as file:line, in the order of the servers.
 	Lines map[string][]string
+	// Methods says where in the source a group's method stands, its first line where it is the default.
+	Methods map[string]string
+}
+
+// RefuseMethod is the error of a method that a balancer can't have, at its place in the source.
+func (p *Plan) RefuseMethod(group string, why error) error {
+	return fmt.Errorf("%s: upstream %s: %w", p.Methods[group], group, why)
 }
 
 // Refuse is the error of a server that a balancer can't have, at its place in the source.

@@ -44,7 +44,7 @@ func (Apache) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 		g := &conf.Groups[i]
 		g.Zone = true
 		if g.Method, err = method(g); err != nil {
-			return nil, fmt.Errorf("%s: upstream %s: %w", s.Source, g.Name, err)
+			return nil, plan.RefuseMethod(g.Name, err)
 		}
 		for j, server := range g.Servers {
 			if server.Weight > 100 {

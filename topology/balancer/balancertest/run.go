@@ -70,6 +70,7 @@ func rig(t *testing.T, b balancer.Balancer, weights []int, others int) *Rig {
 // Run shows that b does what a balancer is to do.
 func Run(t *testing.T, b balancer.Balancer) {
 	t.Run("shares", func(t *testing.T) { shares(t, b) })
+	t.Run("wrong configuration", func(t *testing.T) { wrong(t, b) })
 	t.Run("headers", func(t *testing.T) { headers(t, b) })
 	t.Run("websocket", func(t *testing.T) { websocket(t, b) })
 	t.Run("log", func(t *testing.T) { log(t, b) })
@@ -85,8 +86,11 @@ func shares(t *testing.T, b balancer.Balancer) {
 		for _, connections := range []int{0, 1, 8} {
 			t.Run(fmt.Sprintf("%v over %d", weights, connections), func(t *testing.T) {
 				r := rig(t, b, weights, 2)
-				Judge(t, r, "a", r.Split(t, 1200, connections, "/"))
-				Judge(t, r, "b", r.Split(t, 100, connections, "/b/x?y=z"))
+				counts := r.Split(t, 1200, connections, "/")
+				Judge(t, r, "a", counts)
+				others := r.Split(t, 100, connections, "/b/x?y=z")
+				Judge(t, r, "b", others)
+				checkLog(t, r, 1300, counts, others)
 				for _, s := range r.Servers {
 					if got := int(s.n.Load()); got == 0 {
 						t.Errorf("server %s: got no request", s.Addr)
@@ -94,6 +98,25 @@ func shares(t *testing.T, b balancer.Balancer) {
 				}
 				checkState(t, r)
 			})
+		}
+	}
+}
+
+// checkLog compares what clients saw with the balancer's own log.
+func checkLog(t *testing.T, r *Rig, n int, groups ...map[string]int) {
+	t.Helper()
+	left := map[string]int{}
+	for _, counts := range groups {
+		for addr, n := range counts {
+			left[addr] += n
+		}
+	}
+	for _, l := range r.Log(t, n) {
+		left[l.Addr]--
+	}
+	for addr, n := range left {
+		if n != 0 {
+			t.Errorf("log: %s has %d answers more or less than clients saw", addr, -n)
 		}
 	}
 }
@@ -129,28 +152,50 @@ func (r *Rig) server(addr string) *Server {
 	return nil
 }
 
-// Judge compares counts with the promise of a group, and with what its servers counted themselves.
+// Judge compares counts with the promise of a group.
 func Judge(t *testing.T, r *Rig, group string, counts map[string]int) {
 	t.Helper()
 	g := r.Conf.Group(group)
 	if g == nil || g.Promise == nil {
 		t.Fatalf("nothing is said of group %s", group)
 	}
-	total := 0
 	for addr, n := range counts {
 		if r.server(addr) == nil {
 			t.Errorf("group %s: %d answers by %q", group, n, addr)
 		}
+	}
+	for _, text := range broken(g, counts) {
+		t.Errorf("group %s: %s", group, text)
+	}
+}
+
+// broken says what of an exact promise counts do not keep.
+func broken(g *balancer.Group, counts map[string]int) (out []string) {
+	total := 0
+	for _, n := range counts {
 		total += n
 	}
 	for _, s := range g.Servers {
 		share := g.Share(s.Addr)
 		off := math.Abs(float64(counts[s.Addr]) - share*float64(total))
 		if g.Promise.Kind == balancer.Exact && off > g.Promise.Within+1e-6 {
-			t.Errorf("group %s: %s got %d of %d, share %.4f: off by %.2f, promised are %.2f (%s)",
-				group, s.Addr, counts[s.Addr], total, share, off, g.Promise.Within, g.Promise.Because)
+			out = append(out, fmt.Sprintf("%s got %d of %d, share %.4f: off by %.2f, promised are %.2f (%s)",
+				s.Addr, counts[s.Addr], total, share, off, g.Promise.Within, g.Promise.Because))
 		}
 	}
+	return out
+}
+
+// wrong: what runs 9:1 does not pass for 2:1.
+func wrong(t *testing.T, b balancer.Balancer) {
+	r := rig(t, b, []int{2, 1}, 1)
+	told := r.Conf.Group("a")
+	r.Renew(t, func(s *balancer.Site) { s.Changes = map[string]balancer.Change{"a": {Weights: []int{9, 1}}} })
+	counts := r.Split(t, 300, 1, "/")
+	if got := broken(told, counts); len(got) == 0 {
+		t.Errorf("9:1 told as 2:1: %v pass", counts)
+	}
+	Judge(t, r, "a", counts)
 }
 
 // headers: servers and clients are told what they are to know, whatever the answer.
@@ -364,6 +409,10 @@ func refused(t *testing.T, b balancer.Balancer) {
 	}
 	if b.Name() == "nginx" {
 		return // it can do all that nginx.conf says
+	}
+	const cookie = "http { upstream u { server 127.0.0.1:1;\nhash $cookie_a; }\nserver { listen 80; location / { proxy_pass http://u; } } }"
+	if err := write(cookie, nil); err == nil || !strings.Contains(err.Error(), "n.conf:2: upstream u: ") {
+		t.Errorf("%s: got %v, want an error at n.conf:2", cookie, err)
 	}
 	for line, text := range map[string]string{
 		"n.conf:3": "http { upstream u { server 127.0.0.1:1; }\nserver { listen 80;\nrewrite ^ /x; location / { proxy_pass http://u; } } }",

@@ -45,7 +45,7 @@ func (Caddy) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 		g := &conf.Groups[i]
 		g.Zone = true
 		if g.Method, g.Args, err = method(g); err != nil {
-			return nil, fmt.Errorf("%s: upstream %s: %w", s.Source, g.Name, err)
+			return nil, plan.RefuseMethod(g.Name, err)
 		}
 		if err := fits(plan, g); err != nil {
 			return nil, err

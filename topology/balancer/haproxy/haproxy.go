@@ -40,7 +40,7 @@ func (HAProxy) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 		g := &conf.Groups[i]
 		g.Zone = true
 		if g.Method, g.Args, err = method(g); err != nil {
-			return nil, fmt.Errorf("%s: upstream %s: %w", s.Source, g.Name, err)
+			return nil, plan.RefuseMethod(g.Name, err)
 		}
 		for j := range g.Servers {
 			if g.Servers[j].Weight > 256 {

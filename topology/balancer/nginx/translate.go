@@ -41,7 +41,7 @@ func Translate(s *balancer.Site) (*balancer.Plan, error) {
 	t := &translator{
 		writer: writer{Site: s},
 		plan: &balancer.Plan{ // with nginx's defaults
-			Config: conf, Connect: time.Minute, Read: time.Minute, MaxBody: 1 << 20, Lines: map[string][]string{},
+			Config: conf, Connect: time.Minute, Read: time.Minute, MaxBody: 1 << 20, Lines: map[string][]string{}, Methods: map[string]string{},
 		},
 	}
 	for _, d := range directives {
@@ -119,7 +119,11 @@ func (t *translator) block(block crossplane.Directives, inside string, route *ba
 
 // upstream notes where its servers stand. What they say has been read already.
 func (t *translator) upstream(d *crossplane.Directive) error {
+	t.plan.Methods[d.Args[0]] = fmt.Sprintf("%s:%d", d.File, d.Line)
 	for _, l := range d.Block {
+		if methods[l.Directive] != "" {
+			t.plan.Methods[d.Args[0]] = fmt.Sprintf("%s:%d", l.File, l.Line)
+		}
 		if l.Directive != "server" {
 			continue
 		}
