@@ -52,8 +52,10 @@ type other struct {
 
 func newLogCount(agent string, from time.Time) *logCount {
 	empty := func() part { return part{answered: map[string]int64{}, cutOff: map[string]int64{}} }
-	return &logCount{agent: agent, from: from, run: empty(), warmup: empty(), foreign: empty(), windows: map[string]*window{},
-		inside: map[string]distribution.Foreign{}, left: map[string]int64{}}
+	return &logCount{
+		agent: agent, from: from, run: empty(), warmup: empty(), foreign: empty(), windows: map[string]*window{},
+		inside: map[string]distribution.Foreign{}, left: map[string]int64{},
+	}
 }
 
 // add counts one line.

@@ -335,10 +335,14 @@ func TestByID(t *testing.T) {
 	}{
 		{name: "all agree", answered: agreeing, logged: agreeing},
 		{name: "in another order", answered: "0 1 2", logged: "2 0 1"},
-		{name: "one missing, one doubled", answered: "0 1 2 3", logged: "0 1 1 3", unexplained: 2,
-			says: "1 answer that the client saw is not in nginx's access log: number 2. nginx's access log has 1 request twice that the client sent once: number 1."},
-		{name: "one missing, one unknown", answered: "0 1 3", logged: "0 1 2", unexplained: 2,
-			says: "1 answer that the client saw is not in nginx's access log: number 3. nginx's access log has 1 request of this run that the client has not sent: number 2."},
+		{
+			name: "one missing, one doubled", answered: "0 1 2 3", logged: "0 1 1 3", unexplained: 2,
+			says: "1 answer that the client saw is not in nginx's access log: number 2. nginx's access log has 1 request twice that the client sent once: number 1.",
+		},
+		{
+			name: "one missing, one unknown", answered: "0 1 3", logged: "0 1 2", unexplained: 2,
+			says: "1 answer that the client saw is not in nginx's access log: number 3. nginx's access log has 1 request of this run that the client has not sent: number 2.",
+		},
 		{name: "far beyond", answered: "0 1", logged: "0 1 68719476735", unexplained: 1, says: "has not sent: of other numbers"},
 		{name: "lost, and logged", answered: "0 2", lost: "1 3", logged: "0 1 2", attributed: map[string]int64{NoAnswer: 1}},
 		{name: "sent again", answered: "0 1 2", again: "1", logged: "0 1 1 2", attributed: map[string]int64{Resent: 1}},

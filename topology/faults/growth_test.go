@@ -45,8 +45,14 @@ func TestGrows(t *testing.T) {
 		s    series
 		want bool
 	}{
-		{"flat", linear(60, 60), false}, {"a tenth", linear(60, 66), false}, {"a half", linear(60, 90), true}, {"falling", linear(90, 60), false},
-		{"saw", saw(40, 80), false}, {"warming up", warm, false}, {"small and within the slack", linear(1, 4), false}, {"one value", series{5}, false},
+		{"flat", linear(60, 60), false},
+		{"a tenth", linear(60, 66), false},
+		{"a half", linear(60, 90), true},
+		{"falling", linear(90, 60), false},
+		{"saw", saw(40, 80), false},
+		{"warming up", warm, false},
+		{"small and within the slack", linear(1, 4), false},
+		{"one value", series{5}, false},
 	} {
 		if got := tt.s.grows(5); got != tt.want {
 			early, late := tt.s.ends()

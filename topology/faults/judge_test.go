@@ -97,18 +97,42 @@ func TestJudge(t *testing.T) {
 		want  felt
 		later time.Duration // that writes go again
 	}{
-		{"nothing happens", []hit{{"/a", at(0), at(5), ""}, {"/a", at(2000), at(2007), ""}},
-			felt{requests: 2, gap: 2002 * time.Millisecond, gapRoute: "/a", slowest: 7 * time.Millisecond, recovered: 300 * time.Millisecond}, 0},
-		{"each route has its own gap", []hit{{"/a", at(0), at(5), ""}, {"/b", at(0), at(1), ""}, {"/a", at(10), at(15), ""}, {"/b", at(30), at(31), ""}},
-			felt{requests: 4, gap: 30 * time.Millisecond, gapRoute: "/b", slowest: 5 * time.Millisecond, recovered: 300 * time.Millisecond}, 0},
-		{"a failed answer ends no gap", []hit{{"/a", at(0), at(0), ""}, {"/a", at(10), at(15), "http_5xx"}, {"/a", at(20), at(20), ""}},
-			felt{requests: 3, failed: map[string]int{"http_5xx": 1}, gap: 20 * time.Millisecond, gapRoute: "/a", recovered: 300 * time.Millisecond}, 0},
-		{"under way when it came about", []hit{{"/a", at(990), at(1005), "eof"}, {"/a", at(1005), at(1011), "eof"}, {"/a", at(900), at(995), "eof"}, {"/a", at(1011), at(1011), "connect_refused"}},
-			felt{requests: 4, failed: map[string]int{"eof": 3, "connect_refused": 1}, excused: 2, recovered: 300 * time.Millisecond}, 0},
-		{"still failing after the end", []hit{{"/a", at(5900), at(6000), "http_5xx"}, {"/a", at(4900), at(9000), ""}},
-			felt{requests: 2, failed: map[string]int{"http_5xx": 1}, slowest: 4100 * time.Millisecond, recovered: time.Second}, 0},
-		{"still slow after the end", []hit{{"/a", at(5001), at(7001), ""}},
-			felt{requests: 1, slowest: 2 * time.Second, recovered: 2001 * time.Millisecond}, 0},
+		{
+			"nothing happens",
+			[]hit{{"/a", at(0), at(5), ""}, {"/a", at(2000), at(2007), ""}},
+			felt{requests: 2, gap: 2002 * time.Millisecond, gapRoute: "/a", slowest: 7 * time.Millisecond, recovered: 300 * time.Millisecond},
+			0,
+		},
+		{
+			"each route has its own gap",
+			[]hit{{"/a", at(0), at(5), ""}, {"/b", at(0), at(1), ""}, {"/a", at(10), at(15), ""}, {"/b", at(30), at(31), ""}},
+			felt{requests: 4, gap: 30 * time.Millisecond, gapRoute: "/b", slowest: 5 * time.Millisecond, recovered: 300 * time.Millisecond},
+			0,
+		},
+		{
+			"a failed answer ends no gap",
+			[]hit{{"/a", at(0), at(0), ""}, {"/a", at(10), at(15), "http_5xx"}, {"/a", at(20), at(20), ""}},
+			felt{requests: 3, failed: map[string]int{"http_5xx": 1}, gap: 20 * time.Millisecond, gapRoute: "/a", recovered: 300 * time.Millisecond},
+			0,
+		},
+		{
+			"under way when it came about",
+			[]hit{{"/a", at(990), at(1005), "eof"}, {"/a", at(1005), at(1011), "eof"}, {"/a", at(900), at(995), "eof"}, {"/a", at(1011), at(1011), "connect_refused"}},
+			felt{requests: 4, failed: map[string]int{"eof": 3, "connect_refused": 1}, excused: 2, recovered: 300 * time.Millisecond},
+			0,
+		},
+		{
+			"still failing after the end",
+			[]hit{{"/a", at(5900), at(6000), "http_5xx"}, {"/a", at(4900), at(9000), ""}},
+			felt{requests: 2, failed: map[string]int{"http_5xx": 1}, slowest: 4100 * time.Millisecond, recovered: time.Second},
+			0,
+		},
+		{
+			"still slow after the end",
+			[]hit{{"/a", at(5001), at(7001), ""}},
+			felt{requests: 1, slowest: 2 * time.Second, recovered: 2001 * time.Millisecond},
+			0,
+		},
 		{"writes go later", []hit{{"/a", at(5001), at(5002), ""}}, felt{requests: 1, slowest: time.Millisecond, recovered: 800 * time.Millisecond}, 700 * time.Millisecond},
 	} {
 		m := m

@@ -56,7 +56,7 @@ func TestFaults(t *testing.T) {
 		}
 		t.Run(row.name, func(t *testing.T) { lines = append(lines, row.try(t)) })
 	}
-	text := strings.Join(lines, "\n") + "\n"
+	text := verdict(t) + strings.Join(lines, "\n") + "\n"
 	t.Logf("\n%s", text)
 	if *table == "" {
 		return
@@ -64,6 +64,14 @@ func TestFaults(t *testing.T) {
 	if err := page.Put(*table, "Faults", fmt.Sprintf(intro, *rate, page.Machine())+text); err != nil {
 		t.Error(err)
 	}
+}
+
+// verdict stands above a table that shows a run which failed.
+func verdict(t *testing.T) string {
+	if t.Failed() {
+		return "**This run failed.**\n\n"
+	}
+	return ""
 }
 
 // try does what the row says and returns its line of the table.
