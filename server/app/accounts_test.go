@@ -461,8 +461,11 @@ func TestMemoryIsThatOfTheRequest(t *testing.T) {
 
 func TestEmailsAreNormalized(t *testing.T) {
 	for _, c := range []struct{ given, want string }{
-		{" Ana@Example.COM\t", "ana@example.com"}, {"jose\u0301@example.com", "josé@example.com"}, {"JOSE\u0301@example.com", "josé@example.com"},
-		{"\xff\xfe@example.com", ""}, {"", ""},
+		{" Ana@Example.COM\t", "ana@example.com"},
+		{"jose\u0301@example.com", "josé@example.com"},
+		{"JOSE\u0301@example.com", "josé@example.com"},
+		{"\xff\xfe@example.com", ""},
+		{"", ""},
 	} {
 		if got := normalEmail(c.given); got != c.want {
 			t.Errorf("normalEmail(%q) = %q, want %q", c.given, got, c.want)

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,7 +60,7 @@ func TestDatabaseThatCannotWriteEnds(t *testing.T) {
 	await(t, "another process", func() bool { return c.started() == 2 })
 	release()
 	await(t, "writes again", func() bool {
-		return s.AddUser(within(t), store.User{Email: fmt.Sprint(time.Now().UnixNano())}) == nil && s.State() == store.Available
+		return s.AddUser(within(t), store.User{Email: strconv.FormatInt(time.Now().UnixNano(), 10)}) == nil && s.State() == store.Available
 	})
 	if err := l.Close(); err != nil {
 		t.Error(err)

@@ -3,8 +3,8 @@ package news_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,11 +99,11 @@ func TestEveryListenerHearsEveryItemInOrder(t *testing.T) {
 	}
 	const items = 500
 	for i := range items {
-		tell(b, fmt.Sprint(i))
+		tell(b, strconv.Itoa(i))
 	}
 	for n, r := range readers {
 		for i := range items {
-			if got := r.next(t); got != fmt.Sprint(i) {
+			if got := r.next(t); got != strconv.Itoa(i) {
 				t.Fatalf("listener %d heard %q, want %d", n, got, i)
 			}
 		}
