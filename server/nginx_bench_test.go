@@ -140,7 +140,7 @@ func BenchmarkNginxSettings(b *testing.B) {
 		change []string
 	}{
 		{"no-change", nil},
-		{"no-log", []string{"access_log access.log json buffer=64k flush=1s;", "access_log off;"}},
+		{"no-log", []string{"access_log ", "access_log off; #"}},
 		{"keepalive=256", []string{"keepalive 64;", "keepalive 256;"}},
 		{"keepalive=16", []string{"keepalive 64;", "keepalive 16;"}},
 		{"worker_processes=1", []string{"worker_processes auto;", "worker_processes 1;"}},
