@@ -39,7 +39,7 @@ const (
 // an answer where its own take 50. The number of pairs is planned from the noise of the first runs.
 func TestTrials(t *testing.T) {
 	bench := newBench(t)
-	same, slower := bench.up("same", "50ms"), bench.up("slower", "60ms")
+	same, slower := bench.up("same", 23100, "50ms"), bench.up("slower", 23200, "60ms")
 	var one, two, slow []*run.Record
 	measure := func(rounds int) {
 		for len(one) < rounds {
@@ -180,7 +180,7 @@ func asExit(err error, to **exec.ExitError) bool {
 }
 
 // up starts a layout whose servers take so long for an answer, and returns its address.
-func (b *bench) up(name, delay string) string {
+func (b *bench) up(name string, ports int, delay string) string {
 	b.Helper()
 	text := "name: " + name + "\ninstances:\n"
 	for i, instance := range []string{"site1", "site2", "serverA", "serverB", "serverC", "serverD"} {
@@ -190,7 +190,7 @@ func (b *bench) up(name, delay string) string {
 		b.Fatal(err)
 	}
 	port := freePort(b.T)
-	b.command("topology", "up", "-d", "--layout", name+".yaml", "--http-port", strconv.Itoa(port), "--free-ports")
+	b.command("topology", "up", "-d", "--layout", name+".yaml", "--http-port", strconv.Itoa(port), "--base-port", strconv.Itoa(ports), "--free-ports")
 	b.Cleanup(func() { b.command("topology", "down", "--http-port", strconv.Itoa(port)) })
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
