@@ -102,9 +102,13 @@ func (p *Plan) measure(ctx context.Context, step Step, dir string, runner Runner
 			return nil, fmt.Errorf("the run of %q left no record in %q", step.Side.Name, dir)
 		}
 		r := after[len(after)-1]
-		useless := whyUseless(r)
+		useless := r.WhyUseless()
 		if useless == "" {
 			return r, nil
+		}
+		r.Side = step.Side.Name // of what is left out it shall be known whose it was
+		if _, err := run.Write(dir, r); err != nil {
+			return nil, err
 		}
 		if attempt == attempts && step.Kind == Rated && step.Round > 1 {
 			progress.Note(fmt.Sprintf("%s, run %s: %s; the comparison leaves it out", step.Side.Name, r.ID, useless))
@@ -128,14 +132,6 @@ func (p *Plan) searchFrom(next Step, made []*run.Record) float64 {
 		}
 	}
 	return searchStart
-}
-
-// whyUseless tells why a run is of no use to the campaign; empty if it is.
-func whyUseless(r *run.Record) string {
-	if r.Search != nil && !r.Partial && r.Search.MaxRate <= 0 {
-		return fmt.Sprintf("%q held at no rate at all", r.Search.SLO)
-	}
-	return r.WhyUseless()
 }
 
 // records are those of this campaign that steps of a kind have left, oldest first.
@@ -164,7 +160,7 @@ func (p *Plan) commonRate(dir string) (float64, error) {
 	}
 	least := math.Inf(1)
 	for _, r := range all {
-		if r.Search != nil && whyUseless(r) == "" {
+		if r.Search != nil && r.WhyUseless() == "" {
 			least = min(least, r.Search.MaxRate)
 		}
 	}

@@ -217,6 +217,9 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 		if len(runner.steps) != 3 || !strings.Contains(strings.Join(progress.notes, ""), "less than 99 % of what was due; once more") {
 			t.Errorf("steps %q, notes %q; want the first one repeated and said", runner.steps, progress.notes)
 		}
+		if all, err := p.Records(dir); err != nil || all[0].Side != "fork" || all[0].Round != 0 {
+			t.Errorf("the run that was repeated is of side %q, round %d (%v), want fork and none", all[0].Side, all[0].Round, err)
+		}
 		late := &fake{dir: t.TempDir(), change: func(r *run.Record, n int) {
 			if n > 0 {
 				r.Generator.SendRatio = 0.5

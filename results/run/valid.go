@@ -29,6 +29,8 @@ func (r *Record) WhyUseless() string {
 	switch {
 	case r.Partial:
 		return "ended before its time"
+	case r.Search != nil && r.Search.MaxRate <= 0:
+		return "no rate held"
 	case r.Search != nil:
 		return ""
 	case r.Responses == 0:
