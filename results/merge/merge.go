@@ -41,6 +41,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 		m.BytesReceived += r.BytesReceived
 		m.BytesSent += r.BytesSent
 		m.Opened += r.Opened
+		m.Unattributed += r.Unattributed
 		addCounts(m.Status, r.Status)
 	}
 	m.ID = run.NewID(m.Started)
