@@ -110,7 +110,6 @@ type loader struct {
 	mu    sync.Mutex // of what follows
 	state LoadState
 	prom  string // address of its metrics
-	begun time.Time
 	stop  func() // nil: none runs
 	ended chan struct{}
 }
@@ -140,6 +139,13 @@ func (l *loader) start(load Load, by string) error {
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	started, ended := make(chan error, 1), make(chan struct{})
+	l.mu.Lock()
+	l.state = LoadState{
+		Load: load, Running: true, Command: "loadgen " + strings.Join(args, " "),
+		Until: time.Now().Add(time.Duration(load.Minutes) * time.Minute).UnixMilli(), Last: l.state.Last,
+	}
+	l.prom, l.ended = prom, ended
+	l.mu.Unlock()
 	go func() {
 		defer close(ended)
 		err := supervise.RunWithParent(cmd, started)
@@ -150,19 +156,8 @@ func (l *loader) start(load Load, by string) error {
 		return fmt.Errorf("loadgen: %w", err)
 	}
 	l.mu.Lock()
-	now := time.Now()
-	l.state = LoadState{
-		Load: load, Running: true, Command: "loadgen " + strings.Join(args, " "),
-		Until: now.Add(time.Duration(load.Minutes) * time.Minute).UnixMilli(), Last: l.state.Last,
-	}
-	select {
-	case <-ended: // it was faster
-		l.state.Running = false
-	default:
-	}
-	l.prom, l.begun, l.ended = prom, now, ended
-	l.stop = func() { _ = cmd.Process.Signal(os.Interrupt) }
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	l.stop = func() { _ = cmd.Process.Signal(os.Interrupt) } // it may have ended
 	return nil
 }
 
