@@ -39,7 +39,7 @@ func TestGrows(t *testing.T) {
 		}
 		return s
 	}
-	warm := append(linear(20, 60)[:8:8], slices.Repeat(series{60}, 92)...)
+	warm := slices.Concat(linear(20, 60)[:8], slices.Repeat(series{60}, 92))
 	for _, tt := range []struct {
 		what string
 		s    series

@@ -3,7 +3,6 @@ package faults
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -64,27 +63,6 @@ func judge(hits []hit, m moments) felt {
 		}
 	}
 	return f
-}
-
-func (f felt) failures() int {
-	n := 0
-	for _, k := range f.failed {
-		n += k
-	}
-	return n
-}
-
-// tell writes counts as "2 × eof, 5 × reset", and 0 for none.
-func tell(counts map[string]int) string {
-	var parts []string
-	for what, n := range counts {
-		parts = append(parts, fmt.Sprintf("%d × %s", n, what))
-	}
-	if len(parts) == 0 {
-		return "0"
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ", ")
 }
 
 func TestJudge(t *testing.T) {

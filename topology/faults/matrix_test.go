@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,4 +177,25 @@ func seconds(d time.Duration) string {
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	}
 	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+func (f felt) failures() int {
+	n := 0
+	for _, k := range f.failed {
+		n += k
+	}
+	return n
+}
+
+// tell writes counts as "2 × eof, 5 × reset", and 0 for none.
+func tell(counts map[string]int) string {
+	var parts []string
+	for what, n := range counts {
+		parts = append(parts, fmt.Sprintf("%d × %s", n, what))
+	}
+	if len(parts) == 0 {
+		return "0"
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
 }

@@ -19,20 +19,25 @@ const (
 // everything is chosen where no part is.
 const everything = ""
 
-// curves are what the curves may show, in turn.
-var curves = []struct {
+// curve is what the curves may show.
+type curve struct {
 	head  string
 	value func(status.Part) *float64
-}{
-	{"REQ/S", func(p status.Part) *float64 { return p.Rate }},
-	{"CPU", func(p status.Part) *float64 { return p.CPU }},
-	{"MEMORY", func(p status.Part) *float64 {
-		if p.RSS == nil {
-			return nil
-		}
-		bytes := float64(*p.RSS)
-		return &bytes
-	}},
+}
+
+// curves are shown in turn.
+func curves() []curve {
+	return []curve{
+		{"REQ/S", func(p status.Part) *float64 { return p.Rate }},
+		{"CPU", func(p status.Part) *float64 { return p.CPU }},
+		{"MEMORY", func(p status.Part) *float64 {
+			if p.RSS == nil {
+				return nil
+			}
+			bytes := float64(*p.RSS)
+			return &bytes
+		}},
+	}
 }
 
 // screen is what the monitor knows, and how it looks.
@@ -54,9 +59,9 @@ func (s *screen) took(snapshot *status.Snapshot) {
 	for _, p := range snapshot.Parts {
 		lists := s.history[p.Name]
 		if lists == nil {
-			lists = make([][]float64, len(curves))
+			lists = make([][]float64, len(curves()))
 		}
-		for i, c := range curves {
+		for i, c := range curves() {
 			value := 0.0 // of one that does not run
 			if v := c.value(p); v != nil {
 				value = *v
@@ -86,7 +91,7 @@ func (s *screen) choose(by int) {
 	s.chosen = names[min(max(n, 0), len(names)-1)]
 }
 
-func (s *screen) turn(by int) { s.curve = (s.curve + by + len(curves)) % len(curves) }
+func (s *screen) turn(by int) { s.curve = (s.curve + by + len(curves())) % len(curves()) }
 
 // draw returns at most height lines of at most width columns.
 func (s *screen) draw(width, height int) []string {
@@ -152,7 +157,7 @@ func (s *screen) log(n int) []string {
 
 // column draws a curve for each part.
 func (s *screen) column() console.Column {
-	return console.Column{Head: "~" + curves[s.curve].head, Drop: 1, Draw: func(row, width int) string {
+	return console.Column{Head: "~" + curves()[s.curve].head, Drop: 1, Draw: func(row, width int) string {
 		values := s.history[s.last.Parts[row].Name][s.curve]
 		return spark(values[max(0, len(values)-width):], width)
 	}}

@@ -105,7 +105,7 @@ func TestChoose(t *testing.T) {
 		}
 	}
 	key("\x1b[D").act(s)
-	if got := curves[s.curve].head; got != "MEMORY" {
+	if got := curves()[s.curve].head; got != "MEMORY" {
 		t.Errorf("the curve before the first: got %s", got)
 	}
 	for _, text := range []string{"q", "Q", "\x03", "\x1b", "jq"} {
