@@ -47,7 +47,7 @@ func runMaster(ctx context.Context, in *supervise.Inheritance, opts *options) er
 		return err
 	}
 	defer func() { _ = board.Close() }()
-	defer endTelling(tellLedger(board))
+	defer endTelling(tellLedger(ctx, board))
 	board.SetWanted(opts.workers)
 	env := append(os.Environ(), "SCOREBOARD="+path)
 	if os.Getenv("GOMAXPROCS") == "" { // as many threads for each worker as make one per core in all

@@ -39,7 +39,7 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 		return err
 	}
 	if !opts.worker { // its master tells for all of them
-		defer endTelling(tellLedger(board))
+		defer endTelling(tellLedger(ctx, board))
 	}
 	draw, err := drawing(opts.randoms, runtime.GOMAXPROCS(0), slot)
 	if err != nil {

@@ -166,8 +166,10 @@ func (c *exportKubernetes) config() (*kubernetes.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := &kubernetes.Config{Layout: l, Conf: conf, Balancer: l.Balancer, Image: kubernetes.PublicNginx, Replicas: map[string]int{},
-		StorageClass: c.StorageClass, StorageSize: c.StorageSize}
+	cfg := &kubernetes.Config{
+		Layout: l, Conf: conf, Balancer: l.Balancer, Image: kubernetes.PublicNginx, Replicas: map[string]int{},
+		StorageClass: c.StorageClass, StorageSize: c.StorageSize,
+	}
 	if c.Balancer != "" {
 		cfg.Balancer = c.Balancer
 	}

@@ -38,7 +38,9 @@ func (c *ledgerCommand) run(ctx context.Context, _ *session, _ []string) error {
 		return fmt.Errorf("ledger on %s: %w", c.Listen, err)
 	}
 	_ = server.Close()
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("ledger on %s: %w", c.Listen, err)
+	}
 	return nil
 }
 

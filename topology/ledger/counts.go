@@ -24,17 +24,17 @@ const (
 type Teller struct {
 	url   string
 	count func() int64
+	ctx   context.Context //nolint:containedctx // that of Tell, for End, but it does not end
 	stop  context.CancelFunc
 	done  chan struct{}
 }
 
 // Tell begins to tell. The url is that of the instance in the ledger: ADDRESS/counts/INSTANCE; process is a name that
-// no other process has.
-func Tell(url, process string, count func() int64) *Teller {
-	t := &Teller{url: url + "/" + process, count: count, done: make(chan struct{})}
-	var ctx context.Context
-	ctx, t.stop = context.WithCancel(context.Background())
-	go t.keep(ctx)
+// no other process has. The end of ctx ends nothing.
+func Tell(ctx context.Context, url, process string, count func() int64) *Teller {
+	t := &Teller{url: url + "/" + process, count: count, ctx: context.WithoutCancel(ctx), done: make(chan struct{})}
+	ctx, t.stop = context.WithCancel(t.ctx)
+	go t.keep(ctx) //nolint:contextcheck // it is made of the one that was given
 	return t
 }
 
@@ -72,7 +72,7 @@ func (t *Teller) End() error {
 	}
 	t.stop()
 	<-t.done
-	ctx, cancel := context.WithTimeout(context.Background(), lastLimit)
+	ctx, cancel := context.WithTimeout(t.ctx, lastLimit)
 	defer cancel()
 	for {
 		err := t.put(ctx, t.count(), "?"+ended)

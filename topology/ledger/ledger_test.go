@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,7 @@ func counts(t *testing.T, url string) *Counts {
 func TestTeller(t *testing.T) {
 	url := serve(t)
 	var n atomic.Int64
-	teller := Tell(url+PathCounts+"a", "a-1", n.Load)
+	teller := Tell(t.Context(), url+PathCounts+"a", "a-1", n.Load)
 	n.Store(7)
 	until(t, "the count of a running server", func() bool { return counts(t, url).Instances["a"]["a-1"].Requests == 7 })
 	n.Store(9)
@@ -121,7 +122,7 @@ func TestShip(t *testing.T) {
 	until(t, "all lines", func() bool {
 		err := r.Lines(t.Context(), func(line []byte) {
 			source, n, _ := strings.Cut(string(line), " ")
-			if n != fmt.Sprint(next[source]) {
+			if n != strconv.Itoa(next[source]) {
 				t.Fatalf("source %s: got line %s, want %d", source, n, next[source])
 			}
 			next[source]++

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -70,7 +71,7 @@ func (r *Reader) Lines(ctx context.Context, f func(line []byte)) error {
 			return nil
 		}
 		r.next += int64(len(part))
-		for rest := append(r.tail, part...); ; {
+		for rest := slices.Concat(r.tail, part); ; {
 			line, after, whole := bytes.Cut(rest, []byte{'\n'})
 			if !whole {
 				r.tail = bytes.Clone(rest)

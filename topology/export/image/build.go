@@ -53,7 +53,7 @@ func checkStatic(file, arch string) error {
 	if err != nil {
 		return fmt.Errorf("it is no program for Linux: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if machines[f.Machine] != arch {
 		return fmt.Errorf("it is for %v, not for %s", f.Machine, arch)
 	}

@@ -88,7 +88,7 @@ func TestWrite(t *testing.T) {
 			}
 			names = append(names, head.Name)
 		}
-		if got, want := strings.Join(names, " "), "bin/ bin/"+command+" tmp/"; got != want {
+		if got, want := strings.Join(names, " "), strings.Join([]string{"bin/", "bin/" + command, "tmp/"}, " "); got != want {
 			t.Errorf("%s: files %q, want %q", tag, got, want)
 		}
 	}

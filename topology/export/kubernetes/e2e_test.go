@@ -29,8 +29,13 @@ func TestE2EKubernetes(t *testing.T) {
 		test func(*cluster)
 		long bool
 	}{
-		{"again", again, false}, {"shares", shares, false}, {"signed in", signedIn, true}, {"products", products, true},
-		{"rolling restart", rollingRestart, false}, {"scale", scale, true}, {"node killed", nodeKilled, true},
+		{"again", again, false},
+		{"shares", shares, false},
+		{"signed in", signedIn, true},
+		{"products", products, true},
+		{"rolling restart", rollingRestart, false},
+		{"scale", scale, true},
+		{"node killed", nodeKilled, true},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			if step.long && testing.Short() {

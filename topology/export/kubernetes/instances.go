@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"balanceo/server/scoreboard"
 	"balanceo/topology/export/image"
 	"balanceo/topology/layout"
 	"balanceo/topology/ledger"
@@ -78,9 +77,9 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 	t := template(server, p.name, corev1.Container{
 		Name: server, Image: image.Ref(server), Args: append(args, p.Args...), Env: e.env(p),
 		Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: serverPort, Protocol: corev1.ProtocolTCP}},
-		StartupProbe:   asking(scoreboard.RouteHealth, time.Second, probe.Timeout, int32(starting/time.Second)),
-		ReadinessProbe: asking(scoreboard.RouteHealth, every, probe.Timeout, int32(probe.Misses)),
-		LivenessProbe:  asking(scoreboard.RouteHealth, every, probe.Timeout, int32(max(1, probe.ReplaceAfter/every))),
+		StartupProbe:   asking(time.Second, probe.Timeout, int32(starting/time.Second)),
+		ReadinessProbe: asking(every, probe.Timeout, int32(probe.Misses)),
+		LivenessProbe:  asking(every, probe.Timeout, int32(max(1, probe.ReplaceAfter/every))),
 		Lifecycle:      lingering(),
 		Resources:      needs("50m", strconv.Itoa(48*workers)+"Mi", strconv.Itoa(192*workers)+"Mi"),
 	})

@@ -63,8 +63,8 @@ func Objects(cfg *Config) ([]runtime.Object, error) {
 	if err := e.read(); err != nil {
 		return nil, err
 	}
-	for _, make := range []func() error{e.policies, e.database, e.ledger, e.instances, e.front, e.load} {
-		if err := make(); err != nil {
+	for _, add := range []func() error{e.policies, e.database, e.ledger, e.instances, e.front, e.load} {
+		if err := add(); err != nil {
 			return nil, err
 		}
 	}

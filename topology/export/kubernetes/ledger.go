@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"balanceo/topology/export/image"
-	"balanceo/topology/ledger"
 )
 
 func (*exporter) ledgerURL() string { return "http://" + ledgerName + ":" + strconv.Itoa(ledgerPort) }
@@ -20,8 +19,8 @@ func (e *exporter) ledger() error {
 	t := template(ledgerName, "", corev1.Container{
 		Name: ledgerName, Image: image.Ref("topology"), Args: []string{"ledger", "--listen", ":" + strconv.Itoa(ledgerPort)},
 		Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: ledgerPort, Protocol: corev1.ProtocolTCP}},
-		ReadinessProbe: asking(ledger.PathHealth, time.Second, time.Second, 2),
-		LivenessProbe:  asking(ledger.PathHealth, 2*time.Second, 2*time.Second, 10),
+		ReadinessProbe: asking(time.Second, time.Second, 2),
+		LivenessProbe:  asking(2*time.Second, 2*time.Second, 10),
 		Resources:      needs("50m", "32Mi", "256Mi"),
 	})
 	e.add(

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"balanceo/server/scoreboard"
 	"balanceo/server/serve"
 	"balanceo/topology/export/image"
 )
@@ -90,10 +91,10 @@ func needs(cpu, memory, most string) corev1.ResourceRequirements {
 	}
 }
 
-// asking is a probe of a path.
-func asking(path string, every, timeout time.Duration, misses int32) *corev1.Probe {
+// asking is a probe that asks for the process's health.
+func asking(every, timeout time.Duration, misses int32) *corev1.Probe {
 	return &corev1.Probe{
-		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString("http")}},
+		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: scoreboard.RouteHealth, Port: intstr.FromString("http")}},
 		PeriodSeconds: int32(seconds(every)), TimeoutSeconds: int32(seconds(timeout)), FailureThreshold: misses,
 	}
 }
