@@ -38,6 +38,24 @@ func nothing(why string) *balancer.Promise {
 	return &balancer.Promise{Kind: balancer.Nothing, Because: why}
 }
 
+// farthest says which server got least of an order, as compared with its weight.
+func farthest(g *balancer.Group, order []int) string {
+	counts, worst, most := make([]int, len(g.Servers)), 0, 0.0
+	for _, i := range order {
+		counts[i]++
+	}
+	for i, s := range g.Servers {
+		if lack := g.Share(s.Addr)*float64(len(order)) - float64(counts[i]); lack > most {
+			worst, most = i, lack
+		}
+	}
+	if most < 1 {
+		return ""
+	}
+	s := g.Servers[worst]
+	return fmt.Sprintf(": %s got %d, where its weight promises %.0f; static-rr keeps its promise", s.Addr, counts[worst], g.Share(s.Addr)*float64(len(order)))
+}
+
 // mostTried bounds how many requests are sent to learn an order: some seconds.
 const mostTried = 12000
 
@@ -66,7 +84,7 @@ func (h HAProxy) turns(ctx context.Context, s *balancer.Site, g *balancer.Group)
 	}
 	p, period, ok := balancer.Repeated(g, order, "")
 	if !ok {
-		return nothing(fmt.Sprintf("%s gives turns in an order that did not repeat within %d requests.", g.Method, n)), nil
+		return nothing(fmt.Sprintf("%s gives turns in an order that did not repeat within %d requests%s.", g.Method, n, farthest(g, order))), nil
 	}
 	p.Because = fmt.Sprintf("This haproxy, tried with these weights, gives turns in an order that repeats after %d requests.", period)
 	if p.Warning != "" {
