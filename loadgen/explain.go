@@ -35,7 +35,7 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 	r := m.record
 	in := distribution.Input{
 		Balancer: w.Config, Evidence: m.tally.Evidence(), Began: m.outcome.Began, Warmup: w.plan.warmup, URIs: w.uris,
-		Resent: m.outcome.Resent, Remote: w.remote(),
+		Resent: m.outcome.Resent, Remote: w.plan.remote(),
 	}
 	if w.Layout != nil {
 		in.Instances = w.Layout.Instances
@@ -50,7 +50,7 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 		out := w.watch.Finish(ctx, m.tally.Counts(), m.outcome.Resent)
 		r.Reconciliation, r.Servers = out.Reconciliation, out.Servers
 		r.Warnings = append(r.Warnings, out.Warnings...)
-		if w.Config != nil && len(r.Groups) > 0 {
+		if w.Config != nil && len(r.Groups) > 0 && w.plan.expected == nil {
 			r.Warnings = append(r.Warnings, out.Notes...)
 		}
 		in.Foreign, in.LogRead = out.Foreign, out.LogRead
@@ -69,7 +69,7 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 }
 
 // remote tells whether the balancer is on another machine.
-func (w *watcher) remote() bool {
-	host, _, err := net.SplitHostPort(w.plan.target.Addr)
+func (p *plan) remote() bool {
+	host, _, err := net.SplitHostPort(p.target.Addr)
 	return err != nil || !layout.IsLocal(host)
 }

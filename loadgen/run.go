@@ -48,8 +48,9 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	if err = errors.Join(err, w.close()); err != nil {
 		return err
 	}
-	r.Env = environment.Read(context.WithoutCancel(ctx), promised.Database())
-	r.Env.Balancer = promised.Balancer()
+	r.Env = environment.Read(context.WithoutCancel(ctx), environment.Place{
+		Here: !p.remote(), Ours: promised.Layout != nil, Database: promised.Database(), Balancer: promised.Balancer(),
+	})
 	p.judge(r)
 	path, err := run.Write(p.out, r)
 	if err != nil {

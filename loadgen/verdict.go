@@ -24,7 +24,7 @@ func (p *plan) verdict(r *run.Record) error {
 	}
 	for _, g := range r.Groups {
 		if g.Verdict == run.Fail {
-			reasons = append(reasons, "group "+g.Name+" is not shared as nginx.conf promises")
+			reasons = append(reasons, "group "+g.Name+" is not shared as promised")
 		}
 	}
 	for _, a := range r.Asserts {

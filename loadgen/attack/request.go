@@ -3,6 +3,7 @@ package attack
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -37,7 +38,7 @@ func (r Request) URI() string {
 // Label is the request's name in the record: the query does not tell routes apart.
 func (r Request) Label() tally.Route {
 	path, _, _ := strings.Cut(r.URI(), "?")
-	return tally.Route{Method: r.Method, Path: path}
+	return tally.Route{Method: r.Method, Path: cmp.Or(path, "/")}
 }
 
 // At is the request with its whole URL.

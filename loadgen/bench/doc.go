@@ -1,5 +1,5 @@
 // Package bench sets loadgen, as a whole process, beside the tools that people use instead: the vegeta
-// command, fortio, hey and wrk, each where it is installed or can be built. All of them load the same bare fasthttp
+// command, hey and wrk, each where it is installed or can be built. All of them load the same bare fasthttp
 // server in a process of its own, one after the other in several rounds, so that what else the machine does
 // meets all of them; figures are medians of the rounds, and only their ratios mean anything elsewhere.
 //

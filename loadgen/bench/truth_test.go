@@ -128,7 +128,7 @@ func tellers(b *testing.B) []teller {
 	for _, other := range []struct {
 		name string
 		ask  func(path, addr string, rate, connections int, d time.Duration) (percentiles, error)
-	}{{"fortio", askFortio}, {"hey", askHey}, {"wrk", askWrk}} {
+	}{{"hey", askHey}, {"wrk", askWrk}} {
 		if path, err := exec.LookPath(other.name); err == nil {
 			out = append(out, teller{other.name, func(addr string, rate, connections int, d time.Duration) (percentiles, error) {
 				return other.ask(path, addr, rate, connections, d)
@@ -174,28 +174,6 @@ func askWrk(path, addr string, _, connections int, d time.Duration) (p percentil
 			p[i], _ = time.ParseDuration(m[1])
 		}
 	}
-	return p, nil
-}
-
-func askFortio(path, addr string, rate, connections int, d time.Duration) (p percentiles, err error) {
-	o, err := execute("", path, "load", "-quiet", "-json", "-", "-qps", strconv.Itoa(rate), "-c", strconv.Itoa(connections), "-t", d.String(),
-		"-p", "50,99,99.9", "http://"+addr+"/")
-	if err != nil {
-		return p, err
-	}
-	var report struct {
-		DurationHistogram struct {
-			Max         float64
-			Percentiles []struct{ Value float64 }
-		}
-	}
-	if err := json.Unmarshal([]byte(o.stdout), &report); err != nil {
-		return p, fmt.Errorf("fortio's report: %w", err)
-	}
-	for i, q := range report.DurationHistogram.Percentiles[:min(3, len(report.DurationHistogram.Percentiles))] {
-		p[i] = seconds(q.Value)
-	}
-	p[3] = seconds(report.DurationHistogram.Max)
 	return p, nil
 }
 

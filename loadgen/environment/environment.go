@@ -13,12 +13,30 @@ import (
 	"balanceo/results/run"
 )
 
-// Read tells where a run takes place, on the database that is named. What can't be found out stays empty.
-func Read(ctx context.Context, database string) run.Env {
-	return run.Env{
-		OS: osName(), CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(),
-		Nginx: nginxVersion(ctx), Commit: commit(ctx), Database: database,
+// Place is what is known of the target.
+type Place struct {
+	Here     bool   // it is on this machine
+	Ours     bool   // it is a layout of ours
+	Database string // empty: not known
+	Balancer string // and its version; empty: not known
+}
+
+// Unknown stands for what can't be found out from here.
+const Unknown = "unknown"
+
+// Read tells where a run takes place: what balances and what answers there, not what this machine has as well.
+func Read(ctx context.Context, p Place) run.Env {
+	e := run.Env{OS: Unknown, CPU: Unknown, Nginx: Unknown, Database: p.Database, Balancer: p.Balancer}
+	if p.Here {
+		e.OS, e.CPU, e.Cores = osName(), cpuModel(), runtime.NumCPU()
 	}
+	if p.Here && p.Ours { // built together with this program, and started from the same PATH
+		e.Go, e.Commit, e.Nginx = runtime.Version(), commit(ctx), ""
+		if p.Balancer == "" || strings.HasPrefix(p.Balancer, "nginx") {
+			e.Nginx = nginxVersion(ctx)
+		}
+	}
+	return e
 }
 
 // nginxVersion is what the nginx on the PATH says of itself, as "1.22.1".

@@ -86,7 +86,7 @@ func because(r *run.Record, j judgement) string {
 	}
 	var parts []string
 	if slices.ContainsFunc(r.Groups, func(g run.Group) bool { return g.Verdict == run.Pass }) {
-		parts = append(parts, "The load is shared as nginx.conf says.")
+		parts = append(parts, "The load is shared as promised.")
 	}
 	if len(r.Asserts) > 0 {
 		parts = append(parts, "Every assertion holds.")
@@ -103,7 +103,7 @@ func whyFailed(r *run.Record) string {
 		if g.Verdict != run.Fail {
 			continue
 		}
-		reason := "the load is not shared as nginx.conf says, " + margin(&g) + "."
+		reason := "the load is not shared as promised, " + margin(&g) + "."
 		if len(g.Reasons) > 0 {
 			reason = strings.Join(g.Reasons, " ")
 		}
@@ -140,10 +140,18 @@ func whyNothing(r *run.Record) string {
 	return "There was no promise that could be checked."
 }
 
+// pValue is a probability with as many digits as tell it.
+func pValue(p float64) string {
+	if p < 0.001 {
+		return fmt.Sprintf("%.0e", p)
+	}
+	return fmt.Sprintf("%.3f", p)
+}
+
 // margin says how many requests the worst upstream of g was from its share, and how many it might be.
 func margin(g *run.Group) string {
 	if g.PValue != nil {
-		return fmt.Sprintf("G = %.1f (critical %.1f, p = %.3f)", g.WorstDeviation, g.Bound, *g.PValue)
+		return fmt.Sprintf("G = %.1f (critical %.1f, p = %s)", g.WorstDeviation, g.Bound, pValue(*g.PValue))
 	}
 	text := "difference at most " + units.Number(g.WorstDeviation)
 	if g.Bound > 0 {
