@@ -250,8 +250,13 @@ func TestMissing(t *testing.T) {
 		missing int64
 		holds   bool
 	}{
-		{"p99<50ms", 0, true}, {"p99<50ms", 9, true}, {"p99<50ms", 20, false}, {"p50<50ms", 20, true}, {"max<50ms", 1, false},
-		{"p999<50ms", 1, true}, {"p999<50ms", 2, false},
+		{"p99<50ms", 0, true},
+		{"p99<50ms", 9, true},
+		{"p99<50ms", 20, false},
+		{"p50<50ms", 20, true},
+		{"max<50ms", 1, false},
+		{"p999<50ms", 1, true},
+		{"p999<50ms", 2, false},
 	} {
 		c, err := Parse(test.expr)
 		if err != nil {

@@ -50,7 +50,9 @@ func TestPublished(t *testing.T) {
 		{"by hand: everything is as far off or farther", []float64{1, 1, 1}, []int64{1, 1, 1}, 1, 1e-12, "exact multinomial"},
 		{
 			"Mendel's peas, 315:108:101:32 for 9:3:3:1; Sokal and Rohlf, Biometry: G = 0.475, three degrees of freedom",
-			[]float64{9, 3, 3, 1}, []int64{315, 108, 101, 32}, 0.924, 0.002, "G-test",
+			[]float64{9, 3, 3, 1},
+			[]int64{315, 108, 101, 32},
+			0.924, 0.002, "G-test",
 		},
 	} {
 		r, err := Judge(shares(c.weights, c.counts...), Options{})

@@ -65,8 +65,10 @@ func (r *Record) Lagged() *Moved {
 		q float64
 		Moved
 	}{
-		{0.99, Moved{"p99", with.P99, without.P99}}, {0.95, Moved{"p95", with.P95, without.P95}},
-		{0.90, Moved{"p90", with.P90, without.P90}}, {0.50, Moved{"p50", with.P50, without.P50}},
+		{0.99, Moved{"p99", with.P99, without.P99}},
+		{0.95, Moved{"p95", with.P95, without.P95}},
+		{0.90, Moved{"p90", with.P90, without.P90}},
+		{0.50, Moved{"p50", with.P50, without.P50}},
 	} {
 		if moved := p.With - p.Without; Supports(p.q, n) && moved > p.Without/10 && moved > leastLag {
 			return &p.Moved
