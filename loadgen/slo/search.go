@@ -57,7 +57,7 @@ func (s SLO) Search(ctx context.Context, start float64, probe Probe) (*run.Searc
 		// good: what it ends below has to fail once more.
 		f.again[high] = true
 		f.votes[high] = votes{}
-		held := false
+		var held bool
 		if held, err = f.decide(ctx, high); err != nil || !held {
 			break
 		}
@@ -182,17 +182,17 @@ func (f *finder) try(ctx context.Context, rate float64, confirm bool) (votes, er
 	step := run.SearchStep{
 		Rate: rate, ActualRate: r.ActualRate, Requests: r.Requests, P50: r.Latency.P50, P99: r.Latency.P99, ErrorRatio: ErrorRatio(r),
 	}
-	var clear bool
-	step.Reason, clear = f.slo.broken(r)
+	var beyond bool
+	step.Reason, beyond = f.slo.broken(r)
 	step.Held = step.Reason == ""
 	f.found.Steps = append(f.found.Steps, step)
 	v := votes{failed: 1}
 	switch {
-	case step.Held && clear:
+	case step.Held && beyond:
 		v = votes{held: clearlyHeld}
 	case step.Held:
 		v = votes{held: 1}
-	case clear:
+	case beyond:
 		v = votes{failed: clearlyFailed}
 	}
 	if r.Partial || ctx.Err() != nil {
@@ -253,8 +253,8 @@ func tidy(rate float64) float64 {
 var ErrInterrupted = errors.New("the search was interrupted")
 
 // broken says why the run does not hold; empty if it does. A run that did not get its requests sent does
-// not hold, whatever its other figures are. clear tells that noise does not explain it.
-func (s SLO) broken(r *run.Record) (reason string, clear bool) {
+// not hold, whatever its other figures are. beyond tells that noise does not explain it.
+func (s SLO) broken(r *run.Record) (reason string, beyond bool) {
 	var reasons []string
 	allClear, oneClear := true, false
 	for _, c := range s.Conditions {

@@ -140,12 +140,12 @@ func TestSearchesInTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rounds := ""
+		var rounds strings.Builder
 		for _, r := range records {
-			rounds += fmt.Sprint(r.Side[:1], r.Round)
+			fmt.Fprint(&rounds, r.Side[:1], r.Round)
 		}
-		if want := "f1c1f1c1c2f2c2f2f3c3"; rounds != want {
-			t.Errorf("the records' sides and rounds are %s, want %s", rounds, want)
+		if want := "f1c1f1c1c2f2c2f2f3c3"; rounds.String() != want {
+			t.Errorf("the records' sides and rounds are %s, want %s", &rounds, want)
 		}
 	})
 }

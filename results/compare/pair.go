@@ -11,7 +11,7 @@ import (
 type pair struct{ base, other *run.Record }
 
 // inPairs pairs the runs of one round of a campaign, and the rest with their neighbours in time: of
-// A B B A those are the first two and the last two. It returns them in the order of time, and true where each pair was
+// A B, B A those are the first two and the last two. It returns them in the order of time, and true where each pair was
 // over before the next began.
 func inPairs(base, other []*run.Record) (pairs []pair, interleaved bool) {
 	type round struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -197,7 +198,7 @@ func TestPairs(t *testing.T) {
 	} {
 		var base, other []*run.Record
 		for _, letter := range c.order {
-			r := &run.Record{ID: fmt.Sprint(len(base) + len(other)), Started: at.Add(time.Duration(len(base)+len(other)) * time.Minute)}
+			r := &run.Record{ID: strconv.Itoa(len(base) + len(other)), Started: at.Add(time.Duration(len(base)+len(other)) * time.Minute)}
 			switch letter {
 			case 'a':
 				base = append(base, r)

@@ -124,22 +124,23 @@ func (t *Table) Lines() []string {
 	}
 	var out []string
 	for _, row := range append([][]string{heads}, t.Rows...) {
-		line := strings.Repeat(" ", t.Indent)
+		var line strings.Builder
+		line.WriteString(strings.Repeat(" ", t.Indent))
 		for i, cell := range row {
 			if i > 0 {
-				line += strings.Repeat(" ", max(t.Gap, 1))
+				line.WriteString(strings.Repeat(" ", max(t.Gap, 1)))
 			}
 			if cell == "" && t.Columns[i].Right && t.Columns[i].Head != "" {
 				cell = Absent
 			}
 			pad := strings.Repeat(" ", max(0, widths[i]-Columns(cell)))
 			if t.Columns[i].Right {
-				line += pad + cell
+				line.WriteString(pad + cell)
 			} else {
-				line += cell + pad
+				line.WriteString(cell + pad)
 			}
 		}
-		out = append(out, strings.TrimRight(line, " "))
+		out = append(out, strings.TrimRight(line.String(), " "))
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -155,7 +156,7 @@ func check(shares []Share) (total int64, err error) {
 		total += s.Count
 	}
 	if total == 0 {
-		return 0, fmt.Errorf("all counts are 0: there is nothing to judge")
+		return 0, errors.New("all counts are 0: there is nothing to judge")
 	}
 	return total, nil
 }

@@ -7,14 +7,14 @@ import (
 )
 
 // play adds requests one by one until the verdict is in or most are sent.
-func play(t *testing.T, rng *rand.Rand, promised, real []float64, alpha float64, most int) *Sequential {
+func play(t *testing.T, rng *rand.Rand, promised, drawn []float64, alpha float64, most int) *Sequential {
 	t.Helper()
 	s, err := NewSequential(promised, alpha)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range most {
-		if err := s.Add(draw(rng, 1, real)); err != nil {
+		if err := s.Add(draw(rng, 1, drawn)); err != nil {
 			t.Fatal(err)
 		}
 		if s.Decided() {

@@ -56,7 +56,7 @@ func generator(t *testing.T, all []hit, part *run.Part, mine func(i int) bool) *
 	}
 	keep := part != nil
 	seconds := all[len(all)-1].second + 1
-	var whole, failures *hdrhistogram.Histogram = histogram(), histogram()
+	whole, failures := histogram(), histogram()
 	routes := []*hdrhistogram.Histogram{histogram(), histogram()}
 	upstreams := []*hdrhistogram.Histogram{histogram(), histogram()}
 	bySecond := make([][2]*hdrhistogram.Histogram, seconds)
@@ -185,9 +185,9 @@ func TestFourPartsAreOneGenerator(t *testing.T) {
 	}
 	// What is of the generators is not compared.
 	got.ID, got.Started, got.Parts, got.Generator = want.ID, want.Started, nil, want.Generator
-	close := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a)) })
+	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a)) })
 	text := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".HDR" }, cmp.Ignore())
-	if diff := cmp.Diff(want, got, close, text); diff != "" {
+	if diff := cmp.Diff(want, got, near, text); diff != "" {
 		t.Errorf("four parts merged (-one generator +merged):\n%s", diff)
 	}
 	h, err := got.Latency.Histogram()

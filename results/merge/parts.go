@@ -2,9 +2,11 @@ package merge
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 // together puts the parts in their order, or says why they are none of one whole.
 func together(parts []*run.Record) ([]*run.Record, error) {
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("no parts")
+		return nil, errors.New("no parts")
 	}
 	for _, r := range parts {
 		switch {
@@ -28,7 +30,7 @@ func together(parts []*run.Record) ([]*run.Record, error) {
 	var missing []string
 	for number := 1; number <= first.Part.Of; number++ {
 		if !slices.ContainsFunc(parts, func(r *run.Record) bool { return r.Part.Number == number }) {
-			missing = append(missing, fmt.Sprint(number))
+			missing = append(missing, strconv.Itoa(number))
 		}
 	}
 	for i, r := range parts {
@@ -107,7 +109,7 @@ func warnings(parts []*run.Record) []string {
 			if said[w] == nil {
 				order = append(order, w)
 			}
-			said[w] = append(said[w], fmt.Sprint(r.Part.Number))
+			said[w] = append(said[w], strconv.Itoa(r.Part.Number))
 		}
 	}
 	for _, w := range order {
