@@ -23,7 +23,7 @@ type campaignCommand struct {
 	Balancers []string      `long:"balancers" value-name:"NAMES" description:"each layout behind each of these, separated by commas: nginx, haproxy, caddy, apache (default: the layout's own)"`
 	Rounds    int           `long:"rounds" value-name:"N" default:"10" description:"runs of each side; 1, 2, 4 sides against the first need 8, 9, 10 for anything to be significant"`
 	Searches  int           `long:"searches" value-name:"N" default:"10" description:"searches for the capacity of each side, in turn with the runs; 0: none, and --rate is needed"`
-	Rate      float64       `long:"rate" value-name:"N" description:"requests per second (default: half of the least capacity)"`
+	Rate      float64       `long:"rate" value-name:"N" description:"requests per second (default: a quarter of the least capacity)"`
 	Duration  time.Duration `long:"duration" value-name:"TIME" default:"5s" description:"length of a run"`
 	Probe     time.Duration `long:"probe" value-name:"TIME" default:"1s" description:"length of each run of a search; longer ones see queues that grow slowly"`
 	Warmup    time.Duration `long:"warmup" value-name:"TIME" default:"1s" description:"sent before and not counted"`

@@ -25,7 +25,7 @@ type Progress interface {
 }
 
 // attempts is how often a step is tried whose run can't be used.
-const attempts = 3
+const attempts = 4
 
 // searchStart is the rate of the first probe of a side's first search, requests per second. Every side bears it,
 // and doubling from there finds the capacity of any in a few probes. Later searches start at a part of what was found.
@@ -38,7 +38,7 @@ const (
 
 // headroom is which part of the least capacity the common rate is: well below every side's knee, where
 // latency speaks of the servers and not of their queues.
-const headroom = 0.5
+const headroom = 0.25
 
 // Run carries out what is left of p. After each step the state is in dir, so that an interrupted campaign can
 // go on. The error of a cancelled context is the context's.
@@ -54,7 +54,7 @@ func Run(ctx context.Context, p *Plan, dir string, runner Runner, progress Progr
 				return err
 			}
 			p.Rate = rate
-			progress.Note(fmt.Sprintf("common rate: %.0f/s, half of the least capacity", rate))
+			progress.Note(fmt.Sprintf("common rate: %.0f/s, a quarter of the least capacity", rate))
 		}
 		progress.Begin(p, *step)
 		started := time.Now()

@@ -75,8 +75,8 @@ func TestOrderAndRate(t *testing.T) {
 			t.Fatal(err)
 		}
 		rate := p.Rate
-		if rate < 3500 || rate > 4250 || rate != round(rate) {
-			t.Errorf("rate = %v, want half of about 8000, rounded down", rate)
+		if rate < 1750 || rate > 2125 || rate != round(rate) {
+			t.Errorf("rate = %v, want a quarter of about 8000, rounded down", rate)
 		}
 		want := []string{"search fork 1000", "search cluster 1000", "search seed 1000"}
 		for _, round := range [][]string{{"fork", "cluster", "seed"}, {"seed", "cluster", "fork"}, {"fork", "cluster", "seed"}} {
@@ -130,8 +130,8 @@ func TestSearchesInTurn(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"search fork 1000", "search cluster 1000", "run fork 4100", "run cluster 4100",
-			"search cluster 7251", "search fork 7910", "run cluster 4100", "run fork 4100", "search fork 8355", "search cluster 7659",
+			"search fork 1000", "search cluster 1000", "run fork 2000", "run cluster 2000",
+			"search cluster 7251", "search fork 7910", "run cluster 2000", "run fork 2000", "search fork 8355", "search cluster 7659",
 		}
 		if diff := cmp.Diff(want, runner.steps); diff != "" {
 			t.Errorf("steps (-want +got):\n%s", diff)
@@ -229,8 +229,8 @@ func TestInvalidRunIsRepeated(t *testing.T) {
 			t.Errorf("Run where the second round can't be used = %v after %d runs, want it done after %d", err, len(late.steps), 1+attempts)
 		}
 		runner.change = func(r *run.Record, _ int) { r.Generator.SendRatio = 0.5 }
-		if err := Run(t.Context(), NewPlan(s, time.Now()), dir, runner, progress); err == nil || !strings.Contains(err.Error(), "3 runs") {
-			t.Errorf("Run with a generator too slow = %v, want an end after 3 tries", err)
+		if err := Run(t.Context(), NewPlan(s, time.Now()), dir, runner, progress); err == nil || !strings.Contains(err.Error(), "4 runs") {
+			t.Errorf("Run with a generator too slow = %v, want an end after 4 tries", err)
 		}
 	})
 }
@@ -246,7 +246,7 @@ func TestSearchThatHeldNothingIsRepeated(t *testing.T) {
 			}
 		}}
 		p := NewPlan(s, time.Now())
-		if err := Run(t.Context(), p, dir, runner, &silent{}); err != nil || p.Rate < 3000 {
+		if err := Run(t.Context(), p, dir, runner, &silent{}); err != nil || p.Rate < 1500 {
 			t.Errorf("Run = %v, rate %v; want the rate of the second search", err, p.Rate)
 		}
 		if len(runner.steps) != 3 {

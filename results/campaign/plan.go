@@ -29,7 +29,7 @@ type Settings struct {
 	Sides    []Side        `json:"sides"`    // the others are held against the first
 	Rounds   int           `json:"rounds"`   // runs of each side
 	Searches int           `json:"searches"` // for the capacity of each side
-	Rate     float64       `json:"rate"`     // 0: half of the least capacity found
+	Rate     float64       `json:"rate"`     // 0: a quarter of the least capacity found
 	Duration time.Duration `json:"duration_ns"`
 	Probe    time.Duration `json:"probe_ns"` // length of each run of a search
 	Warmup   time.Duration `json:"warmup_ns"`
