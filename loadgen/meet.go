@@ -3,10 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"balanceo/loadgen/promise"
+	"balanceo/topology/balancer"
 	"balanceo/topology/cli"
 	"balanceo/topology/ledger"
 )
@@ -41,10 +44,13 @@ func (p *plan) meet(ctx context.Context, when string, limit time.Duration) (time
 	return ledger.Meet(ctx, p.meetAt, cmp.Or(os.Getenv("LOAD_ID"), "load")+"-"+when, int(p.part), int(p.parts))
 }
 
-// meetBefore settles when to begin.
-func (p *plan) meetBefore(ctx context.Context) error {
+// meetBefore settles when to begin: not before every instance is there, as a load may be applied with its layout.
+func (p *plan) meetBefore(ctx context.Context, promised *promise.Promise) error {
 	if p.meetAt == "" {
 		return nil
+	}
+	if err := awaitInstances(ctx, promised.Config); err != nil {
+		return err
 	}
 	at, err := p.meet(ctx, "begin", meetLimit)
 	p.startAt = at.Add(lead)
@@ -56,5 +62,36 @@ func (p *plan) meetBefore(ctx context.Context) error {
 func (p *plan) meetAfter(ctx context.Context) {
 	if p.meetAt != "" {
 		_, _ = p.meet(ctx, "end", endLimit)
+	}
+}
+
+// awaitInstances waits until each instance for which a ledger counts has told it something.
+func awaitInstances(ctx context.Context, c *balancer.Config) error {
+	if c == nil || c.Ledger == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, meetLimit)
+	defer cancel()
+	for {
+		missing := ""
+		counts, err := ledger.AskCounts(ctx, c.Ledger)
+		for _, g := range c.Groups {
+			for _, s := range g.Servers {
+				if err == nil && s.Name != "" && len(counts.Instances[s.Name]) == 0 {
+					missing = s.Name
+				}
+			}
+		}
+		if err == nil && missing == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if err == nil {
+				err = fmt.Errorf("instance %s is not there after %v", missing, meetLimit)
+			}
+			return err
+		case <-time.After(lead / 10):
+		}
 	}
 }

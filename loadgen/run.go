@@ -32,7 +32,7 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 			return err
 		}
 	}
-	if err := p.meetBefore(ctx); err != nil {
+	if err := p.meetBefore(ctx, promised); err != nil {
 		return err
 	}
 	w, err := p.watchers()

@@ -37,6 +37,7 @@ func (w *Watch) countedByLedger(ctx context.Context) map[string]int64 {
 			out[s.Addr] = p.Requests
 			continue
 		}
+		out[s.Addr] += 0 // one that has told nothing yet has counted nothing
 		for _, p := range c.Instances[s.Name] {
 			out[s.Addr] += p.Requests
 		}
