@@ -150,7 +150,7 @@ func (row row) check(t *testing.T, f felt, acked, found, sessions int) {
 	if n := f.failures() - f.excused; n > 0 {
 		t.Errorf("%d requests failed that were not under way when it happened: %s", n, tell(f.failed))
 	}
-	if f.recovered > goal {
+	if f.recovered > goal && !testing.Short() { // the short form runs on machines that are busy with other tests
 		t.Errorf("as before only %v after the cause had ended", f.recovered)
 	}
 	if acked != found {
