@@ -108,7 +108,9 @@ func Open(url string) (*Store, error) {
 	}
 	s := &Store{client: client, db: client.Database(name), prepared: make(chan struct{})}
 	if len(cs.Hosts) > 0 {
-		s.host, _, _ = net.SplitHostPort(cs.Hosts[0])
+		if s.host, _, err = net.SplitHostPort(cs.Hosts[0]); err != nil { // without a port
+			s.host = cs.Hosts[0]
+		}
 	}
 	s.hearing.sessions, s.hearing.subscribers = map[string]Session{}, map[chan Change]struct{}{}
 	var ctx context.Context
