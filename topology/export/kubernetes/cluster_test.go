@@ -115,12 +115,14 @@ func (c *cluster) load(meanwhile func(), flags ...string) []*run.Record {
 	})
 	var records []*run.Record
 	for _, pod := range strings.Fields(c.kubectl("get", "pods", "--selector=job-name=loadgen", "--output=name")) {
-		text := c.kubectl("logs", pod)
-		r, err := run.Scan(strings.NewReader(text))
-		if err != nil || len(r) != 1 {
-			c.t.Fatalf("%s printed %d records: %v\n%s", pod, len(r), err, text)
-		}
-		records = append(records, r[0])
+		c.until("the log of "+pod+" is whole", func() bool { // it is written behind the container's end
+			printed, err := run.Scan(strings.NewReader(c.kubectl("logs", pod)))
+			whole := err == nil && len(printed) == 1
+			if whole {
+				records = append(records, printed[0])
+			}
+			return whole
+		})
 	}
 	if len(records) != 2 {
 		c.t.Fatalf("got %d records of 2 generators", len(records))
