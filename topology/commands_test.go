@@ -352,7 +352,7 @@ func private(t *testing.T, l *lab) {
 	}
 	told := l.must("status", "--json")
 	for _, pid := range pids(s) {
-		command, err := procs.Command(t.Context(), pid)
+		command, err := procs.Command(pid)
 		if err != nil {
 			t.Error(err)
 		}

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"context"
 	"os"
 	"strings"
 	"time"
@@ -108,6 +107,6 @@ func isBalancer(balancer, program string) bool {
 }
 
 func isDatabase(pid int) bool {
-	command, err := procs.Command(context.Background(), pid)
+	command, err := procs.Command(pid)
 	return err == nil && strings.Contains(command+" ", " database ")
 }

@@ -29,14 +29,14 @@ func (f *Fleet) endLeftover(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err == nil && pid > 1 && f.isOurs(ctx, pid) {
+	if err == nil && pid > 1 && f.isOurs(pid) {
 		f.Note("%s: an earlier one still runs as pid %d and is ended", name, pid)
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("%s of an earlier layout, pid %d: %w", name, pid, err)
 		}
 		ctx, cancel := context.WithTimeout(ctx, f.cfg.Grace)
 		defer cancel()
-		for f.isOurs(ctx, pid) {
+		for f.isOurs(pid) {
 			select {
 			case <-ctx.Done():
 				return fmt.Errorf("%s of an earlier layout, pid %d, does not end", name, pid)
@@ -51,7 +51,7 @@ func (f *Fleet) endLeftover(ctx context.Context) error {
 }
 
 // isOurs tells whether the process is a balancer that works in the layout's own folder.
-func (f *Fleet) isOurs(ctx context.Context, pid int) bool {
-	command, err := procs.Command(ctx, pid)
+func (f *Fleet) isOurs(pid int) bool {
+	command, err := procs.Command(pid)
 	return err == nil && strings.Contains(command, f.site.Dir+"/")
 }

@@ -2,7 +2,6 @@
 package ports
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -34,7 +33,7 @@ func FindHolder(port int) (Holder, bool) {
 	if pid == 0 {
 		return Holder{}, false
 	}
-	command, err := procs.Command(context.Background(), pid)
+	command, err := procs.Command(pid)
 	if err != nil {
 		return Holder{}, false
 	}

@@ -1,7 +1,6 @@
 package procs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,7 +49,7 @@ func Stopped(pid int) bool {
 }
 
 // Command returns the command line of a process.
-func Command(_ context.Context, pid int) (string, error) {
+func Command(pid int) (string, error) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return "", fmt.Errorf("process %d: %w", pid, err)

@@ -69,7 +69,9 @@ func clock(text string) time.Duration {
 func Connections() (map[int]int, error) { return nil, errors.ErrUnsupported }
 
 // Command returns the command line of a process.
-func Command(ctx context.Context, pid int) (string, error) {
+func Command(pid int) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
 	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
 		return "", fmt.Errorf("process %d: ps: %w", pid, err)

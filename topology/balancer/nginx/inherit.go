@@ -65,12 +65,12 @@ func (Nginx) Reopen(pid int) error {
 }
 
 // Serves tells whether the master with that pid has a worker process that takes connections.
-func (Nginx) Serves(ctx context.Context, pid int) error {
+func (Nginx) Serves(_ context.Context, pid int) error {
 	table, err := procs.Read()
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(table.Children(pid), func(pid int) bool { return serves(ctx, pid) }) {
+	if slices.ContainsFunc(table.Children(pid), serves) {
 		return nil
 	}
 	return fmt.Errorf("nginx, pid %d, has no worker process yet", pid)

@@ -63,7 +63,7 @@ func (Nginx) Reload(ctx context.Context, _ *balancer.Site, pid int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("nginx, pid %d, has not read its configuration within 10s; its error.log tells", pid))
 	defer cancel()
 	for {
-		if len(old) == 0 || !slices.ContainsFunc(old, func(pid int) bool { return serves(ctx, pid) }) {
+		if len(old) == 0 || !slices.ContainsFunc(old, serves) {
 			return nil
 		}
 		select {
@@ -75,8 +75,8 @@ func (Nginx) Reload(ctx context.Context, _ *balancer.Site, pid int) error {
 }
 
 // serves tells whether a worker process still takes connections.
-func serves(ctx context.Context, pid int) bool {
-	command, err := procs.Command(ctx, pid)
+func serves(pid int) bool {
+	command, err := procs.Command(pid)
 	return err == nil && strings.Contains(command, "worker process") && !strings.Contains(command, "shutting down")
 }
 
