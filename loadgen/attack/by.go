@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -98,10 +99,8 @@ func (b By) signed(server []byte) (_, _ []byte) {
 	if len(server) == 0 {
 		return nil, nil
 	}
-	return []byte(b.String()), []byte(lists.Replace(string(server)))
+	return []byte(b.String()), bytes.ReplaceAll(bytes.ReplaceAll(server, []byte(", "), []byte(",")), []byte(" : "), []byte(":"))
 }
-
-var lists = strings.NewReplacer(", ", ",", " : ", ":")
 
 // find is the value under the path, a text or a number.
 func (b By) find(body []byte) []byte {

@@ -10,9 +10,6 @@ import (
 	"balanceo/results/units"
 )
 
-// Rows of the histogram end at round times: these figures times powers of ten, the first that need no more than mostRows.
-var roundings = [][]float64{{1, 1.5, 2, 3, 5, 7}, {1, 2, 5}, {1, 3}, {1}}
-
 const (
 	mostRows = 12
 	barWidth = 40 // at most
@@ -30,8 +27,9 @@ func (p *page) histogram(r *run.Record) {
 	if err != nil || h.Min() == h.Max() {
 		return
 	}
+	// Rows end at round times: these figures times powers of ten, the first that need no more than mostRows.
 	var rows []row
-	for _, figures := range roundings {
+	for _, figures := range [][]float64{{1, 1.5, 2, 3, 5, 7}, {1, 2, 5}, {1, 3}, {1}} {
 		rows = ladder(h.Min(), h.Max(), figures)
 		if len(rows) <= mostRows {
 			break

@@ -15,14 +15,12 @@ import (
 	"balanceo/topology/supervise"
 )
 
-// probes asks instances for signs of life. A connection of its own for each: one that is kept would ask one and the
-// same worker.
-var probes = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-
 // alive tells whether an instance gives any answer at all, good or bad: what its database has to do with it is no
 // reason to replace it. Where none of the others answers either, the machine is what is slow, and nobody is blamed.
 func (f *Fleet) alive(ctx context.Context, p *part) error {
-	_, err := get(ctx, probes, fmt.Sprintf("http://%s:%d/healthz", Loopback, p.port))
+	// A connection of its own for each question: one that is kept would ask one and the same worker.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	_, err := get(ctx, client, fmt.Sprintf("http://%s:%d/healthz", Loopback, p.port))
 	if err == nil {
 		p.answered.Store(time.Now().UnixNano())
 		f.noteStill(p)

@@ -151,7 +151,7 @@ const (
 )
 
 // Balancers are the names of the balancers that there are, the default first.
-var Balancers = []string{"nginx", "haproxy", "caddy", "apache"}
+func Balancers() []string { return []string{"nginx", "haproxy", "caddy", "apache"} }
 
 // MaxWorkers bounds the workers of one instance.
 const MaxWorkers = 256
@@ -171,10 +171,10 @@ func (l *Layout) check() *problem {
 		return problemf("$.http_port", "http_port %d is no port: 1 to 65535", l.HTTPPort)
 	}
 	if l.Balancer == "" {
-		l.Balancer = Balancers[0]
+		l.Balancer = Balancers()[0]
 	}
-	if !slices.Contains(Balancers, l.Balancer) {
-		return problemf("$.balancer", "balancer %q: %s", l.Balancer, strings.Join(Balancers, ", "))
+	if !slices.Contains(Balancers(), l.Balancer) {
+		return problemf("$.balancer", "balancer %q: %s", l.Balancer, strings.Join(Balancers(), ", "))
 	}
 	l.Probe = l.Probe.withDefaults()
 	if p := l.Probe; p.Interval < 0 || p.Timeout < 0 || p.ReplaceAfter < 0 || p.Misses < 0 {
@@ -222,7 +222,7 @@ func (in *Instance) check(at string) *problem {
 		return problemf(at, "an instance needs a name")
 	case !instanceName.MatchString(in.Name):
 		return problemf(at+".name", "name %q: a letter, then at most 31 letters, digits, '.', '_' or '-'", in.Name)
-	case slices.Contains(Balancers, in.Name) || in.Name == DatabaseName:
+	case slices.Contains(Balancers(), in.Name) || in.Name == DatabaseName:
 		return problemf(at+".name", "the name %q belongs to another part of every layout", in.Name)
 	case in.Port == 0:
 		return problemf(at, "instance %q needs a port", in.Name)

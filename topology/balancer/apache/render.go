@@ -17,16 +17,7 @@ import (
 // conf is Apache's configuration of a plan. One process with threads does the balancing, so that one order of turns
 // counts; ServerLimit leaves room for an old process that finishes while a reload lasts. LB_GROUP is the group of a
 // request: of several routes that fit the first in the plan counts, so they are tried from the last one on.
-var conf = template.Must(template.New("httpd.conf").Funcs(template.FuncMap{
-	"seconds": func(d time.Duration) int { return max(1, int(d.Round(time.Second)/time.Second)) },
-	"regexp":  pattern,
-	"bind": func(bind string) string {
-		if port, ok := strings.CutPrefix(bind, ":"); ok {
-			return port
-		}
-		return bind
-	},
-}).Parse(`# Written from {{.Source}}; changes here are lost with the next reload.
+const conf = `# Written from {{.Source}}; changes here are lost with the next reload.
 ServerRoot {{.Dir}}
 ServerName localhost
 DefaultRuntimeDir {{.Dir}}
@@ -96,12 +87,28 @@ RedirectMatch {{.Status}} "{{regexp .}}"
 {{- end}}
     ProxySet lbmethod={{.Method}}
 </Proxy>
-{{end}}`))
+{{end}}`
+
+// functions are those that conf calls.
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"seconds": func(d time.Duration) int { return max(1, int(d.Round(time.Second)/time.Second)) },
+		"regexp":  pattern,
+		"bind": func(bind string) string {
+			if port, ok := strings.CutPrefix(bind, ":"); ok {
+				return port
+			}
+			return bind
+		},
+	}
+}
 
 // needed are the modules, in the order in which they are to be loaded.
-var needed = []string{
-	"mpm_event", "unixd", "log_config", "authz_core", "alias", "env", "setenvif", "headers", "rewrite", "proxy", "proxy_http", "proxy_wstunnel",
-	"slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bybusyness", "lbmethod_bytraffic",
+func needed() []string {
+	return []string{
+		"mpm_event", "unixd", "log_config", "authz_core", "alias", "env", "setenvif", "headers", "rewrite", "proxy", "proxy_http", "proxy_wstunnel",
+		"slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "lbmethod_bybusyness", "lbmethod_bytraffic",
+	}
 }
 
 // pattern is a regular expression for the paths of a route.
@@ -139,13 +146,13 @@ func render(s *balancer.Site, plan *balancer.Plan) ([]byte, error) {
 	backwards := slices.Clone(plan.Routes)
 	slices.Reverse(backwards)
 	var b bytes.Buffer
-	err = conf.Execute(&b, struct {
+	err = template.Must(template.New("httpd.conf").Funcs(functions()).Parse(conf)).Execute(&b, struct {
 		*balancer.Plan
 		Source, Dir, Folder, User string
 		Modules                   []string
 		Backwards                 []balancer.Route
 		Balancers                 []group
-	}{plan, s.Source, s.Dir, folder, serves, needed, backwards, groups})
+	}{plan, s.Source, s.Dir, folder, serves, needed(), backwards, groups})
 	return b.Bytes(), err
 }
 

@@ -12,12 +12,7 @@ import (
 
 // conf is HAProxy's configuration of a plan. The log has the keys of the log_format of nginx.conf. Which route fits
 // is found once, as nginx would: the first of them in the plan's order.
-var conf = template.Must(template.New("haproxy.cfg").Funcs(template.FuncMap{
-	"ms":     func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) },
-	"quote":  func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
-	"server": server,
-	"parts":  func(g balancer.Group) string { return strings.Join(g.Args, " ") },
-}).Parse(`# Written from {{.Source}}; changes here are lost with the next reload.
+const conf = `# Written from {{.Source}}; changes here are lost with the next reload.
 global
     stats socket {{.Socket}} mode 600 level admin expose-fd listeners
     log stdout format raw local0
@@ -84,7 +79,17 @@ backend {{.Name}}
 {{- range .Servers}}
     {{server .}}
 {{- end}}
-{{end}}`))
+{{end}}`
+
+// functions are those that conf calls.
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"ms":     func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) },
+		"quote":  func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
+		"server": server,
+		"parts":  func(g balancer.Group) string { return strings.Join(g.Args, " ") },
+	}
+}
 
 // server is the line of one server. nginx's "max_fails within fail_timeout" is the nearest that HAProxy has: so many
 // failures in a row take it out, until a connection to it succeeds, which is tried every fail_timeout.
@@ -105,7 +110,7 @@ func server(s balancer.Server) string {
 
 func render(s *balancer.Site, plan *balancer.Plan) ([]byte, error) {
 	var b bytes.Buffer
-	err := conf.Execute(&b, struct {
+	err := template.Must(template.New("haproxy.cfg").Funcs(functions()).Parse(conf)).Execute(&b, struct {
 		*balancer.Plan
 		Source, Socket string
 	}{plan, s.Source, s.Socket()})

@@ -9,8 +9,8 @@ import (
 
 // A layout may name just the balancers that there are.
 func TestNames(t *testing.T) {
-	if got := Names(); !slices.Equal(got, layout.Balancers) {
-		t.Errorf("Names(): got %v, the layout knows %v", got, layout.Balancers)
+	if got := Names(); !slices.Equal(got, layout.Balancers()) {
+		t.Errorf("Names(): got %v, the layout knows %v", got, layout.Balancers())
 	}
 	for _, name := range Names() {
 		if b, err := Named(name); err != nil || b.Name() != name {

@@ -83,9 +83,6 @@ func (s *sources) glob(pattern string) ([]string, error) {
 	return found, nil
 }
 
-// lua lets crossplane take blocks of Lua as one word.
-var lua = crossplane.Lua{}
-
 // parse returns the directives of the main file, comments too, with those of included files in their places.
 func (s *sources) parse() (directives crossplane.Directives, err error) {
 	defer func() { // crossplane panics on an "if" without a condition
@@ -101,7 +98,7 @@ func (s *sources) parse() (directives crossplane.Directives, err error) {
 		SkipDirectiveArgsCheck:    true,
 		Open:                      s.open,
 		Glob:                      s.glob,
-		LexOptions:                crossplane.LexOptions{Lexers: []crossplane.RegisterLexer{lua.RegisterLexer()}},
+		LexOptions:                crossplane.LexOptions{Lexers: []crossplane.RegisterLexer{new(crossplane.Lua).RegisterLexer()}}, // takes a block of Lua as one word
 	})
 	if err != nil {
 		var at *crossplane.ParseError
@@ -136,7 +133,7 @@ func build(directives crossplane.Directives) (string, error) {
 
 func render(directives crossplane.Directives) (string, error) {
 	var b strings.Builder
-	options := &crossplane.BuildOptions{Builders: []crossplane.RegisterBuilder{lua.RegisterBuilder()}}
+	options := &crossplane.BuildOptions{Builders: []crossplane.RegisterBuilder{new(crossplane.Lua).RegisterBuilder()}}
 	if err := crossplane.Build(&b, crossplane.Config{Parsed: directives}, options); err != nil {
 		return "", err
 	}

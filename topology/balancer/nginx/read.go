@@ -164,10 +164,21 @@ func listenPort(arg string) int {
 	return 80 // an address alone
 }
 
-// methods are the lines of an upstream that name its method; without one of them it is round robin.
-var methods = map[string]balancer.Method{
-	"random": balancer.Random, "hash": balancer.Hash, "least_conn": balancer.LeastConn,
-	"least_time": balancer.LeastTime, "ip_hash": balancer.IPHash,
+// methodOf is the method that a line of an upstream names, "" for another line; without such a line it is round robin.
+func methodOf(directive string) balancer.Method {
+	switch directive {
+	case "random":
+		return balancer.Random
+	case "hash":
+		return balancer.Hash
+	case "least_conn":
+		return balancer.LeastConn
+	case "least_time":
+		return balancer.LeastTime
+	case "ip_hash":
+		return balancer.IPHash
+	}
+	return ""
 }
 
 func (r *reader) group(d *crossplane.Directive) error {
@@ -193,7 +204,8 @@ func (r *reader) group(d *crossplane.Directive) error {
 			g.Keepalive = n
 		case "#", "keepalive_requests", "keepalive_time", "keepalive_timeout", "resolver", "resolver_timeout", "state":
 		default:
-			method, known := methods[l.Directive]
+			method := methodOf(l.Directive)
+			known := method != ""
 			if !known { // a module that is not nginx's own, Lua
 				method = balancer.Method(l.Directive)
 				r.warn(l, "upstream %s: what %s does to the shares is not known", g.Name, l.Directive)
@@ -255,15 +267,13 @@ func serverAddr(arg string) string {
 	return net.JoinHostPort(strings.Trim(arg, "[]"), "80")
 }
 
-// units of nginx's times, in seconds; of two that fit, the longer comes first.
-var units = []struct {
-	suffix string
-	value  float64
-}{{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"M", 30 * 86400}, {"y", 365 * 86400}, {"", 1}}
-
 // seconds reads a time of nginx: parts of a number and a unit, largest first, with or without spaces between
 // them; a bare number is in seconds.
 func seconds(text string) (float64, error) {
+	units := []struct { // of two that fit, the longer comes first
+		suffix string
+		value  float64
+	}{{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"M", 30 * 86400}, {"y", 365 * 86400}, {"", 1}}
 	rest, total := strings.ReplaceAll(text, " ", ""), 0.0
 	for more := true; more; more = rest != "" {
 		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))

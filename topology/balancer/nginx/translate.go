@@ -47,7 +47,7 @@ func Translate(s *balancer.Site) (*balancer.Plan, error) {
 	for _, d := range directives {
 		if d.Directive == "http" {
 			err = t.block(d.Block, "http", nil)
-		} else if !slices.Contains(ofNginxAlone, d.Directive) {
+		} else if !ofNginxAlone(d.Directive) {
 			err = t.refuse(d)
 		}
 		if err != nil {
@@ -67,24 +67,41 @@ type translator struct {
 	servers int
 }
 
-// ofNginxAlone are the lines that say how nginx works, and nothing about where a request goes or what the
+// ofNginxAlone tells whether a line says how nginx works, and nothing about where a request goes or what the
 // client gets.
-var ofNginxAlone = []string{
-	"#", "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "worker_cpu_affinity", "pid", "error_log", "events", "daemon",
-	"access_log", "log_format", "log_not_found", "map", "types", "default_type", "server_tokens", "server_name",
-	"client_body_temp_path", "proxy_temp_path", "fastcgi_temp_path", "uwsgi_temp_path", "scgi_temp_path",
-	"client_body_buffer_size", "client_header_buffer_size", "large_client_header_buffers", "client_body_timeout",
-	"client_header_timeout", "send_timeout", "proxy_send_timeout", "proxy_buffering", "proxy_buffer_size", "proxy_buffers", "proxy_busy_buffers_size",
-	"proxy_request_buffering", "proxy_max_temp_file_size", "proxy_http_version", "proxy_socket_keepalive", "proxy_next_upstream",
-	"proxy_next_upstream_tries", "proxy_next_upstream_timeout", "keepalive_timeout", "keepalive_requests", "keepalive_time",
-	"reset_timedout_connection", "lingering_close", "lingering_timeout", "sendfile", "tcp_nopush", "tcp_nodelay", "aio", "open_file_cache",
-	"ignore_invalid_headers", "underscores_in_headers",
+func ofNginxAlone(directive string) bool {
+	switch directive {
+	case "#", "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "worker_cpu_affinity", "pid", "error_log", "events", "daemon",
+		"access_log", "log_format", "log_not_found", "map", "types", "default_type", "server_tokens", "server_name",
+		"client_body_temp_path", "proxy_temp_path", "fastcgi_temp_path", "uwsgi_temp_path", "scgi_temp_path",
+		"client_body_buffer_size", "client_header_buffer_size", "large_client_header_buffers", "client_body_timeout",
+		"client_header_timeout", "send_timeout", "proxy_send_timeout", "proxy_buffering", "proxy_buffer_size", "proxy_buffers", "proxy_busy_buffers_size",
+		"proxy_request_buffering", "proxy_max_temp_file_size", "proxy_http_version", "proxy_socket_keepalive", "proxy_next_upstream",
+		"proxy_next_upstream_tries", "proxy_next_upstream_timeout", "keepalive_timeout", "keepalive_requests", "keepalive_time",
+		"reset_timedout_connection", "lingering_close", "lingering_timeout", "sendfile", "tcp_nopush", "tcp_nodelay", "aio", "open_file_cache",
+		"ignore_invalid_headers", "underscores_in_headers":
+		return true
+	}
+	return false
 }
 
-// told are the headers that every balancer tells the servers, with what nginx calls their values.
-var told = map[string][]string{
-	"Host": {"$http_host", "$host"}, "X-Real-IP": {"$remote_addr"}, "X-Forwarded-For": {"$proxy_add_x_forwarded_for"},
-	"X-Forwarded-Proto": {"$scheme", "$client_scheme"}, "Upgrade": {"$http_upgrade"}, "Connection": {"$connection_upgrade", ""},
+// told tells whether every balancer tells the servers this header with what nginx calls that value.
+func told(header, value string) bool {
+	switch header {
+	case "Host":
+		return value == "$http_host" || value == "$host"
+	case "X-Real-IP":
+		return value == "$remote_addr"
+	case "X-Forwarded-For":
+		return value == "$proxy_add_x_forwarded_for"
+	case "X-Forwarded-Proto":
+		return value == "$scheme" || value == "$client_scheme"
+	case "Upgrade":
+		return value == "$http_upgrade"
+	case "Connection":
+		return value == "$connection_upgrade" || value == ""
+	}
+	return false
 }
 
 // refuse is the error of a line that has no place in a plan.
@@ -97,7 +114,7 @@ func (t *translator) block(block crossplane.Directives, inside string, route *ba
 	for _, d := range block {
 		var err error
 		switch {
-		case slices.Contains(ofNginxAlone, d.Directive):
+		case ofNginxAlone(d.Directive):
 		case d.Directive == "server" && inside == "http":
 			if t.servers++; t.servers > 1 {
 				return at(d, "a second server can't be translated for another balancer than nginx")
@@ -121,7 +138,7 @@ func (t *translator) block(block crossplane.Directives, inside string, route *ba
 func (t *translator) upstream(d *crossplane.Directive) error {
 	t.plan.Methods[d.Args[0]] = fmt.Sprintf("%s:%d", d.File, d.Line)
 	for _, l := range d.Block {
-		if methods[l.Directive] != "" {
+		if methodOf(l.Directive) != "" {
 			t.plan.Methods[d.Args[0]] = fmt.Sprintf("%s:%d", l.File, l.Line)
 		}
 		if l.Directive != "server" {
@@ -163,7 +180,7 @@ func (t *translator) line(d *crossplane.Directive, inside string, route *balance
 		}
 		route.Status, err = strconv.Atoi(first)
 	case "proxy_set_header":
-		if !slices.Contains(told[first], second) {
+		if !told(first, second) {
 			return t.refuse(d)
 		}
 	case "add_header":

@@ -215,7 +215,7 @@ func (w *writer) upstream(d *crossplane.Directive) error {
 		if err != nil {
 			return err
 		}
-		d.Block = slices.DeleteFunc(d.Block, func(l *crossplane.Directive) bool { return methods[l.Directive] != "" })
+		d.Block = slices.DeleteFunc(d.Block, func(l *crossplane.Directive) bool { return methodOf(l.Directive) != "" })
 		if method != nil {
 			d.Block = slices.Insert(d.Block, 0, method)
 		}
@@ -246,7 +246,7 @@ func parseMethod(words string) (*crossplane.Directive, error) {
 	if len(args) == 1 && args[0] == string(balancer.RoundRobin) {
 		return nil, nil
 	}
-	if len(args) == 0 || methods[args[0]] == "" {
+	if len(args) == 0 || methodOf(args[0]) == "" {
 		return nil, fmt.Errorf("%q is no method of nginx: round_robin, least_conn, random, random two, ip_hash or hash KEY", words)
 	}
 	return &crossplane.Directive{Directive: args[0], Args: args[1:]}, nil
