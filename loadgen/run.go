@@ -35,7 +35,7 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	if err := p.meetBefore(ctx, promised); err != nil {
 		return err
 	}
-	w, err := p.watchers()
+	w, err := p.watchers(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ func (w *watchers) and(s attack.Sink) *watchers {
 }
 
 // watchers begins what -raw and -prom ask for.
-func (p *plan) watchers() (w *watchers, err error) {
+func (p *plan) watchers(ctx context.Context) (w *watchers, err error) {
 	w = &watchers{}
 	if p.raw != "" {
 		if w.raw, err = openRaw(p.raw); err != nil {
@@ -40,7 +41,7 @@ func (p *plan) watchers() (w *watchers, err error) {
 		}
 	}
 	if p.prom != "" {
-		if w.prom, err = metrics.Serve(p.prom); err != nil {
+		if w.prom, err = metrics.Serve(ctx, p.prom); err != nil {
 			return nil, errors.Join(fmt.Errorf("-prom: %w", err), w.close())
 		}
 	}

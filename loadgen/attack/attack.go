@@ -156,7 +156,7 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	var guard sync.WaitGroup
 	guard.Go(func() { a.guard(ctx, finished, cancel) })
 	if cfg.Engine == Fast {
-		err = a.runFast(shards)
+		err = a.runFast(abort, shards)
 	} else {
 		err = a.runVegeta()
 	}

@@ -257,7 +257,7 @@ func (l *loop) disconnect(c *conn) {
 }
 
 // lookup finds the addresses of the target, or why there are none.
-func (a *attack) lookup() (ips []net.IPAddr, port int, err error) {
+func (a *attack) lookup(ctx context.Context) (ips []net.IPAddr, port int, err error) {
 	if a.cfg.Client.UnixSocket != "" {
 		return nil, 0, nil
 	}
@@ -265,7 +265,7 @@ func (a *attack) lookup() (ips []net.IPAddr, port int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), min(a.cfg.Timeout, nameTimeout))
+	ctx, cancel := context.WithTimeout(ctx, min(a.cfg.Timeout, nameTimeout))
 	defer cancel()
 	ips, err = net.DefaultResolver.LookupIPAddr(ctx, host)
 	return ips, port, err

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -47,9 +48,9 @@ type loop struct {
 }
 
 // runFast attacks with so many loops.
-func (a *attack) runFast(shards int) error {
+func (a *attack) runFast(abort context.Context, shards int) error {
 	loops := make([]*loop, shards)
-	ips, port, unresolved := a.lookup()
+	ips, port, unresolved := a.lookup(abort)
 	for i := range loops {
 		poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 		if err != nil {

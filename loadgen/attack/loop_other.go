@@ -2,9 +2,14 @@
 
 package attack
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // fastHere tells that the engine "fast" is to be had on this system.
 const fastHere = false
 
-func (a *attack) runFast(int) error { return errors.New("engine fast: it needs Linux") }
+func (a *attack) runFast(context.Context, int) error {
+	return errors.New("engine fast: it needs Linux")
+}

@@ -210,7 +210,7 @@ func (v *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
 	v.mu.Unlock()
 	// http.Client's own time-out would be told as a cancelled request now and then.
 	ctx, cancel := context.WithDeadline(httptrace.WithClientTrace(r.Context(), v.trace(f)), v.zero.Add(f.sent+v.cfg.Timeout))
-	release := context.AfterFunc(v.abort, cancel)
+	release := context.AfterFunc(v.abort, cancel) //nolint:contextcheck // it ends a request beside the context that it has
 	r = r.Clone(ctx)
 	r.Header.Del("X-Vegeta-Seq") // no part of the load
 	if v.cfg.RequestID == "" {

@@ -26,8 +26,8 @@ type Server struct {
 }
 
 // Serve answers GET /metrics at addr until Close is called.
-func Serve(addr string) (*Server, error) {
-	ln, err := net.Listen("tcp", addr)
+func Serve(ctx context.Context, addr string) (*Server, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen at %q: %w", addr, err)
 	}
@@ -64,6 +64,8 @@ func (s *Server) Add(h *tally.Hit) {
 }
 
 // Close ends the serving.
+//
+//nolint:contextcheck // also after an interrupt, and within a second
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

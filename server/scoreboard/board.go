@@ -132,6 +132,8 @@ func (b *Board) openShared() (*os.File, error) {
 
 // create makes the file whole or not at all. Where several processes do so at once, the first one's stays;
 // the others open that.
+//
+//nolint:contextcheck // lockLimit bounds the wait
 func (b *Board) create() (*os.File, error) {
 	dir := filepath.Dir(b.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

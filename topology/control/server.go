@@ -45,8 +45,8 @@ func Serve(ctx context.Context, ln net.Listener, k Keeper) error {
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
 		reading, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		defer context.AfterFunc(ctx, cancel)() // it has no end of its own
-		streamEvents(reading, w, r.FormValue("after"), k)
+		defer context.AfterFunc(ctx, cancel)()            // it has no end of its own
+		streamEvents(reading, w, r.FormValue("after"), k) //nolint:contextcheck // it ends with the request
 	})
 	mux.HandleFunc("POST /actions", func(w http.ResponseWriter, r *http.Request) {
 		var a fleet.Action
@@ -56,7 +56,7 @@ func Serve(ctx context.Context, ln net.Listener, k Keeper) error {
 			http.Error(w, "action: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer(w, func(progress fleet.Progress) error { return k.Do(r.Context(), a, progress) })
+		answer(w, func(progress fleet.Progress) error { return k.Do(r.Context(), a, progress) }) //nolint:contextcheck // an action ends with its request, not with the serving
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)

@@ -92,6 +92,8 @@ func (f *Fleet) killFor(p *part, worker int, sig syscall.Signal, d time.Duration
 }
 
 // hold calls after once d is over, or early when the part is acted on or the layout taken down before that.
+//
+//nolint:contextcheck // it outlives the action
 func (f *Fleet) hold(p *part, d time.Duration, after, early func()) {
 	p.letGo()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -133,6 +135,7 @@ func (p *part) heldUntil() time.Time {
 	return p.held
 }
 
+//nolint:contextcheck // it comes when the action is over
 func (f *Fleet) startAgain(p *part) {
 	ctx, release, err := f.takeTurn(context.Background())
 	if err != nil {

@@ -66,6 +66,8 @@ func (t *Teller) keep(ctx context.Context) {
 }
 
 // End tells the last count, when nothing is counted any more. A nil Teller has nobody to tell.
+//
+//nolint:contextcheck // what the Teller was made with lasts until here
 func (t *Teller) End() error {
 	if t == nil {
 		return nil
