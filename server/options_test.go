@@ -97,6 +97,8 @@ func TestParseOptionsRefuses(t *testing.T) {
 		{"-m", "THREADS"},
 		{"-w", "257"},
 		{"--randoms", ""},
+		{"--host", ""},
+		{"--host", "[]"},
 		{"--env-file", "bad.env"},
 		{"--env-file", "."},
 		{"--test-delay", "-1s"},

@@ -389,3 +389,34 @@ func TestPortInUse(t *testing.T) {
 		}
 	}
 }
+
+// What is for those who watch the process has one name, which a balancer in front can refuse.
+func TestWatchedByNameOnly(t *testing.T) {
+	t.Parallel()
+	p := startServer(t)
+	for path, want := range map[string]int{
+		"/healthz": 200, "/metrics": 200, "/healthz?x=1": 200, "/metrics?x#y": 200,
+		"//metrics": 404, "/x/../metrics": 404, "/%6detrics": 404, "/%2fmetrics": 404, "/a/..%2fmetrics": 404, "/./healthz": 404,
+		"/%68ealthz": 404, "//healthz?x": 404, "/metrics#x": 404, "http://x/metrics": 404,
+	} {
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("GET %s: %v", path, err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Errorf("GET %s: %v", path, err)
+		}
+		_ = conn.Close()
+		if res.StatusCode != want || res.Header.Get("X-Worker") == "" || want == 404 && string(body) != "Not Found\n" {
+			t.Errorf("GET %s: got %s %v %.60q, want %d, signed", path, res.Status, res.Header, body, want)
+		}
+	}
+}

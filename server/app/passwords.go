@@ -17,7 +17,7 @@ const (
 	passwordMost    = 72              // bytes; bcrypt reads no more
 	hashesWaiting   = 12              // of one address, per hash at a time; further ones are refused at once
 	hashesWaitAll   = 256             // of all addresses
-	hashWaitLongest = 1 * time.Second // for one's turn
+	hashWaitLongest = 5 * time.Second // for one's turn: on a busy machine two hashes may take more than one
 )
 
 // nobody's password, for passwordCost: what a password is compared with where there is no such user, so that the answer takes as

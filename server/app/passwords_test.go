@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -113,8 +114,32 @@ func TestHashingIsFairBetweenAddresses(t *testing.T) {
 	}
 }
 
+// On a machine so busy that a hash takes half a second and more, somebody who waits behind a full queue of another
+// address gets in all the same.
+func TestHashingOnABusyMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHasher()
+		h.free, h.atOnce = 1, 1
+		hash := func() error { time.Sleep(600 * time.Millisecond); return nil }
+		var guesser sync.WaitGroup
+		for range hashesWaiting + 1 {
+			guesser.Go(func() { _ = h.inTurn(t.Context(), "a", hash) })
+		}
+		synctest.Wait() // they are hashing and waiting
+		began := time.Now()
+		if err := h.inTurn(t.Context(), "b", hash); err != nil {
+			t.Errorf("somebody else after %v: %v, want a turn", time.Since(began), err)
+		}
+		guesser.Wait()
+	})
+}
+
 // Who gives up leaves nothing behind.
 func TestHashingGivesUp(t *testing.T) {
+	synctest.Test(t, testHashingGivesUp)
+}
+
+func testHashingGivesUp(t *testing.T) {
 	h := newHasher()
 	h.free = 0
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,6 +10,7 @@
 package serve
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net"
@@ -58,7 +59,7 @@ func New(cfg Config) *Server {
 	}
 	s.ln = &trackedListener{Listener: cfg.Listener, connections: s.conns}
 	who := newIdentity(cfg.Instance, cfg.Listener.Addr())
-	handler := cfg.Slot.Counting(delayed(cfg.Delay, cfg.Handler), cfg.Metrics)
+	handler := s.byName(cfg.Slot.Counting(delayed(cfg.Delay, cfg.Handler), cfg.Metrics))
 	s.fast = Limited(s.closingWhenDraining(who.signed(handler)))
 	s.fast.ConnState = changeState
 	s.fast.Logger = slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)
@@ -139,6 +140,22 @@ func (id identity) signed(next fasthttp.RequestHandler) fasthttp.RequestHandler 
 	}
 }
 
+// byName answers what is for those who watch the process only where it is asked for by exactly its name: so it is what
+// balancers in front refuse, and most of them would let another way of writing it, as "//metrics", through.
+func (s *Server) byName(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		switch string(ctx.Path()) {
+		case RouteHealth, scoreboard.RouteMetrics:
+			if asked, _, _ := bytes.Cut(ctx.RequestURI(), []byte("?")); !bytes.Equal(asked, ctx.Path()) {
+				answerPlainly(ctx, fasthttp.StatusNotFound)
+				s.cfg.Slot.CountOther(fasthttp.StatusNotFound)
+				return
+			}
+		}
+		next(ctx)
+	}
+}
+
 // delayed makes every answer but those about the process's health late by what delay says.
 func delayed(delay func() time.Duration, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
@@ -173,8 +190,13 @@ func answerUnreadable(ctx *fasthttp.RequestCtx, err error) {
 		status = fasthttp.StatusRequestTimeout
 	}
 	ctx.Response.Reset()
+	answerPlainly(ctx, status)
+	ctx.SetConnectionClose()
+}
+
+// answerPlainly answers with what the status means.
+func answerPlainly(ctx *fasthttp.RequestCtx, status int) {
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("text/plain; charset=utf-8")
 	ctx.Response.SetBodyString(fasthttp.StatusMessage(status) + "\n")
-	ctx.SetConnectionClose()
 }
