@@ -84,7 +84,7 @@ func (p *page) upstreams(g *run.Group) {
 		t.Add(append([]string{
 			console.Clean(u.Addr), console.Cut(console.Clean(u.Instance), 12), console.Clean(u.Mode), weight, expected,
 			units.Percent(u.Share), "", units.Number(float64(u.Requests)), difference,
-		}, latencies(u.Latency, u.Requests, "p50", "p90", "p99")...)...)
+		}, latencies(u.Latency, int64(math.Round(u.SuccessRatio*float64(u.Requests))), "p50", "p90", "p99")...)...)
 	}
 	t.Fit(p.Width)
 	lines := t.Lines()

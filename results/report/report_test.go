@@ -122,3 +122,24 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// A route or server whose answers all failed has no latencies, not latencies of 0.
+func TestNoLatenciesWithoutAnswers(t *testing.T) {
+	r := good()
+	r.SuccessRatio, r.Latency = 0, run.Latency{}
+	for i := range r.Routes {
+		r.Routes[i].Throughput, r.Routes[i].Latency = 0, run.Latency{}
+	}
+	for i := range r.Groups[0].Upstreams {
+		r.Groups[0].Upstreams[i].SuccessRatio, r.Groups[0].Upstreams[i].Latency = 0, run.Latency{}
+	}
+	var out bytes.Buffer
+	if err := Text(&out, r, Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, " 0s") {
+			t.Errorf("a latency of 0 is shown where nothing succeeded: %q", line)
+		}
+	}
+}

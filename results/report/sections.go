@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
 
 	"balanceo/results/console"
@@ -19,23 +21,28 @@ func (p *page) routes(r *run.Record) {
 		console.Right("p50", 0), console.Right("p90", 5), console.Right("p95", 7), console.Right("p99", 2), console.Right("p99.9", 6),
 		console.Right("max", 3),
 	}}
-	row := func(name string, n int64, throughput float64, draws *float64, l run.Latency) {
+	row := func(name string, n, answered int64, throughput float64, draws *float64, l run.Latency) {
 		drawn := ""
 		if draws != nil {
 			drawn = strings.TrimSuffix(units.Format(*draws, units.PerSecond), "/s")
 		}
 		t.Add(append([]string{console.Clean(name), units.Number(float64(n)), units.Number(throughput), strings.TrimSpace(drawn)},
-			latencies(l, n, "p50", "p90", "p95", "p99", "p99.9", "max")...)...)
+			latencies(l, answered, "p50", "p90", "p95", "p99", "p99.9", "max")...)...)
 	}
 	var throughput float64
 	for _, route := range r.Routes {
-		row(route.Method+" "+route.Path, route.Requests, route.Throughput, route.Draws, route.Latency)
+		row(route.Method+" "+route.Path, route.Requests, answers(r, &route), route.Throughput, route.Draws, route.Latency)
 		throughput += route.Throughput
 	}
 	if len(r.Routes) > 1 {
-		row("all", r.Requests, throughput, nil, r.Latency)
+		row("all", r.Requests, successes(r), throughput, nil, r.Latency)
 	}
 	p.table("routes", t)
+}
+
+// answers is how many requests the latencies of a route are of.
+func answers(r *run.Record, route *run.Route) int64 {
+	return int64(math.Round(route.Throughput * cmp.Or(r.AnswerTime, r.Duration)))
 }
 
 func (p *page) session(s *run.Session) {

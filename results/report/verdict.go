@@ -153,7 +153,7 @@ func margin(g *run.Group) string {
 	if g.PValue != nil {
 		return fmt.Sprintf("G = %.1f (critical %.1f, p = %s)", g.WorstDeviation, g.Bound, pValue(*g.PValue))
 	}
-	text := "difference at most " + units.Number(g.WorstDeviation)
+	text := "at most " + units.Number(g.WorstDeviation) + " off"
 	if g.Bound > 0 {
 		text += fmt.Sprintf(" (bound %s)", units.Number(g.Bound))
 	}

@@ -19,8 +19,10 @@ type options struct {
 	Odd   odd      `long:"odd"`
 	List  []string `long:"list"`
 
-	Every   time.Duration `long:"every"`
-	Version bool          `long:"version"`
+	Group struct {
+		Every time.Duration `long:"every"`
+	} `group:"Times"`
+	Version bool `long:"version"`
 }
 
 type odd int

@@ -180,14 +180,19 @@ func Completing(args []string) []string {
 // accepted lists the flags of the active commands and of the program.
 func accepted(parser *flags.Parser) []string {
 	var out []string
-	for c := parser.Command; c != nil; c = c.Active {
-		for _, g := range append([]*flags.Group{c.Group}, c.Groups()...) {
-			for _, o := range g.Options() {
-				if o.LongName != "" && !o.Hidden && !slices.Contains(out, "--"+o.LongName) {
-					out = append(out, "--"+o.LongName)
-				}
+	var add func(*flags.Group)
+	add = func(g *flags.Group) {
+		for _, o := range g.Options() {
+			if o.LongName != "" && !o.Hidden && !slices.Contains(out, "--"+o.LongName) {
+				out = append(out, "--"+o.LongName)
 			}
 		}
+		for _, inner := range g.Groups() {
+			add(inner)
+		}
+	}
+	for c := parser.Command; c != nil; c = c.Active {
+		add(c.Group)
 	}
 	slices.Sort(out)
 	return out
