@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"balanceo/results/console"
 	"balanceo/results/judge"
 	"balanceo/topology/cli"
 )
@@ -69,7 +70,14 @@ func (jc *judgeCommand) print(r *judge.Result) error {
 	case jc.Format == "tap":
 		return r.TAP(jc.c.stdout)
 	}
-	_, err := fmt.Fprintf(jc.c.stdout, "%s: %s\n\n%s\n", strings.ToUpper(string(r.Verdict)), r.Sentence, strings.Join(r.Details(), "\n"))
+	lines := append([]string{strings.ToUpper(string(r.Verdict)) + ": " + r.Sentence, ""}, r.Details()...)
+	width := console.Width(jc.c.stdout, math.MaxInt)
+	for i, line := range lines {
+		if console.Columns(line) > width {
+			lines[i] = strings.Join(console.Wrap(line, width), "\n")
+		}
+	}
+	_, err := fmt.Fprintln(jc.c.stdout, strings.Join(lines, "\n"))
 	return err
 }
 

@@ -69,7 +69,7 @@ func (s *simulateCommand) Execute(args []string) error {
 			Methods []row `json:"methods"`
 		}{config, rows})
 	}
-	fmt.Fprintf(s.c.stdout, "requests by which an upstream is furthest from its share, of %s behind %s that know nothing of each other\n\n",
+	fmt.Fprintf(s.c.stdout, "requests by which an upstream is furthest from its share\n%s behind %s that know nothing of each other\n\n",
 		units.Count(int64(s.Upstreams), "upstream"), units.Count(int64(s.Balancers), "balancer"))
 	t := &console.Table{Gap: 2, Columns: []console.Column{console.Left("method", 0)}}
 	for _, n := range at {
@@ -87,6 +87,6 @@ func (s *simulateCommand) Execute(args []string) error {
 	if err := t.Write(s.c.stdout); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.c.stdout, "\nbusiest: the most requests that an upstream had under way at once, over the average of %s\n", units.Number(s.Busy))
+	_, err := fmt.Fprintf(s.c.stdout, "\nbusiest: most requests that an upstream had under way, over the average of %s\n", units.Number(s.Busy))
 	return err
 }
