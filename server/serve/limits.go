@@ -15,6 +15,7 @@ const (
 	answerBuffer = 12 << 10 // the counts of a small draw with their head, in one write
 	atOnce       = 8192     // connections, without websockets; further ones get 503
 	readTimeout  = 10 * time.Second
+	writeTimeout = 30 * time.Second
 	idleTimeout  = 75 * time.Second // longer than nginx keeps an idle upstream connection (60 s), so that nginx ends it
 )
 
@@ -29,7 +30,7 @@ func Limited(handler fasthttp.RequestHandler) *fasthttp.Server {
 		MaxRequestBodySize:    MaxBody,
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,
-		WriteTimeout:          30 * time.Second,
+		WriteTimeout:          writeTimeout,
 		NoDefaultContentType:  true,
 		CloseOnShutdown:       true,
 		StreamRequestBody:     false,

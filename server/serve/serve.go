@@ -192,6 +192,9 @@ func answerUnreadable(ctx *fasthttp.RequestCtx, err error) {
 	ctx.Response.Reset()
 	answerPlainly(ctx, status)
 	ctx.SetConnectionClose()
+	if conn := ctx.Conn(); conn != nil { // fasthttp leaves it with the time of the answer before, which a kept connection may have outlived
+		_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	}
 }
 
 // answerPlainly answers with what the status means.

@@ -1,6 +1,9 @@
 package serve
 
 import (
+	"errors"
+	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -41,5 +44,23 @@ func TestGracePeriodsOutlastEachOther(t *testing.T) {
 	}
 	if Silence < 4*BeatPeriod {
 		t.Errorf("Silence (%v) is to outlast some BeatPeriods (%v)", Silence, BeatPeriod)
+	}
+}
+
+// What can't be read is answered also on a connection that was idle for longer than an answer may take.
+func TestUnreadableAfterIdle(t *testing.T) {
+	t.Parallel()
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	if err := here.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil { // of the answer before
+		t.Fatal(err)
+	}
+	var ctx fasthttp.RequestCtx
+	ctx.Init2(here, nil, false)
+	answerUnreadable(&ctx, errors.New("unreadable"))
+	go func() { _, _ = io.Copy(io.Discard, there) }() // ends with the connection
+	if _, err := ctx.Response.WriteTo(here); err != nil {
+		t.Errorf("the answer %d can't be written: %v", ctx.Response.StatusCode(), err)
 	}
 }
