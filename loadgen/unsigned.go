@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"balanceo/loadgen/attack"
 	"balanceo/loadgen/tally"
@@ -27,11 +28,12 @@ func unsigned(u tally.Unsigned, by attack.By, name string) []string {
 
 // paste are the lines that a balancer needs, those of all where it is not known which it is.
 func paste(name string) string {
-	text := ""
+	var text strings.Builder
+	text.WriteString(" To paste, for")
 	for _, s := range known.Signatures() {
 		if name == "" || name == s.Balancer {
-			text += fmt.Sprintf(" %s: %s", s.Balancer, s.Lines)
+			fmt.Fprintf(&text, " %s: %s", s.Balancer, s.Lines)
 		}
 	}
-	return " To paste, for" + text
+	return text.String()
 }

@@ -350,22 +350,23 @@ func private(t *testing.T, l *lab) {
 	if info, err := os.Stat(filepath.Join(s.Dir, "state.json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("state.json: got %v, %v, want it for this user only", info.Mode(), err)
 	}
-	told := l.must("status", "--json")
+	texts := []string{l.must("status", "--json")}
 	for _, pid := range pids(s) {
 		command, err := procs.Command(pid)
 		if err != nil {
 			t.Error(err)
 		}
-		told += command
+		texts = append(texts, command)
 	}
 	err := filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			text, readErr := os.ReadFile(path)
-			told, err = told+string(text), readErr
+			texts, err = append(texts, string(text)), readErr
 		}
 		return err
 	})
-	if err != nil || strings.Contains(told, "topsecret") {
-		t.Errorf("%v; the password is told: %v", err, strings.Contains(told, "topsecret"))
+	told := strings.Contains(strings.Join(texts, "\n"), "topsecret")
+	if err != nil || told {
+		t.Errorf("%v; the password is told: %v", err, told)
 	}
 }

@@ -102,7 +102,7 @@ func loadgen(path, addr string, rate int, d time.Duration) (figures, error) {
 func record(path string, args ...string) (r run.Record, cpu time.Duration, err error) {
 	o, err := execute("", path, args...)
 	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == cli.Verdict) {
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != cli.Verdict) {
 		return r, 0, err
 	}
 	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {

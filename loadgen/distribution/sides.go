@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,10 +121,9 @@ func (in *Input) judgeSides(g *run.Group, sides []side) {
 			ratio, g.Bound, g.WorstDeviation = r, s.group.Bound, s.group.WorstDeviation
 		}
 		text := in.tell(s)
-		switch {
-		case s.group.Verdict == run.Fail:
+		if s.group.Verdict == run.Fail {
 			g.Reasons = append(g.Reasons, text)
-		default:
+		} else {
 			g.Notes = append(g.Notes, text)
 		}
 	}
@@ -163,7 +163,7 @@ func (in *Input) tell(s *side) string {
 	}
 	weights := make([]string, 0, len(s.conf.Servers))
 	for _, server := range s.conf.Servers {
-		text := fmt.Sprint(server.Weight)
+		text := strconv.Itoa(server.Weight)
 		if server.Down {
 			text = "down"
 		}

@@ -1,6 +1,7 @@
 package promise
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -33,7 +34,7 @@ func Expected(text, method, group string) (*Promise, error) {
 		}
 	}
 	if len(g.Servers) == 0 {
-		return nil, fmt.Errorf("no server has a share above 0")
+		return nil, errors.New("no server has a share above 0")
 	}
 	switch method {
 	case "random":

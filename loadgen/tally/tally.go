@@ -192,12 +192,13 @@ func (t *Tally) addRoute(h *Hit, a *answer, latency time.Duration, ok bool) {
 		r.successes++
 		r.draws += h.Draws
 	}
-	if a != nil {
+	switch {
+	case a != nil:
 		r.group = h.Group
-	} else if h.Status != 0 {
+	case h.Status != 0:
 		r.unsigned++
 		t.unsigned.add(h)
-	} else if h.Err.Reached() {
+	case h.Err.Reached():
 		r.lost++
 	}
 }

@@ -112,7 +112,7 @@ func (o *oracle) run(ctx context.Context, b Balancer, site *Site, n int) (err er
 	go func() { ended <- cmd.Wait() }()
 	defer func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // nothing of it is to be kept
-		<-ended
+		<-ended                                             //nolint:errcheck // it was killed
 	}()
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

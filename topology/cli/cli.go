@@ -40,7 +40,7 @@ type VerdictError struct{ Reason string }
 func (e *VerdictError) Error() string { return e.Reason }
 
 // Answer is what a call asks for instead of work, or is told: help or the version.
-type Answer struct {
+type Answer struct { //nolint:errname // nothing went wrong
 	Text string
 	Code int
 }

@@ -22,7 +22,7 @@ func Version(name string) string {
 	text := name + " " + info.Main.Version
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			text += " " + s.Value[:min(7, len(s.Value))]
+			return text + " " + s.Value[:min(7, len(s.Value))]
 		}
 	}
 	return text

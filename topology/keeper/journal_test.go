@@ -3,7 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"testing"
 
 	"balanceo/topology/fleet"
@@ -12,9 +12,9 @@ import (
 func TestJournal(t *testing.T) {
 	j := newJournal()
 	for i := range kept + 5 {
-		j.add(fleet.Event{Text: fmt.Sprint(i + 1)})
+		j.add(fleet.Event{Text: strconv.Itoa(i + 1)})
 	}
-	if all := j.all(); len(all) != kept || all[0].Number != 6 || all[kept-1].Text != fmt.Sprint(kept+5) {
+	if all := j.all(); len(all) != kept || all[0].Number != 6 || all[kept-1].Text != strconv.Itoa(kept+5) {
 		t.Errorf("all: got %d events from number %d on, want the latest %d", len(all), all[0].Number, kept)
 	}
 	for after, want := range map[int]int{0: kept, 5: kept, 6: kept - 1, kept + 4: 1} {

@@ -138,7 +138,7 @@ func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server)
 	go func() { r.ended <- r.process.Wait() }()
 	t.Cleanup(func() { r.stop(t) })
 	for {
-		c, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.URL, "http://"))
 		if err == nil {
 			_ = c.Close()
 			return r
@@ -159,11 +159,11 @@ func (r *Rig) stop(t *testing.T) {
 	pid := r.process.Process.Pid
 	_ = syscall.Kill(pid, syscall.SIGTERM)
 	select {
-	case <-r.ended:
+	case <-r.ended: //nolint:errcheck // TERM ends it, in whatever way
 	case <-time.After(20 * time.Second):
 		t.Errorf("%s does not end within 20s of TERM\n%s", r.Name(), r.out)
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
-		<-r.ended
+		<-r.ended //nolint:errcheck // it was killed
 	}
 	for deadline := time.Now().Add(10 * time.Second); syscall.Kill(-pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -214,11 +214,17 @@ func (r *Rig) Client(t *testing.T, n int) *http.Client {
 	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
 }
 
-// Get sends one request and returns the answer, its body read.
-func (r *Rig) Get(client *http.Client, path string, header ...string) (*http.Response, error) {
+// Answer is the head of an answer.
+type Answer struct {
+	Status int
+	Header http.Header
+}
+
+// Get sends one request and returns the answer, when its body is read.
+func (r *Rig) Get(client *http.Client, path string, header ...string) (Answer, error) {
 	req, err := http.NewRequest(http.MethodGet, r.URL+path, nil) //nolint:noctx // the client has a time-out
 	if err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	req.Header.Set("User-Agent", Agent)
 	for i := 0; i+1 < len(header); i += 2 {
@@ -226,11 +232,11 @@ func (r *Rig) Get(client *http.Client, path string, header ...string) (*http.Res
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return Answer{}, err
 	}
+	defer func() { _ = resp.Body.Close() }()
 	_, err = io.Copy(io.Discard, resp.Body)
-	_ = resp.Body.Close()
-	return resp, err
+	return Answer{resp.StatusCode, resp.Header}, err
 }
 
 // Split sends n requests over that many connections at once and counts the answers by X-Upstream.
@@ -245,15 +251,15 @@ func (r *Rig) Split(t *testing.T, n, connections int, path string) map[string]in
 	for range max(connections, 1) {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
-				resp, err := r.Get(client, path)
+				answer, err := r.Get(client, path)
 				mu.Lock()
 				switch {
 				case err != nil:
 					counts["error: "+err.Error()]++
-				case resp.StatusCode != http.StatusOK:
-					counts["status "+resp.Status]++
+				case answer.Status != http.StatusOK:
+					counts[fmt.Sprintf("status %d", answer.Status)]++
 				default:
-					tried := strings.Split(resp.Header.Get("X-Upstream"), ", ")
+					tried := strings.Split(answer.Header.Get("X-Upstream"), ", ")
 					counts[tried[len(tried)-1]]++
 				}
 				mu.Unlock()

@@ -206,7 +206,7 @@ func headers(t *testing.T, b balancer.Balancer) {
 		status int
 		group  string
 	}{"/": {200, "a"}, "/status/404": {404, "a"}, "/status/503": {503, "a"}, "/b": {200, "b"}, "/bc/d": {200, "b"}, "/hidden/not": {200, "a"}, "/hidden": {404, ""}} {
-		resp, err := r.Get(client, path, "X-Forwarded-For", "10.1.2.3", "X-Upstream", "forged")
+		answer, err := r.Get(client, path, "X-Forwarded-For", "10.1.2.3", "X-Upstream", "forged")
 		if err != nil {
 			t.Errorf("GET %s: %v", path, err)
 			continue
@@ -215,9 +215,9 @@ func headers(t *testing.T, b balancer.Balancer) {
 		if g := r.Conf.Group(want.group); g != nil {
 			addr = g.Servers[0].Addr
 		}
-		if resp.StatusCode != want.status || resp.Header.Get("X-Upstream-Group") != want.group || resp.Header.Get("X-Upstream") != addr {
-			t.Errorf("GET %s: got status %d, group %q, upstream %q, want %d, %q, %q", path, resp.StatusCode,
-				resp.Header.Get("X-Upstream-Group"), resp.Header.Get("X-Upstream"), want.status, want.group, addr)
+		if answer.Status != want.status || answer.Header.Get("X-Upstream-Group") != want.group || answer.Header.Get("X-Upstream") != addr {
+			t.Errorf("GET %s: got status %d, group %q, upstream %q, want %d, %q, %q", path, answer.Status,
+				answer.Header.Get("X-Upstream-Group"), answer.Header.Get("X-Upstream"), want.status, want.group, addr)
 		}
 	}
 	if _, err := r.Get(client, "/x%2Fy?q=%20z", "X-Forwarded-For", "10.1.2.3"); err != nil {
@@ -235,15 +235,15 @@ func headers(t *testing.T, b balancer.Balancer) {
 			t.Errorf("the server saw %s %q, want %q", name, got, want)
 		}
 	}
-	if status := raw(t, r, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n").StatusCode; status != http.StatusRequestEntityTooLarge {
+	if status := raw(t, r, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n"); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body of 1 MB where 64k are accepted: got status %d, want 413", status)
 	}
 }
 
-// raw sends the bytes of a request and returns the head of the answer.
-func raw(t *testing.T, r *Rig, request string) *http.Response {
+// raw sends the bytes of a request and returns the status of the answer.
+func raw(t *testing.T, r *Rig, request string) int {
 	t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,13 +255,13 @@ func raw(t *testing.T, r *Rig, request string) *http.Response {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	return resp
+	return resp.StatusCode
 }
 
 // websocket: a connection that is upgraded passes both ways.
 func websocket(t *testing.T, b balancer.Balancer) {
 	r := rig(t, b, []int{1}, 1)
-	c, err := net.Dial("tcp", strings.TrimPrefix(r.URL, "http://"))
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,8 +270,12 @@ func websocket(t *testing.T, b balancer.Balancer) {
 	_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	in := bufio.NewReader(c)
 	resp, err := http.ReadResponse(in, nil)
-	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("upgrade: got %v, %v, want 101", resp, err)
+	if err != nil {
+		t.Fatalf("upgrade: %v", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("upgrade: got %s, want 101", resp.Status)
 	}
 	_, _ = io.WriteString(c, "ping")
 	got := make([]byte, 4)
@@ -296,7 +300,7 @@ func log(t *testing.T, b balancer.Balancer) {
 			continue
 		}
 		at := time.UnixMilli(int64(l.Msec * 1000))
-		if l.UserAgent != Agent || l.Method != "GET" || l.URI != "/x?y=z" || l.Status != 200 || l.Group != "a" ||
+		if l.UserAgent != Agent || l.Method != http.MethodGet || l.URI != "/x?y=z" || l.Status != 200 || l.Group != "a" ||
 			l.RequestTime < 0 || l.RequestTime > 10 || l.HeaderTime == "" || l.HeaderTime == "-" ||
 			at.Before(before.Add(-time.Second)) || at.After(time.Now().Add(time.Second)) {
 			t.Errorf("log: got %+v", l)

@@ -190,11 +190,11 @@ upstream u { server 10.0.0.1:80 weight=5; server 10.0.0.2:80; }
 	if _, err := exec.LookPath("nginx"); err != nil {
 		t.Fatal(err)
 	}
-	real, err := exec.Command("nginx", "-T", "-p", t.TempDir(), "-c", "/etc/nginx/nginx.conf").CombinedOutput()
+	own, err := exec.Command("nginx", "-T", "-p", t.TempDir(), "-c", "/etc/nginx/nginx.conf").CombinedOutput()
 	if err != nil {
 		return // this machine's own configuration does not hold
 	}
-	if got, err = Read(filepath.Join(writeFiles(t, map[string]string{"dump": string(real)}), "dump"), ""); err != nil || len(got.Warnings) > 0 {
+	if got, err = Read(filepath.Join(writeFiles(t, map[string]string{"dump": string(own)}), "dump"), ""); err != nil || len(got.Warnings) > 0 {
 		t.Errorf("Read of this machine's nginx -T: %v, warnings %q", err, got.Warnings)
 	}
 }
