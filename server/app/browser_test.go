@@ -263,9 +263,7 @@ func (s *socket) send(text string) {
 // next waits for a message with the event and decodes its data.
 func (s *socket) next(event string, into any) message {
 	s.t.Helper()
-	timeout := time.After(limit)
-	select {
-	case a := <-s.in:
+	take := func(a arrived) message {
 		m := a.decode(s.t)
 		if m.Event != event {
 			s.t.Fatalf("got %s %s, want %s", m.Event, m.Data, event)
@@ -274,9 +272,19 @@ func (s *socket) next(event string, into any) message {
 			s.t.Fatalf("%s %s: %v", event, m.Data, err)
 		}
 		return m
+	}
+	timeout := time.After(limit)
+	select {
+	case a := <-s.in:
+		return take(a)
 	case err := <-s.end:
 		s.end <- err
-		s.t.Fatalf("waiting for %s: %v", event, err)
+		select {
+		case a := <-s.in: // it came before the end
+			return take(a)
+		default:
+			s.t.Fatalf("waiting for %s: %v", event, err)
+		}
 	case <-timeout:
 		s.t.Fatalf("waiting for %s: nothing came", event)
 	}

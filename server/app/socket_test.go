@@ -54,6 +54,9 @@ func TestProductReachesEveryProcess(t *testing.T) {
 
 func TestListIsBounded(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{})
+	var list []store.Product
+	early := watch(t, p)
+	early.next("PRODLIST", &list)
 	for i := range listMost + 5 {
 		now := time.Now().Add(time.Duration(i) * time.Millisecond).UTC()
 		given, err := decodeProduct([]byte(newProduct(strconv.Itoa(i), 1, picture)), now)
@@ -63,8 +66,9 @@ func TestListIsBounded(t *testing.T) {
 		if err := p.store.AddProduct(t.Context(), given); err != nil {
 			t.Fatal(err)
 		}
+		var heard store.Product
+		early.next("PRODUCT", &heard)
 	}
-	var list []store.Product
 	watch(t, p).next("PRODLIST", &list)
 	if len(list) != listMost || list[0].Title != strconv.Itoa(listMost+4) {
 		t.Errorf("PRODLIST: %d products, first %q; want %d, first %d", len(list), list[0].Title, listMost, listMost+4)
