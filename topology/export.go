@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/jessevdk/go-flags"
 
+	"balanceo/topology/balancer/haproxy"
 	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/cli"
 	"balanceo/topology/export/image"
@@ -41,10 +43,11 @@ func addExport(parser *flags.Parser, commands map[string]command) {
 }
 
 type exportImage struct {
-	Output    string `short:"o" long:"output" value-name:"FILE" required:"true" description:"the archive to write"`
-	Arch      string `long:"arch" value-name:"ARCH" description:"processors of the cluster's nodes: amd64 or arm64 (default: this machine's)"`
-	Programs  string `long:"programs" value-name:"DIR" description:"take the four programs from here, static ones for Linux, instead of building them"`
-	WithNginx bool   `long:"with-nginx" description:"add an image of this machine's nginx, for clusters that can't get the public one"`
+	Output      string `short:"o" long:"output" value-name:"FILE" required:"true" description:"the archive to write"`
+	Arch        string `long:"arch" value-name:"ARCH" description:"processors of the cluster's nodes: amd64 or arm64 (default: this machine's)"`
+	Programs    string `long:"programs" value-name:"DIR" description:"take the four programs from here, static ones for Linux, instead of building them"`
+	WithNginx   bool   `long:"with-nginx" description:"add an image of this machine's nginx, for clusters that can't get the public one"`
+	WithHAProxy bool   `long:"with-haproxy" description:"likewise of this machine's haproxy"`
 }
 
 func (c *exportImage) run(ctx context.Context, s *session, _ []string) error {
@@ -60,20 +63,11 @@ func (c *exportImage) run(ctx context.Context, s *session, _ []string) error {
 		return err
 	}
 	defer cleanUp()
-	if c.WithNginx {
-		if arch != runtime.GOARCH || runtime.GOOS != "linux" {
-			return cli.Usagef("--with-nginx: this machine's nginx is none for Linux on %s", arch)
-		}
-		_, program, err := (&upFlags{Balancer: nginx.Name}).findBalancer("", s.common.runDir())
-		if err != nil {
-			return err
-		}
-		i, err := image.Machine(program, "SIGQUIT")
-		if err != nil {
-			return err
-		}
-		images = append(images, i)
+	ours, err := c.balancers(arch, s.common.runDir())
+	if err != nil {
+		return err
 	}
+	images = append(images, ours...)
 	out, err := renameio.TempFile("", c.Output)
 	if err != nil {
 		return fmt.Errorf("--output: %w", err)
@@ -89,6 +83,35 @@ func (c *exportImage) run(ctx context.Context, s *session, _ []string) error {
 		fmt.Fprintln(s.stdout, image.Ref(i.Program))
 	}
 	return nil
+}
+
+// balancers are the images of this machine's balancers that are asked for.
+func (c *exportImage) balancers(arch, runDir string) (images []image.Image, err error) {
+	for _, b := range []struct {
+		asked        bool
+		name, signal string
+		with         []string
+	}{
+		{c.WithNginx, nginx.Name, "SIGQUIT", nil},
+		{c.WithHAProxy, haproxy.Name, "SIGUSR1", []string{"/bin/sh"}}, // which writes its log into a file
+	} {
+		if !b.asked {
+			continue
+		}
+		if arch != runtime.GOARCH || runtime.GOOS != "linux" {
+			return nil, cli.Usagef("--with-%s: this machine's %s is none for Linux on %s", b.name, b.name, arch)
+		}
+		_, program, err := (&upFlags{Balancer: b.name}).findBalancer("", runDir)
+		if err != nil {
+			return nil, err
+		}
+		i, err := image.Machine(program, b.signal, b.with...)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, i)
+	}
+	return images, nil
 }
 
 // programs are the images of the four commands, built here unless their programs are given.
@@ -133,8 +156,9 @@ func moduleRoot() (string, error) {
 type exportKubernetes struct {
 	Layout       layoutName        `short:"l" long:"layout" value-name:"NAME|FILE" default:"seed" description:"a built-in layout (cluster, fork, seed, single) or the path of a YAML file"`
 	Replicas     map[string]string `long:"replicas" value-name:"NAME=N" key-value-delimiter:"=" description:"pods of an instance (default: 1); may be repeated"`
-	Balancer     string            `long:"balancer" value-name:"NAME" description:"nginx, or service: what Kubernetes does itself (default: the layout's, nginx)"`
+	Balancer     string            `long:"balancer" value-name:"NAME" description:"nginx, haproxy, or service: what Kubernetes does itself (default: the layout's, nginx)"`
 	NginxImage   string            `long:"nginx-image" value-name:"IMAGE" description:"of nginx (default: the public one, nginx:1.28.0)"`
+	HAProxyImage string            `long:"haproxy-image" value-name:"IMAGE" description:"of haproxy (default: the public one, haproxy:3.0.5)"`
 	StorageClass string            `long:"storage-class" value-name:"NAME" description:"keep the embedded database on a claim of this class (default: a folder that is gone with its pod)"`
 	StorageSize  string            `long:"storage-size" value-name:"SIZE" default:"1Gi" description:"of that claim"`
 	Loadgen      int               `long:"loadgen" value-name:"N" description:"add a load of N generators"`
@@ -144,7 +168,7 @@ type exportKubernetes struct {
 }
 
 func (c *exportKubernetes) run(_ context.Context, s *session, _ []string) error {
-	cfg, err := c.config()
+	cfg, err := c.config(s.common.runDir())
 	if err != nil {
 		return err
 	}
@@ -159,7 +183,7 @@ func (c *exportKubernetes) run(_ context.Context, s *session, _ []string) error 
 }
 
 // config checks the flags.
-func (c *exportKubernetes) config() (*kubernetes.Config, error) {
+func (c *exportKubernetes) config(runDir string) (*kubernetes.Config, error) {
 	// The same checks as for up, of what it shares with it.
 	up := upFlags{Layout: c.Layout}
 	l, conf, err := up.readLayout()
@@ -167,17 +191,11 @@ func (c *exportKubernetes) config() (*kubernetes.Config, error) {
 		return nil, err
 	}
 	cfg := &kubernetes.Config{
-		Layout: l, Conf: conf, Balancer: l.Balancer, Image: kubernetes.PublicNginx, Replicas: map[string]int{},
+		Layout: l, Conf: conf, Balancer: cmp.Or(c.Balancer, l.Balancer, nginx.Name), Replicas: map[string]int{},
 		StorageClass: c.StorageClass, StorageSize: c.StorageSize,
 	}
-	if c.Balancer != "" {
-		cfg.Balancer = c.Balancer
-	}
-	if known := []string{nginx.Name, kubernetes.Service}; !slices.Contains(known, cfg.Balancer) {
-		return nil, cli.Usagef("--balancer %q: %s is accepted", cfg.Balancer, strings.Join(known, " or "))
-	}
-	if c.NginxImage != "" {
-		cfg.Image = c.NginxImage
+	if err := c.balancer(cfg, runDir); err != nil {
+		return nil, err
 	}
 	for name, text := range c.Replicas {
 		n, err := strconv.Atoi(text)
@@ -199,6 +217,26 @@ func (c *exportKubernetes) config() (*kubernetes.Config, error) {
 		cfg.Load = &kubernetes.Load{Generators: c.Loadgen, Args: append([]string{"-rate", c.Rate, "-duration", c.Duration}, c.Load...)}
 	}
 	return cfg, nil
+}
+
+// balancer checks which one is asked for. The shares of HAProxy are known by trying it: on this machine.
+func (c *exportKubernetes) balancer(cfg *kubernetes.Config, runDir string) (err error) {
+	if known := kubernetes.Balancers(); !slices.Contains(known, cfg.Balancer) {
+		return cli.Usagef("--balancer %q: accepted are %s", cfg.Balancer, strings.Join(known, ", "))
+	}
+	for name, given := range map[string]string{nginx.Name: c.NginxImage, haproxy.Name: c.HAProxyImage} {
+		switch {
+		case given == "":
+		case name != cfg.Balancer:
+			return cli.Usagef("--%s-image %q: the balancer is %s", name, given, cfg.Balancer)
+		default:
+			cfg.Image = given
+		}
+	}
+	if cfg.Balancer == haproxy.Name {
+		_, cfg.Program, err = (&upFlags{Balancer: cfg.Balancer}).findBalancer("", runDir)
+	}
+	return err
 }
 
 func instanceNames(l *layout.Layout) (names []string) {

@@ -5,6 +5,7 @@ package balancer
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -120,17 +121,31 @@ func (g Group) byWeight(addr string) float64 {
 // Resolve replaces each server whose address is a name by one server an address that lookup finds for it, as
 // nginx does when it starts: each becomes a peer with the whole weight. Answers name peers by their addresses.
 // "localhost" can so become two peers, ::1 and 127.0.0.1. An address found twice is one peer; a name that is
-// not found stays. Nil: the system's lookup.
+// not found stays. Shares that a promise names go to the same server. Nil: the system's lookup.
 func (c *Config) Resolve(ctx context.Context, lookup func(ctx context.Context, host string) ([]string, error)) {
 	if lookup == nil {
 		lookup = net.DefaultResolver.LookupHost
 	}
 	for i := range c.Groups {
+		g := &c.Groups[i]
 		var servers []Server
-		for _, s := range c.Groups[i].Servers {
-			servers = append(servers, s.resolve(ctx, lookup)...)
+		shares := map[string]float64{}
+		for _, s := range g.Servers {
+			found := s.resolve(ctx, lookup)
+			servers = append(servers, found...)
+			if g.Promise == nil || g.Promise.Shares == nil {
+				continue
+			}
+			if len(found) > 1 {
+				g.Promise = &Promise{Kind: Nothing, Because: fmt.Sprintf("%s has %d addresses, and which of them %s uses is not known.", s.Addr, len(found), c.Balancer)}
+				continue
+			}
+			shares[found[0].Addr] = g.Promise.Shares[s.Addr]
 		}
-		c.Groups[i].Servers = servers
+		g.Servers = servers
+		if g.Promise != nil && g.Promise.Shares != nil {
+			g.Promise.Shares = shares
+		}
 	}
 }
 

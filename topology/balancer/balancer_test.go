@@ -45,3 +45,22 @@ func TestResolve(t *testing.T) {
 		t.Errorf("Share after Resolve: got %v, want 3/8", got)
 	}
 }
+
+// Shares that a promise names are those of the same servers under their addresses, and nothing is promised where a name
+// has several of them.
+func TestResolveShares(t *testing.T) {
+	lookup := func(_ context.Context, host string) ([]string, error) {
+		return map[string][]string{"a": {"10.0.0.1"}, "b": {"10.0.0.2"}, "c": {"10.0.0.3", "10.0.0.4"}}[host], nil
+	}
+	group := func(other string) Group {
+		return Group{Servers: []Server{{Addr: "a:1", Weight: 3}, {Addr: other, Weight: 2}}, Promise: &Promise{Kind: Exact, Shares: map[string]float64{"a:1": 0.75, other: 0.25}}}
+	}
+	c := &Config{Balancer: "haproxy", Groups: []Group{group("b:1"), group("c:1")}}
+	c.Resolve(t.Context(), lookup)
+	if g := c.Groups[0]; g.Share("10.0.0.1:1") != 0.75 || g.Share("10.0.0.2:1") != 0.25 {
+		t.Errorf("got %+v, want 0.75 and 0.25", g.Promise)
+	}
+	if p := c.Groups[1].Promise; p.Kind != Nothing || p.Because != "c:1 has 2 addresses, and which of them haproxy uses is not known." {
+		t.Errorf("of a name with two addresses: got %+v", p)
+	}
+}

@@ -8,6 +8,9 @@ import (
 	"balanceo/topology/balancer"
 )
 
+// Name is what people call it.
+const Name = "haproxy"
+
 // Promise implements balancer.Balancer. Nobody has written down what roundrobin and static-rr do to the last request,
 // so the site's own program is asked: all threads take turns in one order, which repeats.
 func (h HAProxy) Promise(ctx context.Context, s *balancer.Site, c *balancer.Config) error {

@@ -44,6 +44,9 @@ func Translate(s *balancer.Site) (*balancer.Plan, error) {
 			Config: conf, Connect: time.Minute, Read: time.Minute, MaxBody: 1 << 20, Lines: map[string][]string{}, Methods: map[string]string{},
 		},
 	}
+	if s.Move.Hosts != nil { // a server that is gone with its machine refuses nothing
+		t.plan.Connect = connectElsewhere
+	}
 	for _, d := range directives {
 		if d.Directive == "http" {
 			err = t.block(d.Block, "http", nil)
@@ -60,6 +63,9 @@ func Translate(s *balancer.Site) (*balancer.Plan, error) {
 	t.plan.SortRoutes()
 	return t.plan, nil
 }
+
+// connectElsewhere is how long a server on another machine may take to take a connection, unless the source says it.
+const connectElsewhere = 2 * time.Second
 
 type translator struct {
 	writer
@@ -167,7 +173,11 @@ func (t *translator) line(d *crossplane.Directive, inside string, route *balance
 		if !in("server") || len(d.Args) > 2 || second != "" && second != "default_server" || strings.HasPrefix(first, "unix:") {
 			return t.refuse(d)
 		}
-		t.plan.Binds = append(t.plan.Binds, bind(movePort(first, t.Move.Listen, 80)))
+		to := bind(movePort(first, t.Move.Listen, 80))
+		if _, port, err := net.SplitHostPort(to); err == nil && t.Move.Hosts != nil {
+			to = ":" + port
+		}
+		t.plan.Binds = append(t.plan.Binds, to)
 	case "proxy_pass":
 		name, ok := strings.CutPrefix(first, "http://")
 		if route == nil || !ok || t.plan.Group(name) == nil {

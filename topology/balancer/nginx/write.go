@@ -110,7 +110,7 @@ func (w *writer) block(inside string, block crossplane.Directives) (crossplane.D
 		}
 	case "http":
 		if w.Move.Hosts != nil { // a server that is gone with its machine refuses nothing
-			out = w.missing(out, "proxy_connect_timeout", "2s")
+			out = w.missing(out, "proxy_connect_timeout", connectElsewhere.String())
 		}
 		// Where nginx makes folders for temporary files by itself depends on how it was built.
 		for _, what := range []string{"scgi", "uwsgi", "fastcgi", "proxy", "client_body"} {

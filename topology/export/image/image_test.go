@@ -119,7 +119,7 @@ func TestMachine(t *testing.T) {
 	if err := checkStatic(sh, "amd64"); err == nil || !strings.Contains(err.Error(), "libraries") {
 		t.Skip("the shell is no dynamic program for amd64")
 	}
-	i, err := Machine(sh, "SIGQUIT")
+	i, err := Machine(sh, "SIGQUIT", "/bin/cat")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +127,9 @@ func TestMachine(t *testing.T) {
 	for _, f := range i.Files {
 		names = append(names, filepath.Base(f.Path))
 	}
-	if len(i.Files) < 3 || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "libc.") }) ||
+	if len(i.Files) < 4 || !slices.Contains(names, "cat") || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "libc.") }) ||
 		!slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "ld-linux") }) {
-		t.Errorf("files of %s: %v, want the C library and the loader with it", sh, names)
+		t.Errorf("files of %s: %v, want cat, the C library and the loader with it", sh, names)
 	}
 	if len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
 		t.Errorf("a file is there twice: %v", names)

@@ -10,16 +10,19 @@ import (
 )
 
 // Machine is the image of a program of this machine, with the libraries that it is linked to: for tests, where no
-// public image is to be had. Signal is what ends it without losing a request.
-func Machine(program, signal string) (Image, error) {
-	file, err := filepath.EvalSymlinks(program)
-	if err != nil {
-		return Image{}, fmt.Errorf("program %q: %w", program, err)
-	}
+// public image is to be had. Signal is what ends it without losing a request; others are programs that it is called by.
+func Machine(program, signal string, others ...string) (Image, error) {
 	base := filepath.Base(program)
-	i := Image{Program: base, Path: "/bin/" + base, StopSignal: signal, Files: []File{{Path: "/bin/" + base, From: file}}}
-	if err := i.link(file, libraryFolders()); err != nil {
-		return Image{}, fmt.Errorf("program %q: %w", program, err)
+	i := Image{Program: base, Path: "/bin/" + base, StopSignal: signal}
+	for _, p := range append([]string{program}, others...) {
+		file, err := filepath.EvalSymlinks(p)
+		if err != nil {
+			return Image{}, fmt.Errorf("program %q: %w", p, err)
+		}
+		i.Files = append(i.Files, File{Path: "/bin/" + filepath.Base(p), From: file})
+		if err := i.link(file, libraryFolders()); err != nil {
+			return Image{}, fmt.Errorf("program %q: %w", p, err)
+		}
 	}
 	return i, nil
 }

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,12 +22,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"balanceo/topology/balancer"
-	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/export/image"
 )
-
-// PublicNginx is the image of nginx where no other is named.
-const PublicNginx = "nginx:1.28.0"
 
 // Folders of the balancer's pod.
 const (
@@ -43,57 +41,32 @@ func isServer(s balancer.Server, p part) bool {
 
 // front is the balancer.
 func (e *exporter) front() error {
-	switch e.Balancer {
-	case nginx.Name:
-		return e.nginx()
-	case Service:
+	if e.Balancer == Service {
 		return e.services()
 	}
-	return fmt.Errorf("balancer %q can't be exported; %s and %s can", e.Balancer, nginx.Name, Service)
-}
-
-// nginx is one pod, as its round robin is exact in one place only, before the services of the instances.
-func (e *exporter) nginx() error {
-	conf, text, err := e.render()
+	p, ok := programOf(e.Balancer)
+	if !ok {
+		return fmt.Errorf("balancer %q can't be exported; %s can", e.Balancer, strings.Join(Balancers(), ", "))
+	}
+	conf, text, err := e.render(p)
 	if err != nil {
 		return err
 	}
-	labels := selects(nginx.Name, "")
-	config := &corev1.ConfigMap{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(nginx.Name, nginx.Name, ""),
-		Data: map[string]string{"nginx.conf": text},
-	}
-	run := corev1.VolumeMount{Name: "run", MountPath: frontDir}
-	t := template(nginx.Name, "", corev1.Container{
-		Name: nginx.Name, Image: e.Image,
-		Command:        []string{"nginx", "-p", frontDir + "/", "-c", confDir + "/nginx.conf", "-e", "stderr", "-g", "daemon off;"},
-		Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: frontPort, Protocol: corev1.ProtocolTCP}},
-		ReadinessProbe: connecting("http", time.Second, 2),
-		LivenessProbe:  connecting("http", 2*time.Second, 5),
-		Lifecycle:      lingering(),
-		Resources:      needs("100m", "32Mi", "256Mi"),
-		VolumeMounts:   []corev1.VolumeMount{{Name: "conf", MountPath: confDir, ReadOnly: true}, run},
-	})
-	t.Annotations = map[string]string{partOf + "/configuration": digest(text)}
-	ship := corev1.Container{
-		Name: "log", Image: image.Ref("topology"), Args: []string{"ship", "--log", frontDir + "/access.log", "--to", e.ledgerURL()},
-		RestartPolicy: ptr(corev1.ContainerRestartPolicyAlways), // begins before nginx and ends after it
-		Resources:     needs("20m", "24Mi", "128Mi"), VolumeMounts: []corev1.VolumeMount{run},
-	}
-	secure(&ship)
-	t.Spec.InitContainers = []corev1.Container{ship}
-	t.Spec.Volumes = append(t.Spec.Volumes, configVolume("conf", nginx.Name),
-		corev1.Volume{Name: "run", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
-	e.add(config,
+	name := p.Name()
+	labels := selects(name, "")
+	e.add(
+		&corev1.ConfigMap{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(name, name, ""), Data: map[string]string{p.file: text},
+		},
 		&appsv1.Deployment{
-			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(nginx.Name, nginx.Name, ""),
+			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(name, name, ""),
 			Spec: appsv1.DeploymentSpec{
-				Replicas: ptr(int32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels}, Strategy: withoutGap(), Template: t,
+				Replicas: ptr(int32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels}, Strategy: withoutGap(), Template: e.frontPod(p, text),
 			},
 		},
-		service(meta(nginx.Name, nginx.Name, ""), labels, frontServicePort, "http"),
+		service(meta(name, name, ""), labels, frontServicePort, "http"),
 		&policyv1.PodDisruptionBudget{
-			TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: meta(nginx.Name, nginx.Name, ""),
+			TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: meta(name, name, ""),
 			Spec: policyv1.PodDisruptionBudgetSpec{
 				MaxUnavailable: ptr(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			},
@@ -102,27 +75,58 @@ func (e *exporter) nginx() error {
 	return e.shares(conf)
 }
 
+// frontPod is the one pod of a balancer, as its round robin is exact in one place only, with who passes its log on.
+func (e *exporter) frontPod(p program, conf string) corev1.PodTemplateSpec {
+	name := p.Name()
+	run := corev1.VolumeMount{Name: "run", MountPath: frontDir}
+	t := template(name, "", corev1.Container{
+		Name: name, Image: cmp.Or(e.Image, p.image), Command: p.command,
+		Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: frontPort, Protocol: corev1.ProtocolTCP}},
+		ReadinessProbe: connecting("http", time.Second, 2),
+		LivenessProbe:  connecting("http", 2*time.Second, 5),
+		Lifecycle:      lingering(),
+		Resources:      needs("100m", "32Mi", "256Mi"),
+		VolumeMounts:   []corev1.VolumeMount{{Name: "conf", MountPath: confDir, ReadOnly: true}, run},
+	})
+	t.Annotations = map[string]string{partOf + "/configuration": digest(conf)}
+	ship := corev1.Container{
+		Name: "log", Image: image.Ref("topology"), Args: []string{"ship", "--log", frontDir + "/access.log", "--to", e.ledgerURL()},
+		RestartPolicy: ptr(corev1.ContainerRestartPolicyAlways), // begins before the balancer and ends after it
+		Resources:     needs("20m", "24Mi", "128Mi"), VolumeMounts: []corev1.VolumeMount{run},
+	}
+	secure(&ship)
+	t.Spec.InitContainers = []corev1.Container{ship}
+	t.Spec.Volumes = append(t.Spec.Volumes, configVolume("conf", name),
+		corev1.Volume{Name: "run", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	return t
+}
+
 // render writes the balancer's configuration for the cluster, over the names of the services.
-func (e *exporter) render() (*balancer.Config, string, error) {
+func (e *exporter) render(p program) (*balancer.Config, string, error) {
 	dir, err := os.MkdirTemp("", "balanceo-export-*")
 	if err != nil {
 		return nil, "", err
 	}
 	defer os.RemoveAll(dir)
 	site := &balancer.Site{
-		Source: e.Conf, Dir: frontDir,
+		Program: e.Program, Source: e.Conf, Dir: frontDir,
 		Move: balancer.Move{Listen: map[int]int{e.Layout.HTTPPort: frontPort}, Hosts: map[int]string{}},
 	}
 	for _, p := range e.parts {
 		site.Move.Hosts[p.Port] = p.addr()
 	}
-	file := filepath.Join(dir, "nginx.conf")
-	conf, err := nginx.Nginx{}.Write(site, file)
+	file := filepath.Join(dir, p.file)
+	conf, err := p.Write(site, file)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := (nginx.Nginx{}).Promise(context.Background(), site, conf); err != nil {
+	if err := p.Promise(context.Background(), site, conf); err != nil {
 		return nil, "", err
+	}
+	for _, g := range conf.Groups {
+		if e.Program != "" && g.Promise.Kind == balancer.Exact {
+			g.Promise.Because += " That was tried where the manifests were made, and what runs in the cluster may be of another version."
+		}
 	}
 	text, err := os.ReadFile(file)
 	return conf, string(text), err
@@ -130,7 +134,7 @@ func (e *exporter) render() (*balancer.Config, string, error) {
 
 // shares say to the load what is promised, and where the log and the counts are.
 func (e *exporter) shares(conf *balancer.Config) error {
-	conf.File, conf.Ledger, conf.AccessLog = "nginx.conf", e.ledgerURL(), e.ledgerURL()
+	conf.File, conf.Ledger, conf.AccessLog = filepath.Base(conf.File), e.ledgerURL(), e.ledgerURL()
 	for i := range conf.Groups {
 		for j := range conf.Groups[i].Servers {
 			s := &conf.Groups[i].Servers[j]
@@ -156,26 +160,6 @@ func (e *exporter) sharesMap(files map[string]*balancer.Config) error {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(sharesName, loadName, ""), Data: data,
 	})
 	return nil
-}
-
-// services are a Service for each group, which shares connections by chance: what Kubernetes does by itself.
-func (e *exporter) services() error {
-	files := map[string]*balancer.Config{}
-	for _, g := range e.groups {
-		labels := selects(server, "")
-		labels[groupLabel] = g.name
-		e.add(service(meta(g.name, server, g.name), labels, frontServicePort, "http"))
-		conf := &balancer.Config{Balancer: Service, File: "the Service " + g.name, Workers: 1, Ledger: e.ledgerURL()}
-		named := balancer.Group{Name: byPod, Method: balancer.Random}
-		for _, s := range g.Servers {
-			if i := slices.IndexFunc(e.parts, func(p part) bool { return isServer(s, p) }); i >= 0 {
-				named.Servers = append(named.Servers, balancer.Server{Addr: e.parts[i].addr(), Name: e.parts[i].name, Weight: 1})
-			}
-		}
-		conf.Groups = []balancer.Group{named}
-		files[g.name+".json"] = conf
-	}
-	return e.sharesMap(files)
 }
 
 func configVolume(volume, config string) corev1.Volume {

@@ -5,6 +5,8 @@
 //	pod.go       what all pods have in common
 //	instances.go a Deployment, a Service and a disruption budget for each instance
 //	front.go     the balancer, with the configuration that topology/balancer renders
+//	programs.go  which balancers there are, and how they run in a pod
+//	services.go  or none but the Services of Kubernetes
 //	database.go  the embedded database, or the address of another one
 //	ledger.go    who keeps the log and the counts of pods that come and go
 //	load.go      the load, as a Job of several generators
@@ -32,7 +34,8 @@ const Service = balancer.Service
 type Config struct {
 	Layout   *layout.Layout
 	Conf     string         // path of nginx.conf, the source of groups, weights and routes
-	Balancer string         // nginx, haproxy or Service
+	Balancer string         // one of Balancers
+	Program  string         // path of the balancer on this machine, for one that has to be tried to know its shares
 	Image    string         // of the balancer; empty: the public one
 	Replicas map[string]int // by instance; missing: 1
 

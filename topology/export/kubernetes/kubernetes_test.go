@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/haproxy"
 	"balanceo/topology/layout"
 )
 
@@ -31,7 +33,7 @@ func config(t *testing.T, name string) *Config {
 		t.Fatal(err)
 	}
 	l.HTTPPort = layout.HTTPPort
-	return &Config{Layout: l, Conf: conf, Balancer: "nginx", Image: PublicNginx}
+	return &Config{Layout: l, Conf: conf, Balancer: "nginx"}
 }
 
 func objects(t *testing.T, cfg *Config) []runtime.Object {
@@ -78,7 +80,12 @@ func TestRestricted(t *testing.T) {
 	for _, name := range layout.Names() {
 		cfg := config(t, name)
 		cfg.Load = &Load{Generators: 1}
-		for _, o := range objects(t, cfg) {
+		all := objects(t, cfg)
+		if found, err := exec.LookPath(haproxyPath()); err == nil {
+			cfg.Balancer, cfg.Program = haproxy.Name, found
+			all = append(all, objects(t, cfg)...)
+		}
+		for _, o := range all {
 			spec := podOf(o)
 			if spec == nil {
 				continue
@@ -138,6 +145,50 @@ func TestShares(t *testing.T) {
 	t.Error("no expected shares")
 }
 
+func haproxyPath() string {
+	programs := haproxy.HAProxy{}.Programs()
+	i := slices.IndexFunc(programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil })
+	return programs[max(i, 0)]
+}
+
+// HAProxy gets the services for servers, is tried for its shares, and takes no more connections than there is memory for.
+func TestHAProxy(t *testing.T) {
+	cfg := config(t, "seed")
+	cfg.Balancer, cfg.Program = haproxy.Name, haproxyPath()
+	if _, err := exec.LookPath(cfg.Program); err != nil {
+		t.Skip("no haproxy here; .ci/need haproxy installs it")
+	}
+	var text string
+	var shares balancer.Config
+	for _, o := range objects(t, cfg) {
+		switch o := o.(type) {
+		case *corev1.ConfigMap:
+			if o.Name == haproxy.Name {
+				text = o.Data["haproxy.cfg"]
+			} else if err := json.Unmarshal([]byte(o.Data[sharesFile]), &shares); err != nil {
+				t.Fatal(err)
+			}
+		case *appsv1.Deployment:
+			if o.Name != haproxy.Name {
+				continue
+			}
+			c := o.Spec.Template.Spec.Containers[0]
+			if command := strings.Join(c.Command, " "); c.Image != "haproxy:3.0.5" || !strings.Contains(command, " -n 4096 ") || !strings.HasSuffix(command, ">>/run/balanceo/access.log") {
+				t.Errorf("container: got %s, %s", c.Image, command)
+			}
+		}
+	}
+	for _, want := range []string{"bind :8080\n", "server site1:8080 site1:8080 weight 2\n", "server server-d:8080 server-d:8080 weight 1\n", "timeout connect 2000ms\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("haproxy.cfg has no line %q:\n%s", want, text)
+		}
+	}
+	g := shares.Group("node_app")
+	if shares.Balancer != haproxy.Name || shares.Ledger != "http://ledger:8090" || g.Share("site1:8080") != 2.0/3 || !strings.Contains(g.Promise.Because, "where the manifests were made") {
+		t.Errorf("shares: got %+v, %+v", shares, g)
+	}
+}
+
 func TestClusterName(t *testing.T) {
 	for name, want := range map[string]string{"site1": "site1", "serverA": "server-a", "my_App.x": "my-app-x", "ABC": "abc", "web2B": "web2-b"} {
 		if got := ClusterName(name); got != want {
@@ -154,7 +205,7 @@ func TestRefused(t *testing.T) {
 		{func(c *Config) { c.Replicas = map[string]int{"nobody": 2} }, `"nobody": layout seed has no instance of that name`},
 		{func(c *Config) { c.Layout.Instances[0].Name = "server_A" }, `"serverA" would be "server-a" in the cluster, and something else`},
 		{func(c *Config) { c.Layout.Instances[0].Name = "Ledger" }, `"Ledger" would be "ledger" in the cluster, and something else`},
-		{func(c *Config) { c.Balancer = "caddy" }, `balancer "caddy" can't be exported`},
+		{func(c *Config) { c.Balancer = "caddy" }, `balancer "caddy" can't be exported; nginx, haproxy, service can`},
 		{func(c *Config) { c.StorageClass, c.StorageSize = "fast", "much" }, `size of the storage "much"`},
 	} {
 		cfg := config(t, "seed")
