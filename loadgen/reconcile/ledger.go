@@ -33,16 +33,22 @@ func (w *Watch) countedByLedger(ctx context.Context) map[string]int64 {
 	w.epoch, w.told = c.Epoch, c
 	out := map[string]int64{}
 	for _, s := range named(w.cfg.Nginx) {
-		if p, ok := c.Instances[s.Name][s.Addr]; ok { // a pod
-			out[s.Addr] = p.Requests
-			continue
-		}
-		out[s.Addr] += 0 // one that has told nothing yet has counted nothing
+		n := int64(0) // one that has told nothing yet has counted nothing
 		for _, p := range c.Instances[s.Name] {
-			out[s.Addr] += p.Requests
+			n += p.Requests
 		}
+		out[countedAs(w.cfg.Nginx, s)] = n
 	}
 	return out
+}
+
+// countedAs is what a server's count goes by: its address, as in the balancer's log; where there is none, its instance, of
+// which pods come and go.
+func countedAs(c *balancer.Config, s balancer.Server) string {
+	if c.AccessLog == "" {
+		return s.Name
+	}
+	return s.Addr
 }
 
 // named are the servers for which a ledger counts.
@@ -71,9 +77,9 @@ func (w *Watch) gone() (addrs map[string]bool, notes []string) {
 				who = append(who, fmt.Sprintf("%s (last heard of at %s)", name, p.Heard.UTC().Format("15:04:05")))
 			}
 		}
-		if len(who) > 0 && !addrs[s.Addr] {
+		if counted := countedAs(w.cfg.Nginx, s); len(who) > 0 && !addrs[counted] {
 			slices.Sort(who)
-			addrs[s.Addr] = true
+			addrs[counted] = true
 			notes = append(notes, fmt.Sprintf("%s, of %s, ended without handing over what it had counted last.", strings.Join(who, ", "), s.Name))
 		}
 	}

@@ -38,11 +38,50 @@ func TestCountedByLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &Watch{cfg: Config{Nginx: &balancer.Config{Ledger: s.URL, Groups: []balancer.Group{{Servers: []balancer.Server{
+	w := &Watch{cfg: Config{Nginx: &balancer.Config{Ledger: s.URL, AccessLog: s.URL, Groups: []balancer.Group{{Servers: []balancer.Server{
 		{Addr: "10.0.0.1:8080", Name: "a"}, {Addr: "10.0.0.2:8080", Name: "b"},
 	}}}}}}
 	got := w.countedByLedger(context.Background())
 	if n, known := got["10.0.0.2:8080"]; got["10.0.0.1:8080"] != 7 || !known || n != 0 {
 		t.Errorf("got %v, want 7 and 0", got)
+	}
+}
+
+// Without a balancer's log an instance's count is that of all its pods, whenever they came, once. What a pod that died
+// had answered is attributed to it.
+func TestCountedWithoutLog(t *testing.T) {
+	log, err := ledger.OpenLog(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s := httptest.NewServer(ledger.New(log).Handler())
+	defer s.Close()
+	tell := func(pod string, n int64) {
+		if err := ledger.Tell(t.Context(), s.URL+ledger.PathCounts+"a", pod, func() int64 { return n }).End(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("a-1", 3)
+	tell("a-2", 4)
+	conf := &balancer.Config{Balancer: balancer.Service, Ledger: s.URL, Groups: []balancer.Group{{Servers: []balancer.Server{{Addr: "a-1", Name: "a"}, {Addr: "a-2", Name: "a"}}}}}
+	w := Begin(t.Context(), Config{Nginx: conf, Part: true})
+	tell("a-3", 5) // came later
+	srv := w.compare(w.counted(t.Context()), nil)
+	if len(srv.silent) != 0 || srv.counted["a"] != 5 || len(srv.counted) != 1 {
+		t.Fatalf("got %+v, want 5 of a", srv)
+	}
+	if got := settle(client{responses: 2, warmup: 1, part: true}, nil, srv, nil); got.Whole == nil || *got.Whole != 5 || got.Servers != nil || got.Unexplained != 0 {
+		t.Errorf("a part: got %+v, want the whole 5, and nothing unexplained", got.Reconciliation)
+	}
+	for gone, want := range map[bool]int64{true: 0, false: 3} {
+		addrs := map[string]bool{}
+		if gone {
+			addrs["a"] = true
+		}
+		got := settle(client{responses: 7, warmup: 1}, nil, srv, addrs)
+		if got.Unexplained != want || got.Attributed[Gone] != 3-want {
+			t.Errorf("a process died: %v: got %d attributed to it and %d unexplained, of 3", gone, got.Attributed[Gone], got.Unexplained)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type client struct {
 	resent    int64 // sent again
 	warmup    int64 // hits of the warm-up; used where there is no log
 	ids       *tally.IDs
+	part      bool // others send parts of the same load
 }
 
 // servers is what the servers counted since the beginning, by address.
@@ -139,6 +140,13 @@ func (s *settlement) servers(c client, log *logCount, srv *servers, gone map[str
 	for _, n := range srv.counted {
 		sum += n
 	}
+	if log == nil && c.part {
+		s.attribute(Warmup, c.warmup)
+		if len(srv.silent) == 0 {
+			s.Whole = &sum
+		}
+		return
+	}
 	if log == nil {
 		counted := sum - c.warmup
 		s.Servers = &counted
@@ -146,6 +154,10 @@ func (s *settlement) servers(c client, log *logCount, srv *servers, gone map[str
 		if len(srv.silent) == 0 {
 			late := min(max(counted-c.responses, 0), c.lost)
 			s.attribute(InFlight, late)
+			if missing := c.responses - counted; missing > 0 && len(gone) > 0 {
+				s.attribute(Gone, missing)
+				return
+			}
 			s.leave(counted-c.responses-late, "The servers counted %s, the client %s, and without nginx's access log the difference can't be attributed.",
 				units.Count(counted, "request"), units.Count(c.responses, "answer"))
 		}

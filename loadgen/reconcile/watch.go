@@ -24,6 +24,7 @@ type Config struct {
 	Warmup time.Duration    // of the attack that is about to begin
 	Nginx  *balancer.Config // nil: none was found
 	State  *layout.State    // of the running layout; nil: not ours
+	Part   bool             // other generators send parts of the same load
 }
 
 // Watch is the look at nginx and the servers while an attack lasts. Finish ends it.
@@ -96,9 +97,10 @@ func serverAddrs(cfg Config) []string {
 	var out []string
 	if cfg.Nginx != nil && cfg.Nginx.Ledger != "" {
 		for _, s := range named(cfg.Nginx) {
-			out = append(out, s.Addr)
+			out = append(out, countedAs(cfg.Nginx, s))
 		}
-		return out
+		slices.Sort(out)
+		return slices.Compact(out)
 	}
 	if cfg.Nginx != nil {
 		for _, g := range cfg.Nginx.Groups {
@@ -164,7 +166,7 @@ func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent i
 	if srv != nil && len(srv.silent) > 0 {
 		out.Notes = append(out.Notes, "These servers could not be asked what they counted: "+strings.Join(srv.silent, ", ")+".")
 	}
-	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup, ids: counts.IDs}
+	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup, ids: counts.IDs, part: w.cfg.Part}
 	gone, notes := w.gone()
 	out.Notes = append(out.Notes, notes...)
 	s := settle(c, log, srv, gone)

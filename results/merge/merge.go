@@ -4,7 +4,6 @@ package merge
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"balanceo/results/run"
@@ -64,12 +63,16 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	if a.err != nil {
 		return nil, a.err
 	}
-	m.Reconciliation = reconciliation(parts)
+	var why string
+	m.Reconciliation, why = reconciliation(parts)
 	m.Generator, m.ScheduleLag, m.Servers = usage(parts, m.Requests)
 	m.Generator.WithoutLag = withoutLag
 	m.Load = load(parts)
 	m.Session, m.WS = session(parts), webSocket(parts)
 	m.Warnings = warnings(parts)
+	if why != "" {
+		m.Warnings = append(m.Warnings, why)
+	}
 	return m, nil
 }
 
@@ -138,45 +141,6 @@ func events(parts []*run.Record) []run.Event {
 	}
 	slices.SortStableFunc(out, func(a, b run.Event) int { return cmp.Compare(a.T, b.T) })
 	return out
-}
-
-// foreign and warmup are keys of run.Reconciliation.Attributed.
-const (
-	foreign = "foreign"
-	warmup  = "warmup"
-)
-
-// reconciliation adds the parts' counts. What is foreign to a part is what the others sent, warm-ups included, and what
-// came from somewhere else: as much of that as the part saw that saw the most.
-func reconciliation(parts []*run.Record) run.Reconciliation {
-	sum := run.Reconciliation{Nginx: new(int64), Servers: new(int64), Attributed: map[string]int64{}}
-	for _, r := range parts {
-		c := &r.Reconciliation
-		sum.Client += c.Client
-		sum.Unexplained += c.Unexplained
-		sum.Nginx, sum.Servers = plus(sum.Nginx, c.Nginx), plus(sum.Servers, c.Servers)
-		addCounts(sum.Attributed, c.Attributed)
-	}
-	delete(sum.Attributed, foreign)
-	if sum.Nginx != nil {
-		for _, r := range parts {
-			others := *sum.Nginx - *r.Reconciliation.Nginx + sum.Attributed[warmup] - r.Reconciliation.Attributed[warmup]
-			if left := r.Reconciliation.Attributed[foreign] - others; left > sum.Attributed[foreign] {
-				sum.Attributed[foreign] = left
-			}
-		}
-	}
-	maps.DeleteFunc(sum.Attributed, func(_ string, n int64) bool { return n == 0 })
-	return sum
-}
-
-// plus adds counts; what is unknown makes the sum unknown.
-func plus(a, b *int64) *int64 {
-	if a == nil || b == nil {
-		return nil
-	}
-	sum := *a + *b
-	return &sum
 }
 
 // usage adds what the generators cost. Lag is that of the part that was furthest behind. The servers are the same for all

@@ -213,6 +213,56 @@ func TestWrongSharesOfTheSumFail(t *testing.T) {
 	}
 }
 
+// Every part finds in the servers' counts what concerns all of them, and the sum has it once.
+func TestCausesThatAllPartsFind(t *testing.T) {
+	parts := split(t, hits(400), 3)
+	for _, r := range parts {
+		c := &r.Reconciliation
+		c.Attributed["gone"], c.Attributed["in_flight"] = 7, 2
+		*c.Servers += 2 - 7
+	}
+	got, err := Records(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := got.Reconciliation
+	if c.Attributed["gone"] != 7 || c.Attributed["in_flight"] != 2 || *c.Servers != 400+2-7 || c.Unexplained != 0 {
+		t.Errorf("got %+v, servers %d; want 7 gone, 2 in flight, 395 servers", c, *c.Servers)
+	}
+}
+
+// Behind a Service no log tells whose requests the servers counted, but all of them are those of all parts.
+func TestServersWithoutLog(t *testing.T) {
+	for _, tt := range []struct {
+		wholes                []int64 // as each part read it
+		lost, servers         int64
+		inFlight, unexplained int64
+	}{
+		{[]int64{500, 500}, 0, 400, 0, 0},
+		{[]int64{503, 503}, 5, 403, 3, 0},
+		{[]int64{503, 503}, 0, 403, 0, 3},
+		{[]int64{490, 490}, 5, 390, 0, 10},
+		{[]int64{500, 501}, 0, -1, 0, 0},
+	} {
+		parts := split(t, hits(400), 2)
+		for i, r := range parts {
+			r.Reconciliation = run.Reconciliation{Client: r.Responses, Whole: &tt.wholes[i], Attributed: map[string]int64{"warmup": 50}}
+		}
+		parts[1].Requests += tt.lost
+		got, err := Records(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, servers := got.Reconciliation, int64(-1)
+		if c.Servers != nil {
+			servers = *c.Servers
+		}
+		if servers != tt.servers || c.Attributed["in_flight"] != tt.inFlight || c.Unexplained != tt.unexplained || (len(got.Warnings) > 0) != (tt.unexplained > 0) {
+			t.Errorf("%v, %d lost: got servers %d, %+v, %q; want %+v", tt.wholes, tt.lost, servers, c, got.Warnings, tt)
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(parts []*run.Record) []*run.Record

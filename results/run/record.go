@@ -209,6 +209,7 @@ type Reconciliation struct {
 	Nginx       *int64           `json:"nginx"`                // lines of this run in the balancer's access log
 	Balancer    *int64           `json:"balancer,omitempty"`   // what the balancer says that it gave to servers; only of one that counts
 	Servers     *int64           `json:"servers"`              // requests the servers counted, dead workers included
+	Whole       *int64           `json:"whole,omitempty"`      // only of a part, instead of servers, where no log tells whose requests they counted: of all parts, warm-ups included
 	Attributed  map[string]int64 `json:"attributed,omitempty"` // cause (retried, refused, in_flight, foreign, warmup …) → requests
 	Unexplained int64            `json:"unexplained"`          // what no cause accounts for
 }
