@@ -21,11 +21,11 @@ type watcher struct {
 // watch begins to look at the servers' side, just before the attack.
 func (p *plan) watch(ctx context.Context, promised *promise.Promise, uris []string, agent string) *watcher {
 	w := &watcher{Promise: promised, plan: p, uris: uris}
-	// Of several generators without a log nobody knows whose requests the servers counted.
-	if c := promised.Config; !p.step && (c == nil || c.Ledger == "" || c.AccessLog != "" || p.parts < 2) {
+	if !p.step {
 		w.watch = reconcile.Begin(ctx, reconcile.Config{
-			Agent: agent, Warmup: p.warmup, Nginx: promised.Config, State: promised.Layout,
+			Agent: agent, Warmup: p.warmup, Nginx: promised.Config, State: promised.Layout, Part: p.parts > 1,
 		})
+		promised.Observe(ctx)
 	}
 	return w
 }
@@ -43,7 +43,8 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 	if err := w.Follow(ctx); err != nil {
 		r.Warnings = append(r.Warnings, "Whether servers came or went is not known: "+err.Error()+".")
 	}
-	if now, err := w.Now(); err == nil {
+	now, said, err := w.Settle(ctx)
+	if err == nil {
 		in.Balancer = now
 	}
 	if w.watch != nil {
@@ -62,6 +63,9 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 	r.Warnings = append(r.Warnings, unsigned(m.tally.Unsigned(), w.plan.by, name)...)
 	distribution.Explain(r.Groups, in)
 	for i := range r.Groups {
+		if text := said[r.Groups[i].Name]; text != "" {
+			r.Groups[i].Notes = append(r.Groups[i].Notes, text)
+		}
 		if w.Config != nil {
 			r.Groups[i].Notes = append(r.Groups[i].Notes, "Expected shares are from "+w.From+".")
 		}

@@ -27,6 +27,8 @@ type Promise struct {
 
 	given bool  // Config is from a file that was given
 	pods  *pods // nil: the servers don't come and go
+
+	observer *observer // nil: the balancer is not asked
 }
 
 // Find looks for the configuration: the file that is given, else that of the running layout whose balancer answers at
