@@ -118,6 +118,12 @@ func (s *Store) changes(ctx context.Context) (told bool, changes <-chan Change, 
 	case err == nil:
 		changes, newest, stop, err = s.hearing.subscribe()
 		return true, changes, newest, stop, err
+	case errors.Is(err, errSilent) && s.streams.Load():
+		var refused bool
+		if changes, stop, refused, err = s.stream(ctx); refused {
+			s.streams.Store(false)
+			changes, stop, err = s.tail(ctx)
+		}
 	case errors.Is(err, errSilent):
 		changes, stop, err = s.tail(ctx)
 	}

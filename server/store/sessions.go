@@ -39,7 +39,7 @@ func (s *Store) Session(ctx context.Context, key string, now time.Time) (Session
 // once by its _id alone, and looks through the whole collection where anything stands beside it.
 func (s *Store) StoredSession(ctx context.Context, key string, now time.Time) (Session, error) {
 	var found Session
-	err := s.db.Collection(SessionsName).FindOne(ctx, byKey(key)).Decode(&found)
+	err := s.atOnce(SessionsName).FindOne(ctx, byKey(key)).Decode(&found)
 	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !found.ExpiresAt.After(now) {
 		return Session{}, ErrNotFound
 	}
@@ -48,14 +48,14 @@ func (s *Store) StoredSession(ctx context.Context, key string, now time.Time) (S
 
 // SaveSession saves a session that begins.
 func (s *Store) SaveSession(ctx context.Context, begun Session) error {
-	_, err := s.db.Collection(SessionsName).ReplaceOne(ctx, byKey(begun.Key), begun, options.Replace().SetUpsert(true))
+	_, err := s.atOnce(SessionsName).ReplaceOne(ctx, byKey(begun.Key), begun, options.Replace().SetUpsert(true))
 	return asked("saving a session", err)
 }
 
 // RenewSession lets a session that lives now live until then. One that was ended meanwhile stays ended.
 func (s *Store) RenewSession(ctx context.Context, key string, until time.Time) error {
 	set := bson.D{{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: until}}}}
-	_, err := s.db.Collection(SessionsName).UpdateOne(ctx, byKey(key), set)
+	_, err := s.atOnce(SessionsName).UpdateOne(ctx, byKey(key), set)
 	if err == nil {
 		s.hearing.renewed(key, until)
 	}
@@ -65,7 +65,7 @@ func (s *Store) RenewSession(ctx context.Context, key string, until time.Time) e
 // EndSession removes a session. When it has returned without an error, no process accepts the session any more, and
 // neither was there one. All followers are told.
 func (s *Store) EndSession(ctx context.Context, key string) error {
-	result, err := s.db.Collection(SessionsName).DeleteOne(ctx, byKey(key))
+	result, err := s.atOnce(SessionsName).DeleteOne(ctx, byKey(key))
 	if err != nil {
 		return asked("ending a session", err)
 	}

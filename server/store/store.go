@@ -67,6 +67,7 @@ type Store struct {
 	host      string // of the database
 	hearing   hearing
 	available atomic.Bool
+	streams   atomic.Bool // the database tells changes as a stream
 	refusing  atomic.Pointer[refusal] // nil: writes are taken, as far as is known
 	prepared  chan struct{}           // closed once collections and indexes exist
 	stop      context.CancelFunc
@@ -96,13 +97,7 @@ func Open(url string) (*Store, error) {
 	if name == "" {
 		name = DatabaseName
 	}
-	opt := options.Client().ApplyURI(url).
-		SetAppName("balanceo").
-		SetConnectTimeout(time.Second).
-		SetServerSelectionTimeout(time.Second).
-		SetHeartbeatInterval(2 * time.Second).
-		SetMaxPoolSize(32)
-	client, err := mongo.Connect(opt)
+	client, err := mongo.Connect(clientOptions(url))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -253,6 +248,7 @@ func (s *Store) tryWrite(ctx context.Context) {
 
 // prepare makes the collections and indexes where they are missing. Several processes may do it at once.
 func (s *Store) prepare(ctx context.Context) error {
+	s.streams.Store(s.hasStreams(ctx))
 	err := s.db.CreateCollection(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsMost))
 	var exists mongo.CommandError
 	if err != nil && (!errors.As(err, &exists) || exists.Name != "NamespaceExists") {

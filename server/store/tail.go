@@ -39,7 +39,7 @@ type event struct {
 // publish writes an event, where the database does not tell by itself. It is a signal only, so that an error is
 // logged and not returned.
 func (s *Store) publish(ctx context.Context, c Change) {
-	if s.hearing.tellsChanges() {
+	if s.hearing.tellsChanges() || s.streams.Load() {
 		return
 	}
 	if _, err := s.db.Collection(eventsName).InsertOne(ctx, event{bson.NewObjectID(), time.Now(), c}); err != nil {
