@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +59,9 @@ func (Caddy) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 	return conf, nil
 }
 
+// weighted is the one method that has weights, of Caddy 2.7 and later.
+const weighted = "weighted_round_robin"
+
 // mostTurns bounds how often upstreams are repeated for their weights.
 const mostTurns = 1000
 
@@ -74,7 +75,7 @@ func fits(plan *balancer.Plan, g *balancer.Group) error {
 			return plan.Refuse(g.Name, i, "Caddy has one max_fails and one fail_timeout for all servers of a group")
 		}
 	}
-	if n := len(balancer.Smooth(g)); n > mostTurns {
+	if n := len(turns(g)); n > mostTurns && g.Method != weighted {
 		return plan.Refuse(g.Name, 0, fmt.Sprintf("Caddy has no weights; %d upstreams in their place are too many", n))
 	}
 	return nil
@@ -85,7 +86,7 @@ func method(g *balancer.Group) (balancer.Method, []string, error) {
 	key := strings.Join(g.Args, " ")
 	words := strings.TrimSpace(string(g.Method) + " " + key)
 	switch {
-	case words == "round_robin", words == "random", words == "least_conn", words == "first", words == "ip_hash", words == "uri_hash":
+	case words == "round_robin", words == "random", words == "least_conn", words == "first", words == "ip_hash", words == "uri_hash", words == weighted:
 		return g.Method, nil, nil
 	case g.Method == balancer.Random && strings.HasPrefix(key, "two"):
 		return "random_choose", []string{"2"}, nil
@@ -100,7 +101,7 @@ func method(g *balancer.Group) (balancer.Method, []string, error) {
 	case g.Method == balancer.Hash && (strings.HasPrefix(key, "$remote_addr") || strings.HasPrefix(key, "$binary_remote_addr")):
 		return "ip_hash", nil, nil
 	}
-	return "", nil, fmt.Errorf("%q is no method of caddy: round_robin, random, random_choose N, least_conn, first, ip_hash, uri_hash or header NAME", words)
+	return "", nil, fmt.Errorf("%q is no method of caddy: round_robin, weighted_round_robin (2.7 and later), random, random_choose N, least_conn, first, ip_hash, uri_hash or header NAME", words)
 }
 
 // env keeps everything that Caddy writes by itself in the site's folder.
@@ -165,61 +166,4 @@ func (Caddy) Reload(ctx context.Context, s *balancer.Site, _ int) error {
 	}
 	_, err = ask(ctx, s, http.MethodPost, "/load", text)
 	return err
-}
-
-// Ask implements balancer.Balancer. Caddy does not count what it gives to a server.
-func (Caddy) Ask(ctx context.Context, s *balancer.Site) (balancer.State, error) {
-	text, err := ask(ctx, s, http.MethodGet, "/config/apps/http/servers/front/routes", nil)
-	if err != nil {
-		return nil, err
-	}
-	health, err := ask(ctx, s, http.MethodGet, "/reverse_proxy/upstreams", nil)
-	if err != nil {
-		return nil, err
-	}
-	return parseState(text, health)
-}
-
-func parseState(routes, health []byte) (balancer.State, error) {
-	var parsed []struct {
-		Handle []struct {
-			Handler   string `json:"handler"`
-			Group     string `json:"group"` // of the handler vars
-			Upstreams []struct {
-				Dial string `json:"dial"`
-			} `json:"upstreams"`
-		} `json:"handle"`
-	}
-	var fails []struct {
-		Address string `json:"address"`
-		Fails   int    `json:"fails"`
-	}
-	if err := errors.Join(json.Unmarshal(routes, &parsed), json.Unmarshal(health, &fails)); err != nil {
-		return nil, fmt.Errorf("caddy's admin API: %w", err)
-	}
-	failing := map[string]bool{}
-	for _, f := range fails {
-		failing[f.Address] = f.Fails > 0
-	}
-	state := balancer.State{}
-	for _, r := range parsed {
-		group := ""
-		for _, h := range r.Handle {
-			if h.Handler == "vars" {
-				group = h.Group
-			}
-			if h.Handler != "reverse_proxy" || state[group] != nil {
-				continue
-			}
-			for _, u := range h.Upstreams { // one that is repeated has that weight
-				i := slices.IndexFunc(state[group], func(s balancer.ServerState) bool { return s.Addr == u.Dial })
-				if i < 0 {
-					i = len(state[group])
-					state[group] = append(state[group], balancer.ServerState{Addr: u.Dial, Requests: -1, Up: !failing[u.Dial]})
-				}
-				state[group][i].Weight++
-			}
-		}
-	}
-	return state, nil
 }

@@ -2,18 +2,48 @@ package caddy
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"balanceo/topology/balancer"
 )
 
-// Promise implements balancer.Balancer. That round_robin counts through its upstreams, and that random draws evenly of
+// tried is how many requests find out what a method does.
+const tried = 300
+
+// Promise implements balancer.Balancer. What random_choose does differs by version, so that the site's own program is
+// tried. That round_robin counts through its upstreams, and that random draws evenly of
 // them, is what Caddy's documents say; this package repeats upstreams for their weights.
-func (Caddy) Promise(_ context.Context, _ *balancer.Site, c *balancer.Config) error {
-	for i := range c.Groups {
-		g := &c.Groups[i]
+func (c Caddy) Promise(ctx context.Context, s *balancer.Site, conf *balancer.Config) error {
+	for i := range conf.Groups {
+		g := &conf.Groups[i]
 		g.Promise = promise(g)
+		if g.Method != "random_choose" || s.Program == "" {
+			continue
+		}
+		order, err := balancer.Try(ctx, c, s.Program, g, tried)
+		if err != nil {
+			return err
+		}
+		g.Promise.Warning = starved(g, order)
 	}
 	return nil
+}
+
+// starved tells of the servers that get nothing while nothing else is under way.
+func starved(g *balancer.Group, order []int) string {
+	var none []string
+	for i, s := range g.Servers {
+		if !s.Down && !slices.Contains(order, i) {
+			none = append(none, s.Addr)
+		}
+	}
+	if len(none) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Of %d requests, one after the other, this caddy's %s %s gave %s none: it starves a server while nothing is under way. round_robin and "+
+		"random do not.", len(order), g.Method, strings.Join(g.Args, " "), strings.Join(none, " and "))
 }
 
 func promise(g *balancer.Group) *balancer.Promise {
@@ -21,6 +51,12 @@ func promise(g *balancer.Group) *balancer.Promise {
 	switch g.Method {
 	case balancer.RoundRobin:
 		return balancer.Cyclic(g, balancer.Smooth(g), "Caddy's round_robin counts through its upstreams, which are repeated for their weights.")
+	case weighted:
+		var order []int
+		for _, i := range turns(g) {
+			order = append(order, slices.Repeat([]int{i}, g.Servers[i].Weight)...)
+		}
+		return balancer.Cyclic(g, order, "Caddy's weighted_round_robin counts through its servers, each as often as its weight says before the next.")
 	case balancer.Random:
 		return &balancer.Promise{Kind: balancer.Chance, Because: "Caddy's random draws each upstream alike, and they are repeated for their weights."}
 	case "random_choose":

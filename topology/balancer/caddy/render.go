@@ -90,7 +90,7 @@ func handle(plan *balancer.Plan, r balancer.Route) []object {
 		read = plan.Read
 	}
 	var upstreams []object
-	for _, i := range balancer.Smooth(g) {
+	for _, i := range turns(g) {
 		upstreams = append(upstreams, object{"dial": g.Servers[i].Addr})
 	}
 	proxy := object{
@@ -124,6 +124,26 @@ func policy(g *balancer.Group) object {
 		p["choose"], _ = strconv.Atoi(g.Args[0])
 	case "header":
 		p["field"] = g.Args[0]
+	case weighted:
+		var weights []int
+		for _, i := range turns(g) {
+			weights = append(weights, g.Servers[i].Weight)
+		}
+		p["weights"] = weights
 	}
 	return p
+}
+
+// turns are the upstreams of a group: each server as often as its weight says, or once where the method has weights.
+func turns(g *balancer.Group) []int {
+	if g.Method != weighted {
+		return balancer.Smooth(g)
+	}
+	var once []int
+	for i, s := range g.Servers {
+		if !s.Down && !s.Backup {
+			once = append(once, i)
+		}
+	}
+	return once
 }
