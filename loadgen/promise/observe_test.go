@@ -102,4 +102,6 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-func seconds(d time.Duration) string { return strings.TrimSuffix(d.Round(time.Millisecond).String(), "s") }
+func seconds(d time.Duration) string {
+	return strings.TrimSuffix(d.Round(time.Millisecond).String(), "s")
+}

@@ -67,7 +67,7 @@ type Store struct {
 	host      string // of the database
 	hearing   hearing
 	available atomic.Bool
-	streams   atomic.Bool // the database tells changes as a stream
+	streams   atomic.Bool             // the database tells changes as a stream
 	refusing  atomic.Pointer[refusal] // nil: writes are taken, as far as is known
 	prepared  chan struct{}           // closed once collections and indexes exist
 	stop      context.CancelFunc
