@@ -54,7 +54,8 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 		if w.Config != nil && len(r.Groups) > 0 && w.plan.expected == nil {
 			r.Warnings = append(r.Warnings, out.Notes...)
 		}
-		in.Foreign, in.LogRead = out.Foreign, out.LogRead
+		in.Foreign, in.LogRead, in.Restarted = out.Foreign, out.LogRead, out.Restarted
+		r.Events = distribution.Restarts(in)
 	}
 	name := ""
 	if w.Config != nil {

@@ -24,6 +24,7 @@ type Input struct {
 	LogRead   bool                      // whether the access log could be read, so that Foreign says something
 	Remote    bool                      // the balancer is on another machine
 	Resent    int64                     // requests that were sent a second time
+	Restarted []Restart                 // by address, then time
 	Began     time.Time                 // of the attack
 	Warmup    time.Duration
 	URIs      []string // of the routes, by their index in Evidence.ByRoute
@@ -57,7 +58,7 @@ func Explain(groups []run.Group, in Input) {
 		} else {
 			in.judge(g, conf, e)
 		}
-		g.Notes = append(g.Notes, workerNotes(g, conf, in.who())...)
+		g.Notes = append(g.Notes, in.workerNotes(g, conf)...)
 	}
 }
 

@@ -182,7 +182,7 @@ func TestWorkerNotes(t *testing.T) {
 		{[]run.Upstream{restarted}, keepalive, []string{"a:5, which is one process, was answered for by 2 one after the other"}},
 		{[]run.Upstream{one}, nil, []string{"a:2 (all by one)", "the kernel"}},
 	} {
-		notes := strings.Join(workerNotes(&run.Group{Upstreams: c.upstreams}, c.conf, "nginx"), "\n")
+		notes := strings.Join((&Input{Balancer: &balancer.Config{Balancer: "nginx"}}).workerNotes(&run.Group{Upstreams: c.upstreams}, c.conf), "\n")
 		if c.want == nil && notes != "" {
 			t.Errorf("workerNotes = %q, want none", notes)
 		}

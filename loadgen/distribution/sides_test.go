@@ -105,6 +105,35 @@ func TestOnlyTheGuilty(t *testing.T) {
 	}
 }
 
+// What happens at a server around its restart is told of it, and what happens later or elsewhere is not.
+func TestTouchedByRestart(t *testing.T) {
+	began := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	_, evidence := spread(8, func(n int, _ time.Duration) int { return n % 2 })
+	guilty, other := evidence["g"].Timelines["a:2"], evidence["g"].Timelines["a:1"]
+	for _, tl := range []*tally.Timeline{guilty, other} {
+		tl.Failed.Add(1500*time.Millisecond, 5) // long before
+		tl.Bad.Add(6*time.Second, 7)            // long after
+	}
+	guilty.Failed.Add(2900*time.Millisecond, 3)
+	guilty.Bad.Add(2950*time.Millisecond, 2)
+	other.Bad.Add(2950*time.Millisecond, 4)
+	guilty.Sent.Add(2960*time.Millisecond, 6) // and waited until 3.5 s
+	guilty.Done.Add(3500*time.Millisecond, 6)
+	in := Input{
+		Balancer: conf(balancer.RoundRobin, 1, 1), Evidence: evidence, Began: began, Warmup: time.Second,
+		Restarted: []Restart{{Addr: "a:2", At: began.Add(3 * time.Second), Began: []int{8}, Ended: []int{7}}},
+	}
+	want := run.Event{T: 2, Addr: "a:2", Text: "was restarted: process 8 took the place of 7", Retried: 3, Failed: 2, UnderWay: 6}
+	if got := Restarts(in); len(got) != 1 || got[0] != want {
+		t.Errorf("Restarts: got %+v, want %+v", got, want)
+	}
+	in.Restarted[0].At = began.Add(500 * time.Millisecond) // in the warm-up
+	want.T, want.Retried, want.Failed, want.UnderWay = -0.5, 0, 0, 0
+	if got := Restarts(in); len(got) != 1 || got[0] != want {
+		t.Errorf("Restarts in the warm-up: got %+v, want %+v", got, want)
+	}
+}
+
 // Connections that stay with one server are the unit where each request should be drawn.
 func TestConnections(t *testing.T) {
 	e := tally.Evidence{Connections: map[string]tally.Connections{"a:1": {Opened: 5, Requests: 500}, "a:2": {Opened: 3, Requests: 300}}}

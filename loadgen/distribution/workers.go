@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"balanceo/results/run"
@@ -13,10 +14,13 @@ import (
 const uneven = 1.25
 
 // workerNotes says where the processes behind one port shared its requests unevenly, and why.
-func workerNotes(g *run.Group, conf *balancer.Group, by string) []string {
+func (in *Input) workerNotes(g *run.Group, conf *balancer.Group) []string {
 	var notes, who []string
 	for _, u := range g.Upstreams {
 		if u.Mode == string(layout.Fork) && len(u.Workers) > 1 {
+			if slices.ContainsFunc(in.Restarted, func(r Restart) bool { return r.Addr == u.Addr }) {
+				continue // it has said so itself, and when
+			}
 			notes = append(notes, fmt.Sprintf("%s, which is one process, was answered for by %d one after the other: it was restarted.", u.Addr, len(u.Workers)))
 		} else if text := unevenWorkers(u); text != "" {
 			who = append(who, text)
@@ -27,7 +31,7 @@ func workerNotes(g *run.Group, conf *balancer.Group, by string) []string {
 	}
 	why := "the kernel gives a connection to one worker process, and it stays there"
 	if conf != nil && conf.Keepalive > 0 {
-		why = fmt.Sprintf("%s keeps connections open (keepalive %d), and each stays with the worker process that accepted it", by, conf.Keepalive)
+		why = fmt.Sprintf("%s keeps connections open (keepalive %d), and each stays with the worker process that accepted it", in.who(), conf.Keepalive)
 	}
 	return append(notes, "Workers shared unevenly at "+strings.Join(who, ", ")+": "+why+". The shares of the ports are not touched.")
 }

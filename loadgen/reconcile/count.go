@@ -23,7 +23,8 @@ type logCount struct {
 	end                  uint64        // numbers from this on are none of the run
 	surplus, nameless    int64         // lines of the run beyond the first of a number, and without a number
 	strange              int64         // lines of the run with a number from end on
-	damaged, alien       int64         // lines that can't be read, and that lack what is needed
+	damaged              int64         // lines that can't be read
+	lacking              []string      // keys that a line without all that is needed lacks; nil: there was none
 	scanner              scanner
 	windows              map[string]*window
 	others               []other
@@ -64,12 +65,12 @@ func (c *logCount) add(text []byte) {
 		return
 	}
 	l, err := c.scanner.parse(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.damaged++
 		return
-	case l.UserAgent == nil || l.Msec == 0:
-		c.alien++
+	}
+	if lacking := l.lacks(); lacking != nil {
+		c.lacking = lacking
 		return
 	}
 	attempts := l.attempts()

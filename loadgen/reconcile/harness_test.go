@@ -31,6 +31,20 @@ type backend struct {
 	*httptest.Server
 	answered atomic.Int64
 	ours     bool // has /metrics as our servers do
+	process  atomic.Pointer[process]
+}
+
+// process is what a backend says that it is. What was answered before is not among its counts.
+type process struct {
+	pid    int
+	began  time.Time
+	before int64
+}
+
+// restart ends all connections, and another process counts from now on, from 0.
+func (b *backend) restart() {
+	b.CloseClientConnections()
+	b.process.Store(&process{pid: b.process.Load().pid + 1, began: time.Now(), before: b.answered.Load()})
 }
 
 func (b *backend) addr() string { return b.Listener.Addr().String() }
@@ -38,11 +52,16 @@ func (b *backend) addr() string { return b.Listener.Addr().String() }
 func newBackend(t *testing.T, ours bool, handler http.HandlerFunc) *backend {
 	t.Helper()
 	b := &backend{ours: ours}
+	b.process.Store(&process{pid: 100, began: time.Now().Add(-time.Hour)})
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ours && r.URL.Path == "/metrics" {
+			p := b.process.Load()
 			fmt.Fprintf(w, "# TYPE balanceo_requests_total counter\n")
 			fmt.Fprintf(w, "balanceo_requests_total{route=\"/healthz\",method=\"GET\",code=\"2xx\"} 77\n")
-			fmt.Fprintf(w, "balanceo_requests_total{route=\"other\",method=\"GET\",code=\"2xx\"} %d\n", b.answered.Load())
+			fmt.Fprintf(w, "balanceo_requests_total{route=\"other\",method=\"GET\",code=\"2xx\"} %d\n", b.answered.Load()-p.before)
+			fmt.Fprintf(w, "balanceo_worker_requests_total{pid=\"%d\"} %d\n", p.pid, b.answered.Load()-p.before)
+			fmt.Fprintf(w, "balanceo_worker_start_time_seconds{pid=\"%d\"} %.3f\n", p.pid, float64(p.began.UnixMilli())/1e3)
+			fmt.Fprintf(w, "balanceo_worker_up{pid=\"%d\"} 1\n", p.pid)
 			return
 		}
 		if handler != nil {
@@ -105,6 +124,12 @@ func logFormat(t *testing.T) string {
 // to the first. It returns the configuration as loadgen reads it.
 func startNginx(t *testing.T, upstreams ...string) (*balancer.Config, attack.Target) {
 	t.Helper()
+	return startLogging(t, logFormat(t)+" access_log access.log json buffer=64k flush=1s;", upstreams...)
+}
+
+// startLogging runs one that logs otherwise.
+func startLogging(t *testing.T, log string, upstreams ...string) (*balancer.Config, attack.Target) {
+	t.Helper()
 	dir := t.TempDir()
 	names := make([]string, len(upstreams))
 	for i, u := range upstreams {
@@ -121,8 +146,7 @@ func startNginx(t *testing.T, upstreams ...string) (*balancer.Config, attack.Tar
 		text := `worker_processes 2; pid nginx.pid; error_log error.log warn; events { worker_connections 512; }
 http {
  client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
- ` + logFormat(t) + `
- access_log access.log json buffer=64k flush=1s;
+ ` + log + `
  ` + strings.Join(upstreams, "\n") + `
  server {
   listen ` + addr + `;
@@ -249,10 +273,12 @@ func (l load) attack(t *testing.T) (*run.Record, Outcome) {
 	if err := counts.Fill(r, s.Labels(), outcome.Measured); err != nil {
 		t.Fatal(err)
 	}
-	distribution.Explain(r.Groups, distribution.Input{
-		Balancer: l.nginx, Evidence: counts.Evidence(), Foreign: out.Foreign, LogRead: out.LogRead,
-		Warmup: l.warmup, URIs: l.paths,
-	})
+	in := distribution.Input{
+		Balancer: l.nginx, Evidence: counts.Evidence(), Foreign: out.Foreign, LogRead: out.LogRead, Restarted: out.Restarted,
+		Began: outcome.Began, Warmup: l.warmup, URIs: l.paths,
+	}
+	r.Events = distribution.Restarts(in)
+	distribution.Explain(r.Groups, in)
 	return r, out
 }
 

@@ -30,7 +30,7 @@ func (w *Watch) countedByLedger(ctx context.Context) map[string]int64 {
 	if err != nil || w.epoch != "" && w.epoch != c.Epoch {
 		return nil // nobody tells, or what was told before is lost
 	}
-	w.epoch, w.told = c.Epoch, c
+	w.epoch, w.ledger = c.Epoch, c
 	out := map[string]int64{}
 	for _, s := range named(w.cfg.Nginx) {
 		n := int64(0) // one that has told nothing yet has counted nothing
@@ -67,13 +67,13 @@ func named(c *balancer.Config) (out []balancer.Server) {
 // missing there it may have answered. The texts are for people.
 func (w *Watch) gone() (addrs map[string]bool, notes []string) {
 	addrs = map[string]bool{}
-	if w.told == nil {
+	if w.ledger == nil {
 		return addrs, nil
 	}
 	for _, s := range named(w.cfg.Nginx) {
 		var who []string
-		for name, p := range w.told.Instances[s.Name] {
-			if !p.Ended && !w.told.Alive(p) && p.Heard.After(w.told.Now.Add(-time.Since(w.began))) {
+		for name, p := range w.ledger.Instances[s.Name] {
+			if !p.Ended && !w.ledger.Alive(p) && p.Heard.After(w.ledger.Now.Add(-time.Since(w.began))) {
 				who = append(who, fmt.Sprintf("%s (last heard of at %s)", name, p.Heard.UTC().Format("15:04:05")))
 			}
 		}

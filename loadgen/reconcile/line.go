@@ -16,7 +16,7 @@ type line struct {
 	RequestTime float64 `json:"request_time"` // seconds since its first byte was read
 	UserAgent   *string `json:"user_agent"`   // nil: a format that lacks what is needed here
 	Group       string  `json:"upstream_group"`
-	Addrs       string  `json:"upstream_addr"`
+	Addrs       *string `json:"upstream_addr"` // nil as above
 	Statuses    string  `json:"upstream_status"`
 	ID          string  `json:"request_id"`           // X-Request-Id: the run, a dash and the number of the hit
 	HeaderTimes *string `json:"upstream_header_time"` // "-" for an attempt without an answer
@@ -39,6 +39,20 @@ func (s *scanner) parse(text []byte) (line, error) {
 	return l, err
 }
 
+// lacks names the keys without which a line can't be counted.
+func (l *line) lacks() (keys []string) {
+	if l.Msec == 0 {
+		keys = append(keys, "msec")
+	}
+	if l.UserAgent == nil {
+		keys = append(keys, "user_agent")
+	}
+	if l.Addrs == nil {
+		keys = append(keys, "upstream_addr")
+	}
+	return keys
+}
+
 // began is when the request came in, and ended when its answer was complete.
 func (l *line) began() time.Time { return l.ended().Add(-seconds(l.RequestTime)) }
 func (l *line) ended() time.Time { return time.UnixMilli(int64(math.Round(l.Msec * 1e3))) }
@@ -56,10 +70,10 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 // attempts are the servers that were tried, in order. The name of the group, which nginx writes where no
 // server of it is live, is none.
 func (l *line) attempts() []attempt {
-	if l.Addrs == "" || l.Addrs == "-" {
+	if l.Addrs == nil || *l.Addrs == "" || *l.Addrs == "-" {
 		return nil
 	}
-	addrs, statuses := list(l.Addrs), list(l.Statuses)
+	addrs, statuses := list(*l.Addrs), list(l.Statuses)
 	var headers []string
 	if l.HeaderTimes != nil {
 		headers = list(*l.HeaderTimes)

@@ -249,7 +249,7 @@ func TestOtherServers(t *testing.T) {
 	if c := r.Reconciliation; c.Client != r.Responses || c.Nginx != nil || c.Servers != nil || c.Unexplained != 0 || len(out.Warnings) > 0 {
 		t.Errorf("reconciliation %+v, warnings %q; want the client's count alone", c, out.Warnings)
 	}
-	if len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "names no access log in a JSON format") {
+	if len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "names none whose lines are JSON") {
 		t.Errorf("notes %q; want one that says why nginx's lines are not counted", out.Notes)
 	}
 	if g := r.Groups[0]; g.Verdict != run.Fail || !strings.Contains(g.Reasons[0], "does not name it: nginx runs another configuration") {

@@ -92,22 +92,20 @@ func (s *scanner) set(l *line, key string, value []byte, quoted bool) bool {
 			number = &l.RequestTime
 		}
 		*number, err = strconv.ParseFloat(string(value), 64)
-	case "user_agent", "upstream_header_time":
-		text := s.known.String(value)
-		if key == "user_agent" {
-			l.UserAgent = &text
-		} else {
-			l.HeaderTimes = &text
-		}
+	case "user_agent":
+		l.UserAgent = new(s.known.String(value))
+		return quoted
+	case "upstream_header_time":
+		l.HeaderTimes = new(s.known.String(value))
+		return quoted
+	case "upstream_addr":
+		l.Addrs = new(s.known.String(value))
 		return quoted
 	case "request_id":
 		l.ID = string(value)
 		return quoted
 	case "upstream_group":
 		l.Group = s.known.String(value)
-		return quoted
-	case "upstream_addr":
-		l.Addrs = s.known.String(value)
 		return quoted
 	case "upstream_status":
 		l.Statuses = s.known.String(value)

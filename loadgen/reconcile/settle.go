@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"balanceo/loadgen/distribution"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/results/units"
@@ -36,8 +37,11 @@ type client struct {
 
 // servers is what the servers counted since the beginning, by address.
 type servers struct {
-	counted map[string]int64
-	silent  []string // asked, and did not tell
+	counted   map[string]int64
+	silent    []string        // asked, and did not tell
+	anew      map[string]bool // count from a restart on: what they had counted before is lost
+	restarted []distribution.Restart
+	notes     []string
 }
 
 // settlement is the outcome for the record.

@@ -13,6 +13,7 @@ import (
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/topology/balancer"
+	"balanceo/topology/balancer/known"
 	"balanceo/topology/counts"
 	"balanceo/topology/layout"
 	"balanceo/topology/ledger"
@@ -32,14 +33,15 @@ type Watch struct {
 	cfg    Config
 	log    accessLog // nil: not readable
 	logErr error
+	noLog  string // why there is none that could be read, as sentences
 	count  *logCount
 	asker  *counts.Client
 	addrs  []string // of the servers to ask
-	before map[string]int64
+	before map[string]told
 	began  time.Time
 	usage  *sampler
 	epoch  string         // of the ledger
-	told   *ledger.Counts // the last that the ledger said; nil: there is none
+	ledger *ledger.Counts // the last that it said; nil: there is none
 	asked  *asked
 }
 
@@ -49,6 +51,7 @@ type Outcome struct {
 	Servers        *run.Servers // nil: the processes are not known or can't be looked at
 	Foreign        map[string]distribution.Foreign
 	LogRead        bool
+	Restarted      []distribution.Restart
 	Warnings       []string // what throws doubt on the run
 	Notes          []string // what could not be read, and why
 }
@@ -61,7 +64,7 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 	case cfg.Nginx.Ledger != "":
 		w.openLedger(ctx)
 	case cfg.Nginx.AccessLog == "":
-		w.logErr = fmt.Errorf("%s names no access log in a JSON format", cfg.Nginx.File)
+		w.noLog = cfg.Nginx.File + " names none whose lines are JSON." + paste(cfg)
 	default:
 		if log, err := openLog(cfg.Nginx.AccessLog); err != nil {
 			w.logErr = err
@@ -80,14 +83,23 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 // scrapeTimeout bounds one question for what a server has counted.
 const scrapeTimeout = 2 * time.Second
 
-// counted is how many requests each server says that it has answered. Those that do not tell are missing.
-func (w *Watch) counted(ctx context.Context) map[string]int64 {
+// told is what a server says of itself: how many requests it has answered, and its processes.
+type told struct {
+	requests  int64
+	processes map[int]counts.Process
+}
+
+// counted is what each server says that it has counted. Those that do not tell are missing.
+func (w *Watch) counted(ctx context.Context) map[string]told {
+	out := map[string]told{}
 	if w.cfg.Nginx != nil && w.cfg.Nginx.Ledger != "" {
-		return w.countedByLedger(ctx)
+		for addr, n := range w.countedByLedger(ctx) {
+			out[addr] = told{requests: n}
+		}
+		return out
 	}
-	out := map[string]int64{}
 	for addr, c := range w.asker.Ask(ctx, w.addrs) {
-		out[addr] = int64(c.Requests)
+		out[addr] = told{int64(c.Requests), c.Processes}
 	}
 	return out
 }
@@ -160,7 +172,7 @@ func (w *Watch) Finish(ctx context.Context, counts tally.Counts, resent int64) O
 func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent int64) (out Outcome, sure bool) {
 	log, note := w.readLog(ctx, counts)
 	if note != "" {
-		out.Notes = append(out.Notes, "The lines of the balancer's log are not counted: "+note+".")
+		out.Notes = append(out.Notes, "The lines of the balancer's log are not counted: "+note)
 	}
 	srv := w.askServers(ctx, log)
 	if srv != nil && len(srv.silent) > 0 {
@@ -169,6 +181,16 @@ func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent i
 	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup, ids: counts.IDs, part: w.cfg.Part}
 	gone, notes := w.gone()
 	out.Notes = append(out.Notes, notes...)
+	if srv != nil {
+		out.Restarted = srv.restarted
+		out.Notes = append(out.Notes, srv.notes...)
+		for addr := range srv.anew {
+			gone[addr] = true
+		}
+	}
+	if log != nil && log.run.lines > 0 && log.nameless == log.run.lines {
+		out.Notes = append(out.Notes, "The lines of the balancer's log lack request_id, so they are compared by their number only."+paste(w.cfg))
+	}
 	s := settle(c, log, srv, gone)
 	out.Reconciliation = s.Reconciliation
 	if log != nil {
@@ -183,10 +205,23 @@ func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent i
 	return out, s.Unexplained == 0 && srv != nil
 }
 
+// paste are the lines that the balancer's configuration needs so that its log can be counted; empty: not known.
+func paste(cfg Config) string {
+	for _, s := range known.Signatures() {
+		if s.Balancer == cfg.Nginx.Balancer && s.Log != "" {
+			return " To paste into the http block of " + s.Balancer + ": " + s.Log
+		}
+	}
+	return ""
+}
+
 // readLog reads what the log has grown by; nil and why where it does not tell.
 func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, note string) {
 	if w.logErr != nil {
-		return nil, w.logErr.Error()
+		return nil, w.logErr.Error() + "."
+	}
+	if w.noLog != "" {
+		return nil, w.noLog
 	}
 	if w.log == nil {
 		return nil, ""
@@ -203,13 +238,13 @@ func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, 
 	})
 	switch {
 	case err != nil:
-		return nil, err.Error()
+		return nil, err.Error() + "."
 	case w.log.whole() != nil:
-		return nil, w.log.whole().Error()
-	case c.run.lines == 0 && c.alien > 0:
-		return nil, "the lines of " + w.cfg.Nginx.AccessLog + " lack msec or user_agent"
+		return nil, w.log.whole().Error() + "."
+	case c.run.lines == 0 && c.lacking != nil:
+		return nil, "the lines of " + w.cfg.Nginx.AccessLog + " lack " + strings.Join(c.lacking, " and ") + "." + paste(w.cfg)
 	case c.run.lines+c.warmup.lines == 0 && counts.Responses > 0:
-		return nil, w.cfg.Nginx.AccessLog + " has none of this run, so the target's nginx writes another log"
+		return nil, w.cfg.Nginx.AccessLog + " has none of this run, so the target's nginx writes another log."
 	}
 	return c, ""
 }
@@ -246,15 +281,21 @@ func idle(s *servers) bool {
 }
 
 // compare is what the servers have counted since the beginning. One that was not there all the time, or has
-// begun anew, is silent; it does not matter where it answered nothing.
-func (w *Watch) compare(after map[string]int64, log *logCount) *servers {
-	s := &servers{counted: map[string]int64{}}
+// begun anew without saying so, is silent; it does not matter where it answered nothing.
+func (w *Watch) compare(after map[string]told, log *logCount) *servers {
+	s := &servers{counted: map[string]int64{}, anew: map[string]bool{}}
 	for _, addr := range w.addrs {
 		first, known := w.before[addr]
 		last, still := after[addr]
+		if known && still {
+			s.restarts(addr, first.processes, last.processes, w.began)
+		}
 		switch {
-		case known && still && last >= first:
-			s.counted[addr] = last - first
+		case known && still && last.countsAnew(w.began) && log != nil:
+			s.anew[addr], s.counted[addr] = true, last.requests
+			s.notes = append(s.notes, fmt.Sprintf("%s has counted anew since it was restarted: what it answered before is known from the log only.", addr))
+		case known && still && !last.countsAnew(w.began) && last.requests >= first.requests:
+			s.counted[addr] = last.requests - first.requests
 		case log == nil || log.answered(addr) > 0:
 			s.silent = append(s.silent, addr)
 		}

@@ -6,6 +6,7 @@ import "time"
 type Timeline struct {
 	Sent   Steps // answers, by when their requests were sent
 	Done   Steps // answers, by when they were complete
+	Bad    Steps // of these, those that were failures, by when their requests were sent
 	Failed Steps // attempts that failed here and went on to another server, by when their requests were sent
 }
 
@@ -71,11 +72,43 @@ func (s *Steps) Until(t time.Duration) int64 {
 	return sum
 }
 
+// Between is how many were counted in steps that begin in from..to.
+func (s *Steps) Between(from, to time.Duration) (sum int64) {
+	for i, n := range s.N {
+		if at := time.Duration(i) * s.Width; from <= at && at <= to {
+			sum += int64(n)
+		}
+	}
+	return sum
+}
+
+// Around are the last step before t and the first one after it in which there is anything; without one, 0 and never.
+func (s *Steps) Around(t, never time.Duration) (before, after time.Duration) {
+	for i, n := range s.N {
+		switch at := time.Duration(i) * s.Width; {
+		case n > 0 && at+s.Width <= t:
+			before = at
+		case n > 0 && at > t:
+			return before, at
+		}
+	}
+	return before, never
+}
+
+// UnderWay is how many answers came after a time to requests that were sent before. The time is that of the step before.
+func (t *Timeline) UnderWay(at time.Duration) int64 {
+	at -= at % max(t.Sent.Width, t.Done.Width, 1)
+	return max(0, t.Sent.Until(at)-t.Done.Until(at))
+}
+
 // place counts when the servers worked on a hit.
 func (a *answer) place(h *Hit) {
 	if a.upstream != nil {
 		a.upstream.time.Sent.Add(h.Sent, 1)
 		a.upstream.time.Done.Add(h.Done, 1)
+		if !h.OK() {
+			a.upstream.time.Bad.Add(h.Sent, 1)
+		}
 	}
 	for _, u := range a.failed {
 		u.time.Failed.Add(h.Sent, 1)
@@ -85,5 +118,6 @@ func (a *answer) place(h *Hit) {
 func (t *Timeline) merge(other *Timeline) {
 	t.Sent.Merge(&other.Sent)
 	t.Done.Merge(&other.Done)
+	t.Bad.Merge(&other.Bad)
 	t.Failed.Merge(&other.Failed)
 }

@@ -131,12 +131,16 @@ func events(parts []*run.Record) []run.Event {
 	var out []run.Event
 	for _, r := range parts {
 		for _, e := range r.Events {
-			seen := slices.ContainsFunc(out, func(o run.Event) bool {
+			same := slices.IndexFunc(out, func(o run.Event) bool {
 				return o.Addr == e.Addr && o.Text == e.Text && max(o.T-e.T, e.T-o.T) < sameEvent
 			})
-			if !seen {
+			if same < 0 {
 				out = append(out, e)
+				continue
 			}
+			out[same].Retried += e.Retried
+			out[same].Failed += e.Failed
+			out[same].UnderWay += e.UnderWay
 		}
 	}
 	slices.SortStableFunc(out, func(a, b run.Event) int { return cmp.Compare(a.T, b.T) })

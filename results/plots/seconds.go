@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -20,7 +21,7 @@ func SharesBySecond(group string, r *run.Record) (Figure, bool) {
 	p := newPlot("seconds from the start of the run", "share of the requests")
 	f := Figure{
 		Title:   "Shares of " + group + " by second, run " + r.ID,
-		Caption: "Which share of the group's requests each server answered. Dotted: what nginx.conf promises.",
+		Caption: "Which share of the group's requests each server answered. Dotted: what is promised.",
 	}
 	f, ok := bySecond(f, p, group, r, units.Ratio, func(g *run.Group, u *run.Upstream, second int) float64 {
 		var sum int64
@@ -115,15 +116,11 @@ func bySecond(f Figure, p *plot.Plot, group string, r *run.Record, unit units.Un
 		}
 	}
 	for _, e := range r.Events {
-		name := e.Addr
-		for _, g := range r.Groups {
-			for _, u := range g.Upstreams {
-				if u.Addr == e.Addr {
-					name = upstreamName(u)
-				}
-			}
+		mark := strings.TrimSpace(fmt.Sprintf("%.1f s: %s %s", e.T, cmp.Or(r.Instance(e.Addr), e.Addr), e.Text))
+		if touched := e.Touched(); touched != "" {
+			mark += "; meanwhile " + touched
 		}
-		f.Marks = append(f.Marks, strings.TrimSpace(fmt.Sprintf("%.1f s: %s %s", e.T, name, e.Text)))
+		f.Marks = append(f.Marks, mark)
 	}
 	if len(alts) == 0 {
 		return f, false

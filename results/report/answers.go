@@ -39,6 +39,7 @@ func (p *page) answers(r *run.Record) {
 	if r.Failures != nil {
 		p.latency("of failures", *r.Failures, max(r.Requests-successes(r), 1), "")
 	}
+	p.events(r)
 	if text := slowest(r.Slowest); text != "" {
 		p.fact("slowest", console.Dim, text)
 	}
@@ -56,6 +57,25 @@ func (p *page) answers(r *run.Record) {
 			mark, colour = "fails", console.Red
 		}
 		p.fact("assert", colour, mark+"  "+a.Expr+"  ("+measuredAs(a)+")")
+	}
+}
+
+// events writes what happened to the servers meanwhile.
+func (p *page) events(r *run.Record) {
+	for i, e := range r.Events {
+		label := ""
+		if i == 0 {
+			label = "happened"
+		}
+		when := "at " + seconds(e.T)
+		if e.T < 0 {
+			when = "in the warm-up"
+		}
+		text := when + " " + cmp.Or(r.Instance(e.Addr), e.Addr) + " " + e.Text
+		if touched := e.Touched(); touched != "" {
+			text += "; meanwhile " + touched
+		}
+		p.fact(label, console.Yellow, console.Clean(text))
 	}
 }
 

@@ -127,14 +127,7 @@ type Outlier struct {
 	Class    string  `json:"class,omitempty"` // of its failure; empty: it was answered
 }
 
-// Event is something that happened to the system during the run and changes what the figures mean.
-type Event struct {
-	T    float64 `json:"t_s"`            // from the start of the measured part
-	Addr string  `json:"addr,omitempty"` // the upstream that it happened to
-	Text string  `json:"text"`           // as "refused connections" or "answers again"
-}
-
-// Verdict says whether a group's requests were shared as nginx.conf promises.
+// Verdict says whether a group's requests were shared as its balancer promises.
 type Verdict string
 
 // The verdicts of a group.
@@ -144,7 +137,7 @@ const (
 	Info Verdict = "info" // the method makes no promise that could be checked
 )
 
-// Group is an upstream of nginx.conf and what it got.
+// Group is an upstream group of the balancer and what it got.
 type Group struct {
 	Name     string  `json:"name"`
 	Method   string  `json:"method"` // round_robin, random, hash, least_conn or ip_hash

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -22,7 +23,14 @@ type Counts struct {
 	Requests    float64         // answered, but for those that only look: /healthz and /metrics
 	Connections int             // open now
 	Workers     int             // alive
-	ByPID       map[int]float64 // requests of each process that has ever answered for the instance
+	Processes   map[int]Process // by pid: each that has ever answered for the instance
+}
+
+// Process is one of those that answer for an instance. Of several that had one pid it is the last, with the requests of all.
+type Process struct {
+	Requests float64 // those that only look included
+	Started  time.Time
+	Alive    bool
 }
 
 // Names of the metrics that instances export.
@@ -30,7 +38,9 @@ const (
 	metricRequests    = "balanceo_requests_total"
 	metricConnections = "balanceo_open_connections"
 	metricWorkers     = "balanceo_workers"
-	metricProcesses   = "balanceo_worker_requests_total" // one sample a process
+	metricProcesses   = "balanceo_worker_requests_total" // one sample a process, as of the next two
+	metricStarted     = "balanceo_worker_start_time_seconds"
+	metricAlive       = "balanceo_worker_up"
 )
 
 // errNotOurs is an answer that is no count of requests.
@@ -98,7 +108,7 @@ func read(r io.Reader) (*Counts, error) {
 	c := &Counts{
 		Connections: int(sum(families[metricConnections], nil)),
 		Workers:     int(sum(families[metricWorkers], nil)),
-		ByPID:       byPID(families[metricProcesses]),
+		Processes:   processes(families),
 	}
 	c.Requests = sum(families[metricRequests], func(labels []*dto.LabelPair) bool {
 		for _, l := range labels {
@@ -111,17 +121,36 @@ func read(r io.Reader) (*Counts, error) {
 	return c, nil
 }
 
-// byPID are the samples that tell of one process each.
+// processes are what the samples tell of each process. Pid 0 stands for those that ended long ago.
+func processes(families map[string]*dto.MetricFamily) map[int]Process {
+	started, alive := byPID(families[metricStarted]), byPID(families[metricAlive])
+	out := map[int]Process{}
+	for pid, requests := range byPID(families[metricProcesses]) {
+		p := Process{Requests: requests, Alive: alive[pid] > 0}
+		if s := started[pid]; s > 0 {
+			p.Started = time.UnixMilli(int64(math.Round(s * 1e3)))
+		}
+		out[pid] = p
+	}
+	return out
+}
+
+// byPID are the values of the samples that have a pid.
 func byPID(family *dto.MetricFamily) map[int]float64 {
 	out := map[int]float64{}
 	for _, m := range family.GetMetric() {
 		for _, l := range m.GetLabel() {
 			if pid, err := strconv.Atoi(l.GetValue()); err == nil && l.GetName() == "pid" {
-				out[pid] = m.GetCounter().GetValue()
+				out[pid] = value(m)
 			}
 		}
 	}
 	return out
+}
+
+// value is that of a sample, of whichever kind.
+func value(m *dto.Metric) float64 {
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
 }
 
 // sum adds up the samples that keep accepts; nil accepts all.
@@ -129,7 +158,7 @@ func sum(family *dto.MetricFamily, keep func([]*dto.LabelPair) bool) float64 {
 	total := 0.0
 	for _, m := range family.GetMetric() {
 		if keep == nil || keep(m.GetLabel()) {
-			total += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+			total += value(m)
 		}
 	}
 	return total

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 const metrics = `# TYPE balanceo_requests_total counter
@@ -15,6 +16,11 @@ balanceo_requests_total{route="/metrics",method="GET",code="2xx"} 600
 balanceo_worker_requests_total{pid="1"} 10
 balanceo_worker_requests_total{pid="2"} 20
 balanceo_worker_requests_total{pid="3"} 1103
+# TYPE balanceo_worker_start_time_seconds gauge
+balanceo_worker_start_time_seconds{pid="2"} 1700000000.125
+# TYPE balanceo_worker_up gauge
+balanceo_worker_up{pid="1"} 0
+balanceo_worker_up{pid="2"} 1
 # TYPE balanceo_open_connections gauge
 balanceo_open_connections 4
 # TYPE balanceo_workers gauge
@@ -23,7 +29,9 @@ balanceo_workers 2
 
 func TestRead(t *testing.T) {
 	got, err := read(strings.NewReader(metrics))
-	want := Counts{Requests: 33, Connections: 4, Workers: 2, ByPID: map[int]float64{1: 10, 2: 20, 3: 1103}}
+	want := Counts{Requests: 33, Connections: 4, Workers: 2, Processes: map[int]Process{
+		1: {Requests: 10}, 2: {Requests: 20, Started: time.UnixMilli(1700000000125), Alive: true}, 3: {Requests: 1103},
+	}}
 	if err != nil || !reflect.DeepEqual(*got, want) {
 		t.Errorf("read: got %+v, %v, want %+v", got, err, want)
 	}

@@ -134,15 +134,15 @@ func (c *Collector) part(t fleet.Target, table procs.Table, now *look) Part {
 func (c *Collector) traffic(p *Part, n *counts.Counts, now *look) {
 	p.Requests, p.Connections = &n.Requests, &n.Connections
 	for _, pid := range append([]int{p.PID}, p.Workers...) {
-		if answered, ok := n.ByPID[pid]; ok {
+		if process, ok := n.Processes[pid]; ok {
 			if p.Answered == nil {
 				p.Answered = map[int]float64{}
 			}
-			p.Answered[pid] = answered
+			p.Answered[pid] = process.Requests
 		}
 	}
 	if p.Mode == layout.Cluster {
-		ended := max(0, len(n.ByPID)-n.Workers)
+		ended := max(0, len(n.Processes)-n.Workers)
 		p.Ended = &ended
 	}
 	now.requests[p.Name] = n.Requests

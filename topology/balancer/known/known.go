@@ -17,18 +17,22 @@ func Balancers() []balancer.Balancer {
 	return []balancer.Balancer{nginx.Nginx{}, haproxy.HAProxy{}, caddy.Caddy{}, apache.Apache{}}
 }
 
-// Signature is what to paste into a balancer's configuration so that its answers say who gave them.
-type Signature struct{ Balancer, Lines string }
+// Signature is what to paste into a balancer's configuration so that its answers say who gave them, and so that its log can
+// be counted.
+type Signature struct {
+	Balancer, Lines string
+	Log             string // empty: its log is read in layouts of ours only
+}
 
 // Signatures returns those of the balancers whose answers can say it.
 func Signatures() []Signature {
 	return []Signature{
-		{"nginx", "add_header X-Upstream $upstream_addr always; add_header X-Upstream-Group $proxy_host always;"},
-		{"haproxy", "in each backend, http-after-response set-header X-Upstream %si:%sp and http-after-response set-header X-Upstream-Group %b"},
-		{"caddy", "in each reverse_proxy, header_down X-Upstream {rp.upstream.hostport} and header_down X-Upstream-Group NAME"},
-		{"apache", `Header always set X-Upstream "%{BALANCER_WORKER_NAME}e" and Header always set X-Upstream-Group "%{BALANCER_NAME}e"`},
-		{"envoy", `response_headers_to_add X-Upstream "%UPSTREAM_HOST%" and X-Upstream-Group "%UPSTREAM_CLUSTER%"`},
-		{"traefik", "it has no such header: let the servers name themselves"},
+		{"nginx", "add_header X-Upstream $upstream_addr always; add_header X-Upstream-Group $proxy_host always;", nginx.LogFormat},
+		{"haproxy", "in each backend, http-after-response set-header X-Upstream %si:%sp and http-after-response set-header X-Upstream-Group %b", ""},
+		{"caddy", "in each reverse_proxy, header_down X-Upstream {rp.upstream.hostport} and header_down X-Upstream-Group NAME", ""},
+		{"apache", `Header always set X-Upstream "%{BALANCER_WORKER_NAME}e" and Header always set X-Upstream-Group "%{BALANCER_NAME}e"`, ""},
+		{"envoy", `response_headers_to_add X-Upstream "%UPSTREAM_HOST%" and X-Upstream-Group "%UPSTREAM_CLUSTER%"`, ""},
+		{"traefik", "it has no such header: let the servers name themselves", ""},
 	}
 }
 

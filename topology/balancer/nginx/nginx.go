@@ -138,5 +138,13 @@ func Within(peers, sequences int) float64 {
 	return h * float64(max(sequences, 1))
 }
 
+// LogFormat is the least that is read of an access log, to paste into the http block. No piece of it is so long that a
+// terminal would break it.
+const LogFormat = `log_format loadgen escape=json '{"msec":$msec,"request_time":$request_time,' ` +
+	`'"user_agent":"$http_user_agent","request_id":"$http_x_request_id",' ` +
+	`'"upstream_group":"$proxy_host","upstream_addr":"$upstream_addr",' ` +
+	`'"upstream_status":"$upstream_status",' '"upstream_header_time":"$upstream_header_time"}'; ` +
+	`access_log /var/log/nginx/loadgen.log loadgen;`
+
 // LogLine implements balancer.Balancer.
 func (Nginx) LogLine(line []byte) []byte { return line }

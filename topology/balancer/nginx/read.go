@@ -72,7 +72,7 @@ func read(src *sources, directives crossplane.Directives, prefix string) (*balan
 type reader struct {
 	conf    *balancer.Config
 	prefix  string
-	formats map[string]bool // names of log formats that write JSON
+	formats map[string]bool // names of log formats that write JSON: whether with all that reconciliation needs
 }
 
 func (r *reader) warn(d *crossplane.Directive, format string, args ...any) {
@@ -96,7 +96,9 @@ func (r *reader) http(block crossplane.Directives) error {
 	// Formats first: they may be defined after the log that uses them.
 	for _, d := range block {
 		if d.Directive == "log_format" && len(d.Args) > 1 && d.Args[1] == "escape=json" {
-			r.formats[d.Args[0]] = true
+			format := strings.Join(d.Args[2:], "")
+			r.formats[d.Args[0]] = !slices.ContainsFunc([]string{"$msec", "$http_user_agent", "$upstream_addr", "$upstream_status", "$http_x_request_id"},
+				func(variable string) bool { return !strings.Contains(format, variable) })
 		}
 	}
 	for _, d := range block {
@@ -120,17 +122,22 @@ func (r *reader) http(block crossplane.Directives) error {
 			}
 		}
 	}
-	r.accessLog(block)
+	if r.accessLog(block, true); r.conf.AccessLog == "" {
+		r.accessLog(block, false)
+	}
 	return nil
 }
 
-// accessLog finds the first log in a JSON format, at any depth. Logs of the outer blocks come first.
-func (r *reader) accessLog(block crossplane.Directives) {
+// accessLog finds the first log in a JSON format, at any depth, a complete one or any. Logs of the outer blocks come first.
+func (r *reader) accessLog(block crossplane.Directives, complete bool) {
 	for _, d := range block {
 		if r.conf.AccessLog != "" {
 			return
 		}
-		if d.Directive != "access_log" || len(d.Args) < 2 || !r.formats[d.Args[1]] {
+		if d.Directive != "access_log" || len(d.Args) < 2 {
+			continue
+		}
+		if all, isJSON := r.formats[d.Args[1]]; !isJSON || complete && !all {
 			continue
 		}
 		path := d.Args[0]
@@ -144,7 +151,7 @@ func (r *reader) accessLog(block crossplane.Directives) {
 	}
 	for _, d := range block {
 		if r.conf.AccessLog == "" {
-			r.accessLog(d.Block)
+			r.accessLog(d.Block, complete)
 		}
 	}
 }
