@@ -110,7 +110,7 @@ func Prometheus(w io.Writer, runs []*run.Record) error {
 	}
 	families = append(families, latency)
 	requests := gauge("balanceo_run_upstream_requests", "requests that an upstream answered in one run")
-	expected := gauge("balanceo_run_upstream_expected_share", "share of its group's requests that nginx.conf promises an upstream")
+	expected := gauge("balanceo_run_upstream_expected_share", "share of its group's requests that is promised to an upstream")
 	for _, r := range runs {
 		for _, g := range r.Groups {
 			for _, u := range g.Upstreams {

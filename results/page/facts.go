@@ -75,7 +75,7 @@ func environment(sets []compare.Set) []fact {
 		{"Processor", func(r *run.Record) string { return r.Env.CPU }},
 		{"Cores", func(r *run.Record) string { return strconv.Itoa(r.Env.Cores) }},
 		{"Go", func(r *run.Record) string { return r.Env.Go }},
-		{"nginx", func(r *run.Record) string { return r.Env.Nginx }},
+		{"Balancer", balancerOf},
 		{"Database", func(r *run.Record) string { return r.Env.Database }},
 		{"Commit", func(r *run.Record) string { return r.Env.Commit }},
 		{"Layout", func(r *run.Record) string { return r.Layout }},
@@ -96,6 +96,15 @@ func environment(sets []compare.Set) []fact {
 		}
 	}
 	return out
+}
+
+// balancerOf is what shared the load of a run; empty: not known.
+func balancerOf(r *run.Record) string {
+	version := strings.TrimPrefix(r.Env.Nginx, "nginx/")
+	if known := r.Env.Balancer; known != "" && known != "nginx" || version == "" || version == "unknown" {
+		return known
+	}
+	return "nginx " + version
 }
 
 // verdicts tells of each group in how many runs its shares were as promised.

@@ -209,7 +209,7 @@ func sections(in Input, legend []key) []section {
 	for _, name := range groupNames(sets) {
 		draw(plots.Shares(name, sets))
 	}
-	add("Who got what share", "What nginx.conf promises against what the clients saw.", legend)
+	add("Who got what share", "What is promised against what the clients saw.", legend)
 	drawn := 0
 	for _, r := range all(sets) {
 		word, _ := report.Outcome(r)
@@ -226,7 +226,7 @@ func sections(in Input, legend []key) []section {
 	for i, s := range sets {
 		draw(plots.Workers(s, i))
 	}
-	add("Evenness over workers", "Behind one port there may be several processes; nginx does not know of them.", legend)
+	add("Evenness over workers", "Behind one port there may be several processes; the balancer does not know of them.", legend)
 	return out
 }
 

@@ -60,6 +60,11 @@ func four(t testing.TB) Input {
 }
 
 func TestVerdict(t *testing.T) {
+	behind := func(balancer string) Input {
+		in := campaign(t, 1, runtest.Spec{Layout: "fork"})
+		in.Sets[0].Runs[0].Env.Balancer = balancer
+		return in
+	}
 	for name, c := range map[string]struct {
 		in   Input
 		want string // a regular expression
@@ -75,7 +80,11 @@ func TestVerdict(t *testing.T) {
 		},
 		"one run": {
 			campaign(t, 1, runtest.Spec{Layout: "fork"}),
-			`^All 3,000 requests were answered, half of them within [0-9]+ µs and 99 % within [0-9.]+ ms, and load was shared as nginx.conf promises\.$`,
+			`^All 3,000 requests were answered, half of them within [0-9]+ µs and 99 % within [0-9.]+ ms, and load was shared as promised\.$`,
+		},
+		"behind another balancer": {
+			behind("haproxy 2.6.12"),
+			` and load was shared as haproxy promises\.$`,
 		},
 		"errors": {
 			campaign(t, 1, runtest.Spec{Layout: "fork", Errors: 30}),

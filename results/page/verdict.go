@@ -99,6 +99,18 @@ func list(items []string) string {
 	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
 }
 
+// asPromised names the balancer whose promise it is, where it is known and one.
+func asPromised(runs []*run.Record) string {
+	name := values(runs, func(r *run.Record) string {
+		name, _, _ := strings.Cut(r.Env.Balancer, " ")
+		return name
+	})
+	if name == "" || strings.Contains(name, ", ") {
+		return "as promised"
+	}
+	return "as " + name + " promises"
+}
+
 // runVerdict speaks of the runs of one set.
 func runVerdict(sets []compare.Set) string {
 	runs := all(sets)
@@ -130,9 +142,9 @@ func runVerdict(sets []compare.Set) string {
 	}
 	switch {
 	case len(failed) > 0:
-		parts = append(parts, "and load was not shared as nginx.conf promises in "+list(failed))
+		parts = append(parts, "and load was not shared "+asPromised(runs)+" in "+list(failed))
 	case judged:
-		parts = append(parts, "and load was shared as nginx.conf promises")
+		parts = append(parts, "and load was shared "+asPromised(runs))
 	}
 	return strings.Join(parts, ", ") + "."
 }

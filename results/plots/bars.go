@@ -76,12 +76,12 @@ func rowAxis(p *plot.Plot, names []string) {
 // rowsHeight is the height of a plot with so many bars.
 func rowsHeight(bars int) vg.Length { return vg.Length(56 + 19*bars) }
 
-// Shares draws what part of a group's requests each upstream got, per set, against the part that nginx.conf
-// promises it.
+// Shares draws what part of a group's requests each upstream got, per set, against the part that is
+// promised to it.
 func Shares(group string, sets []compare.Set) (Figure, bool) {
 	f := Figure{
 		Title:   "Shares of " + group,
-		Caption: "Bars: the share of the group's requests that each upstream answered. Line across: the share that nginx.conf promises.",
+		Caption: "Bars: the share of the group's requests that each upstream answered. Line across: the share that is promised.",
 		Columns: []string{"upstream", "set", "expected", "share", "requests"},
 	}
 	got := sharesOf(group, sets)

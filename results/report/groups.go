@@ -73,7 +73,7 @@ func (p *page) upstreams(g *run.Group) {
 			return bar(width, u.Share, u.ExpectedShare, most, known)
 		}},
 		console.Right("requests", 0), console.Right("difference", 1),
-		console.Right("p50", 3), console.Right("p90", 8), console.Right("p99", 3),
+		console.Right("p50", 3), console.Right("p90", 8), console.Right("p99", 3), console.Right("p99.9", 10), console.Right("max", 9),
 	}}
 	for _, u := range g.Upstreams {
 		weight, expected, difference := "", "", ""
@@ -84,21 +84,28 @@ func (p *page) upstreams(g *run.Group) {
 		t.Add(append([]string{
 			console.Clean(u.Addr), console.Cut(console.Clean(u.Instance), 12), console.Clean(u.Mode), weight, expected,
 			units.Percent(u.Share), "", units.Number(float64(u.Requests)), difference,
-		}, latencies(u.Latency, int64(math.Round(u.SuccessRatio*float64(u.Requests))), "p50", "p90", "p99")...)...)
+		}, latencies(u.Latency, successesAt(&u), "p50", "p90", "p99", "p99.9", "max")...)...)
 	}
 	t.Fit(p.Width)
+	var shown []string
+	for _, c := range t.Columns {
+		shown = append(shown, c.Head)
+	}
 	lines := t.Lines()
 	p.line(p.paint.Paint(console.Dim, lines[0]))
 	for i, line := range lines[1:] {
 		p.line(line)
-		p.details(&g.Upstreams[i])
+		p.details(&g.Upstreams[i], shown)
 	}
 }
 
-// details writes below an upstream's row what only some have: failed attempts, failed answers, and with -v workers.
-func (p *page) details(u *run.Upstream) {
-	if text := workers(u.Workers, u.Mode); text != "" && p.Verbose {
-		p.wrapped("    ", console.Dim, text)
+// details writes below an upstream's row what only some have: failed attempts, failed answers, and with -v workers and
+// what the table has no room for.
+func (p *page) details(u *run.Upstream, shown []string) {
+	if p.Verbose {
+		if text := join(tail(u, shown), workers(u.Workers, u.Mode)); text != "" {
+			p.wrapped("    ", console.Dim, text)
+		}
 	}
 	if n := u.RetriedAway; n > 0 {
 		p.wrapped("    ", console.Red, units.Count(n, "attempt")+" more failed here and went to another server")
@@ -106,6 +113,22 @@ func (p *page) details(u *run.Upstream) {
 	if u.Requests > 0 && u.SuccessRatio < 1 {
 		p.wrapped("    ", console.Red, units.Percent(u.SuccessRatio)+" of its answers were successful")
 	}
+}
+
+// successesAt is how many requests the latencies of an upstream are of.
+func successesAt(u *run.Upstream) int64 {
+	return int64(math.Round(u.SuccessRatio * float64(u.Requests)))
+}
+
+// tail is how slow the slowest answers of an upstream were, where the table has no column for it.
+func tail(u *run.Upstream, shown []string) string {
+	var parts []string
+	for _, q := range quantiles(u.Latency) {
+		if text := q.text(successesAt(u)); text != "" && !slices.Contains(shown, q.name) && (q.name == "p99.9" || q.name == "max") {
+			parts = append(parts, q.name+" "+text)
+		}
+	}
+	return join(parts...)
 }
 
 // bar draws share, with a mark where it is expected to end.

@@ -151,7 +151,7 @@ func pValue(p float64) string {
 // margin says how many requests the worst upstream of g was from its share, and how many it might be.
 func margin(g *run.Group) string {
 	if g.PValue != nil {
-		return fmt.Sprintf("G = %.1f (critical %.1f, p = %s)", g.WorstDeviation, g.Bound, pValue(*g.PValue))
+		return fmt.Sprintf("p = %s (G = %.1f, critical %.1f)", pValue(*g.PValue), g.WorstDeviation, g.Bound)
 	}
 	text := "at most " + units.Number(g.WorstDeviation) + " off"
 	if g.Bound > 0 {
