@@ -36,13 +36,24 @@ func (p *plan) verdict(r *run.Record) error {
 	if r.Search != nil && !r.Search.Confirmed {
 		reasons = append(reasons, "-find-max "+r.Search.SLO+" found no rate that holds")
 	}
-	if word, why := report.Outcome(r); word == "INVALID" && len(reasons) == 0 {
-		reasons = append(reasons, "the run is invalid: "+why)
+	if word, _ := report.Outcome(r); word == "INVALID" && len(reasons) == 0 {
+		reasons = append(reasons, "the run is invalid: "+whyInvalid(r))
 	}
 	if len(reasons) > 0 {
 		return &cli.VerdictError{Reason: strings.Join(reasons, "; ")}
 	}
 	return nil
+}
+
+// whyInvalid is the cause in a few words: the report has the sentence.
+func whyInvalid(r *run.Record) string {
+	switch {
+	case r.Lagged() != nil:
+		return "the generator itself was late"
+	case !r.Valid():
+		return "the generator fell behind"
+	}
+	return "the counts do not agree"
 }
 
 func noAnswer(r *run.Record) error {

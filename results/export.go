@@ -35,7 +35,7 @@ func (e *exportCommand) Execute([]string) error {
 		return cli.Usagef("--format %q: accepted are %s", e.Format, strings.Join(slices.Sorted(maps.Keys(export.Formats())), ", "))
 	}
 	refs := e.Args.Runs
-	if len(refs) == 0 && e.Format == "hgrm" && e.Filter.describe() == "" {
+	if len(refs) == 0 && e.Format == "hgrm" && !e.Filter.given() {
 		refs = []string{run.Latest}
 	}
 	runs, err := e.Filter.choose(e.c, refs)

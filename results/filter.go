@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"balanceo/results/run"
+	"balanceo/results/units"
 	"balanceo/topology/cli"
 )
 
@@ -45,12 +48,16 @@ func (f *filter) apply(runs []*run.Record, now time.Time) ([]*run.Record, error)
 // choose returns the runs that pass the filter and that refs name, all that pass where there are none. It is an error to
 // choose nothing.
 func (f *filter) choose(c *command, refs []string) ([]*run.Record, error) {
-	runs, _, err := c.load()
+	all, _, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	if runs, err = f.apply(runs, time.Now()); err != nil {
+	runs, err := f.apply(all, time.Now())
+	if err != nil {
 		return nil, err
+	}
+	if len(runs) == 0 && len(all) > 0 {
+		return nil, f.none(c, all)
 	}
 	if len(refs) == 0 && len(runs) > 0 {
 		return runs, nil
@@ -92,11 +99,36 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, cli.Usagef("--since %q: accepted are a date (2026-11-23), a time (2026-11-23 15:04) or a length of time (90m, 24h, 7d)", text)
 }
 
-// describe names the flags that are set, for a message that nothing passed them.
-func (f *filter) describe() string {
-	if len(f.Layout)+len(f.Scenario)+len(f.Rate)+len(f.Label) == 0 && f.Since == "" {
-		return ""
+// given tells whether any of the flags is set.
+func (f *filter) given() bool {
+	return len(f.Layout)+len(f.Scenario)+len(f.Rate)+len(f.Label) > 0 || f.Since != ""
+}
+
+// none is the error where no run passes, with what there is.
+func (f *filter) none(c *command, all []*run.Record) error {
+	var given, hints []string
+	for _, key := range []struct {
+		name     string
+		patterns []string
+		of       func(*run.Record) string
+	}{
+		{"layout", f.Layout, func(r *run.Record) string { return r.Layout }},
+		{"scenario", f.Scenario, func(r *run.Record) string { return r.Scenario }},
+		{"label", f.Label, func(r *run.Record) string { return r.Label }},
+	} {
+		for _, pattern := range key.patterns {
+			given = append(given, key.name+" "+strconv.Quote(pattern))
+			if !slices.ContainsFunc(all, func(r *run.Record) bool { return matches([]string{pattern}, key.of(r)) }) {
+				hints = append(hints, whatThereIs(all, key.name, pattern))
+			}
+		}
 	}
-	return fmt.Sprintf(" that pass the filter (of layout %v, scenario %v, rate %v, label %v, since %q)",
-		f.Layout, f.Scenario, f.Rate, f.Label, f.Since)
+	for _, rate := range f.Rate {
+		given = append(given, "rate "+strconv.FormatFloat(rate, 'g', -1, 64))
+	}
+	if f.Since != "" {
+		given = append(given, "since "+f.Since)
+	}
+	err := fmt.Errorf("%q: none of %s is of %s", c.Dir, units.Count(int64(len(all)), "run"), strings.Join(given, ", "))
+	return cli.Hint(err, "%s", cmp.Or(strings.Join(hints, "; "), "\"results list\" lists them"))
 }

@@ -56,7 +56,7 @@ func (jc *judgeCommand) Execute([]string) error {
 		return err
 	}
 	if result.Verdict == judge.Fail {
-		return &cli.VerdictError{Reason: result.Sentence}
+		return &cli.VerdictError{Reason: "judge: the shares are not what is promised"}
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (m *modelCommand) Execute([]string) error {
 		out.Points = append(out.Points, model.Point{Size: size, Capacity: capacity})
 	}
 	if out.Law, err = model.New(out.Points); err != nil {
-		return cli.Hint(fmt.Errorf("model: %d of %d runs measured a capacity: %w", len(out.Points), len(runs), err),
+		return cli.Hint(fmt.Errorf("%d of %s measured a capacity, %w", len(out.Points), units.Count(int64(len(runs)), "run"), err),
 			"measure each size, as \"topology scale\" makes it, with \"loadgen -find-max SLO\" or \"loadgen -rate 0\", several times")
 	}
 	if peak := out.Law.Peak(); !math.IsInf(peak, 1) {

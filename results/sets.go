@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"balanceo/results/compare"
 	"balanceo/results/run"
@@ -50,15 +50,9 @@ func repeatVs(args []string) []string {
 
 // sets makes the sets that are compared, the base first, and tells by which key.
 func (ch *choice) sets(c *command) ([]compare.Set, string, error) {
-	runs, _, err := c.load()
+	runs, err := ch.Filter.choose(c, nil)
 	if err != nil {
 		return nil, "", err
-	}
-	if runs, err = ch.Filter.apply(runs, time.Now()); err != nil {
-		return nil, "", err
-	}
-	if len(runs) == 0 {
-		return nil, "", cli.Hint(fmt.Errorf("%q: no runs%s", c.Dir, ch.Filter.describe()), "\"results list\" lists what there is")
 	}
 	if len(ch.Args.Runs) > 0 || len(ch.Vs) > 0 {
 		if ch.By != "" {
@@ -157,10 +151,54 @@ func (c *command) pick(runs []*run.Record, refs []string) ([]*run.Record, error)
 			}
 		}
 		if !found {
-			return nil, &run.NotFoundError{Ref: ref}
+			return nil, cli.Hint(fmt.Errorf("%q: %w", c.Dir, &run.NotFoundError{Ref: ref}), "%s", whatThereIs(runs, key, value))
 		}
 	}
 	return out, nil
+}
+
+// whatThereIs says which values runs have under a key, those first that are most like the one that none has.
+func whatThereIs(runs []*run.Record, key, like string) string {
+	var values []string
+	for _, r := range runs {
+		if v, ok, err := compare.Value(r, key); err == nil && ok && v != "" && !slices.Contains(values, v) {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return fmt.Sprintf("no run has a %s", key)
+	}
+	slices.SortStableFunc(values, func(a, b string) int { return cmp.Compare(distance(a, like), distance(b, like)) })
+	more := ""
+	if n := len(values) - mostValues; n > 0 {
+		values, more = values[:mostValues], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("there are runs of %s %s%s; \"results list\" lists them", key, strings.Join(values, ", "), more)
+}
+
+// mostValues is how many are named of many.
+const mostValues = 6
+
+// distance is how many letters have to be changed, added or left out to make b of a (Levenshtein).
+func distance(a, b string) int {
+	to := []rune(b)
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i, from := range []rune(a) {
+		left := row[0]
+		row[0] = i + 1
+		for j, r := range to {
+			change := left
+			if from != r {
+				change++
+			}
+			left = row[j+1]
+			row[j+1] = min(change, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(to)]
 }
 
 // names finds what tells two sets apart: the first key in which each is uniform and they differ.

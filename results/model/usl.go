@@ -15,6 +15,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"balanceo/results/units"
 )
 
 // Point is one measured capacity.
@@ -95,7 +97,7 @@ func New(points []Point) (*Fit, error) {
 		}
 	}
 	if n := len(Sizes(points)); n < fewest {
-		return nil, fmt.Errorf("%d different sizes: the law has three parameters and takes %d sizes at least", n, fewest)
+		return nil, fmt.Errorf("of %s where the law, with its three parameters, takes %d", units.Count(int64(n), "size"), fewest)
 	}
 	f := &Fit{Law: fit(points)}
 	for _, p := range points {

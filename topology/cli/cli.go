@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
 
@@ -88,9 +89,9 @@ func Report(w io.Writer, name string, err error) int {
 	if err == nil {
 		return OK
 	}
-	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	fmt.Fprintln(w, fitted(w, name+": "+strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")))
 	if hint := HintOf(err); hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+		fmt.Fprintln(w, fitted(w, "hint: "+hint))
 	}
 	var usage *UsageError
 	var verdict *VerdictError
@@ -101,6 +102,19 @@ func Report(w io.Writer, name string, err error) int {
 		return Verdict
 	}
 	return Failure
+}
+
+// fitted breaks a line between words where w is a terminal, which would break it anywhere.
+func fitted(w io.Writer, line string) string {
+	f, ok := w.(*os.File)
+	if !ok {
+		return line
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		return line
+	}
+	return ansi.Wordwrap(line, width, "")
 }
 
 // IsTerminal tells whether f is a terminal, so that colour and live views make sense on it.

@@ -38,7 +38,7 @@ func Parse(parser *flags.Parser, args []string) (rest []string, err error) {
 		parser.WriteHelp(&help)
 		return nil, &Answer{help.String(), Usage}
 	}
-	rest, err = parser.ParseArgs(DoubleDashes(parser, args))
+	rest, err = parser.ParseArgs(joinNumbers(parser, DoubleDashes(parser, args)))
 	var known *flags.Error
 	wrong := errors.As(err, &known)
 	if o := parser.FindOptionByLongName("version"); o != nil && o.Value() == true &&
@@ -112,12 +112,41 @@ func DoubleDashes(parser *flags.Parser, args []string) []string {
 			return append(out, args[i:]...)
 		}
 		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
-		if strings.HasPrefix(arg, "-") && len(name) > 1 && name[0] != '-' && (long[name] || isWord(name, short)) {
+		_, known := long[name]
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && name[0] != '-' && (known || isWord(name, short)) {
 			arg = "-" + arg
 		}
 		out = append(out, arg)
 	}
 	return out
+}
+
+// joinNumbers joins a number below 0 to the flag before it: go-flags would take it for a flag.
+func joinNumbers(parser *flags.Parser, args []string) []string {
+	var out []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		if _, err := strconv.ParseFloat(arg, 64); err == nil && arg[0] == '-' && i > 0 && wantsValue(parser, args[i-1]) {
+			out[len(out)-1] += "=" + arg
+			continue
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+// wantsValue tells whether an argument is a flag whose value is the next one.
+func wantsValue(parser *flags.Parser, arg string) bool {
+	long, short := map[string]bool{}, map[byte]bool{}
+	collect(parser.Command, long, short)
+	if name, isLong := strings.CutPrefix(arg, "--"); isLong {
+		isSwitch, known := long[name]
+		return known && !isSwitch
+	}
+	isSwitch, known := short[arg[len(arg)-1]]
+	return len(arg) == 2 && arg[0] == '-' && known && !isSwitch
 }
 
 // isWord tells a name from a number, from a short flag with its value (-r200) and from a row of switches, of which
@@ -135,16 +164,17 @@ func isWord(name string, short map[byte]bool) bool {
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
+// collect maps the names of all flags to whether they are switches.
 func collect(c *flags.Command, long map[string]bool, short map[byte]bool) {
 	var groups func([]*flags.Group)
 	groups = func(gs []*flags.Group) {
 		for _, g := range gs {
 			for _, o := range g.Options() {
+				_, isSwitch := o.Value().(bool)
 				if o.LongName != "" {
-					long[o.LongName] = true
+					long[o.LongName] = isSwitch
 				}
 				if o.ShortName != 0 {
-					_, isSwitch := o.Value().(bool)
 					short[byte(o.ShortName)] = isSwitch
 				}
 			}
