@@ -160,7 +160,8 @@ func (o *options) readFlags(line *commandLine) (err error) {
 	default:
 		return cli.Usagef("--randoms: %q is given, %s or %s is accepted", line.Randoms, randomsInproc, randomsProcess)
 	}
-	if o.host == "" { // which would be every address of this machine
+	_, err = netip.ParseAddr(o.host)
+	if o.host == "" /* which would be every address of this machine */ || err != nil && strings.Trim(o.host, "0123456789.") == "" {
 		return cli.Usagef("--host: %q is given, an address or a name is accepted", line.Host)
 	}
 	o.testDelay, err = duration("--test-delay", line.TestDelay)

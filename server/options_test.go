@@ -99,6 +99,7 @@ func TestParseOptionsRefuses(t *testing.T) {
 		{"--randoms", ""},
 		{"--host", ""},
 		{"--host", "[]"},
+		{"--host", "256.1.1.1"},
 		{"--env-file", "bad.env"},
 		{"--env-file", "."},
 		{"--test-delay", "-1s"},
@@ -111,4 +112,31 @@ func TestParseOptionsRefuses(t *testing.T) {
 			t.Errorf("parseOptions(%q) = %v, want a UsageError", args, err)
 		}
 	}
+}
+
+// FuzzEnvFile: a file is read, or refused as one; what is read is within what the options accept.
+func FuzzEnvFile(f *testing.F) {
+	for _, text := range []string{
+		"MONGO_URL=mongodb://file/\nCANT_DEFAULT=5\nEXP_TIME=1500\n", "\ufeffCANT_MAX=7\r\nMONGO_URL=\r\n", "export TRUSTED_PROXIES=\"10.0.0.0/8, ::1/128\" # ours\n",
+		"CANT_MAX=1e3", "EXP_TIME='", "CANT_DEFAULT=${CANT_MAX}\nCANT_MAX=9", "\x00", "A=\xff", "=", "MONGO_URL",
+	} {
+		f.Add([]byte(text))
+	}
+	name := filepath.Join(f.TempDir(), "fuzz.env")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o, err := parseOptions([]string{"--env-file", name}, func(string) (string, bool) { return "", false })
+		var usage *cli.UsageError
+		if err != nil {
+			if !errors.As(err, &usage) {
+				t.Errorf("%q: %v, want a UsageError", text, err)
+			}
+			return
+		}
+		if o.cantDefault < 1 || o.cantDefault > o.cantMax || o.sessionLife <= 0 {
+			t.Errorf("%q is read as %+v", text, o)
+		}
+	})
 }

@@ -15,8 +15,14 @@ type asked struct {
 	balancer balancer.Balancer // nil: none of ours
 	site     *balancer.Site
 	shares   string // file that tells what it promises, and since when
-	began    time.Time
-	before   map[string]int64 // requests that it had given to each server; nil: it does not count
+	before   given
+}
+
+// given is what a balancer says of itself, and when it said so.
+type given struct {
+	span
+	requests map[string]int64 // that it has given to each server; nil: it does not count
+	unlogged int64            // lines that it has left out of its log
 }
 
 func ask(ctx context.Context, s *layout.State) *asked {
@@ -28,9 +34,17 @@ func ask(ctx context.Context, s *layout.State) *asked {
 	if err != nil {
 		return a
 	}
-	a.balancer, a.site, a.shares, a.began = b, &balancer.Site{Dir: s.NginxDir}, s.Shares, time.Now()
+	a.balancer, a.site, a.shares = b, &balancer.Site{Dir: s.NginxDir}, s.Shares
 	a.before = a.given(ctx)
 	return a
+}
+
+// newlyUnlogged is how many lines it has left out of its log since the watch began. What was before a reload it forgets.
+func (a *asked) newlyUnlogged(now given) int64 {
+	if now.unlogged < a.before.unlogged {
+		return now.unlogged
+	}
+	return now.unlogged - a.before.unlogged
 }
 
 // line is a line of the balancer's log in the keys of nginx.conf's log_format.
@@ -41,25 +55,31 @@ func (a *asked) line(text []byte) []byte {
 	return a.balancer.LogLine(text)
 }
 
-// given is how many requests it has given to each server; nil: it does not tell.
-func (a *asked) given(ctx context.Context) map[string]int64 {
+// given asks it.
+func (a *asked) given(ctx context.Context) (g given) {
 	if a.balancer == nil {
-		return nil
+		return g
+	}
+	g.from = time.Now()
+	defer func() { g.to = time.Now() }()
+	if d, ok := a.balancer.(balancer.Dropper); ok {
+		g.unlogged, _ = d.Dropped(ctx, a.site) // that it can't be asked is seen below
 	}
 	state, err := a.balancer.Ask(ctx, a.site)
 	if err != nil {
-		return nil
+		return g
 	}
 	n := map[string]int64{}
 	for _, servers := range state {
 		for _, s := range servers {
 			if s.Requests < 0 {
-				return nil
+				return g
 			}
 			n[s.Addr] += s.Requests
 		}
 	}
-	return n
+	g.requests = n
+	return g
 }
 
 // reloaded tells whether it has read its configuration since the watch began, and with that begun to count anew.
@@ -68,29 +88,27 @@ func (a *asked) reloaded() bool {
 	if err != nil || len(conf.Epochs) == 0 {
 		return true
 	}
-	return conf.Epochs[len(conf.Epochs)-1].Began.After(a.began)
+	return conf.Epochs[len(conf.Epochs)-1].Began.After(a.before.from)
 }
 
 // counted is what the balancer itself has counted of the run, by its log: nil where it does not count, or was reloaded
 // meanwhile, which begins its counts anew. Why is a sentence for each server whose count and log lines differ.
-func (a *asked) counted(ctx context.Context, log *logCount) (n *int64, why []string) {
-	if a.before == nil || log == nil {
-		return nil, nil
-	}
-	after := a.given(ctx)
-	if after == nil || a.reloaded() {
+func (a *asked) counted(now given, log *logCount) (n *int64, why []string) {
+	if a.before.requests == nil || now.requests == nil || a.reloaded() {
 		return nil, nil
 	}
 	var sum int64
-	for addr, now := range after {
-		if now < a.before[addr] {
+	sure, perhaps := log.untilAsked(now.span)
+	for addr, given := range now.requests {
+		if given < a.before.requests[addr] {
 			return nil, nil
 		}
-		got := now - a.before[addr]
-		if lines := log.answered(addr) + log.cutOff(addr); got != lines {
+		got := given - a.before.requests[addr] - sure[addr]
+		lines := log.answered(addr) + log.cutOff(addr)
+		if got < lines || got > lines+perhaps[addr]+log.dropped {
 			why = append(why, fmt.Sprintf("%s counts %d requests that it gave to %s, and its log has %d.", a.balancer.Name(), got, addr, lines))
 		}
-		sum += got - log.warmup.answered[addr] - log.foreign.answered[addr]
+		sum += got - min(max(got-lines, 0), perhaps[addr]) - log.warmup.answered[addr] - log.foreign.answered[addr]
 	}
 	return &sum, why
 }

@@ -17,14 +17,21 @@ type logCount struct {
 	agent string
 	from  time.Time // lines of requests that were complete before are late entries of earlier traffic
 
+	asked span      // when the servers were asked before the attack
+	ended time.Time // of the attack; zero: before all that is read
+
 	run, warmup, foreign part
-	ids                  tally.Numbers // of the run's lines
-	twice                tally.Numbers // those of which there is more than one line
-	end                  uint64        // numbers from this on are none of the run
-	surplus, nameless    int64         // lines of the run beyond the first of a number, and without a number
-	strange              int64         // lines of the run with a number from end on
-	damaged              int64         // lines that can't be read
-	lacking              []string      // keys that a line without all that is needed lacks; nil: there was none
+	perhaps              map[string]int64 // answers to others as the servers were asked before the attack, by server
+	latest               []answer         // answers to others after the attack
+	upgrades             map[string]int64 // websockets of whomever that opened since then and have closed, by server
+	ids                  tally.Numbers    // of the run's lines
+	twice                tally.Numbers    // those of which there is more than one line
+	end                  uint64           // numbers from this on are none of the run
+	surplus, nameless    int64            // lines of the run beyond the first of a number, and without a number
+	strange              int64            // lines of the run with a number from end on
+	damaged              int64            // lines that can't be read
+	lacking              []string         // keys that a line without all that is needed lacks; nil: there was none
+	dropped              int64            // lines of whomever that the balancer says it left out
 	scanner              scanner
 	windows              map[string]*window
 	others               []other
@@ -55,7 +62,7 @@ func newLogCount(agent string, from time.Time) *logCount {
 	empty := func() part { return part{answered: map[string]int64{}, cutOff: map[string]int64{}} }
 	return &logCount{
 		agent: agent, from: from, run: empty(), warmup: empty(), foreign: empty(), windows: map[string]*window{},
-		inside: map[string]distribution.Foreign{}, left: map[string]int64{},
+		inside: map[string]distribution.Foreign{}, left: map[string]int64{}, perhaps: map[string]int64{}, upgrades: map[string]int64{},
 	}
 }
 
@@ -75,6 +82,9 @@ func (c *logCount) add(text []byte) {
 	}
 	attempts := l.attempts()
 	late := l.answeredAt().Before(c.from)
+	if l.upgraded() && len(attempts) == 1 && !late {
+		c.upgrades[attempts[0].addr]++
+	}
 	switch *l.UserAgent {
 	case c.agent:
 		c.run.add(attempts)
@@ -88,7 +98,8 @@ func (c *logCount) add(text []byte) {
 		if late {
 			return
 		}
-		c.foreign.add(attempts)
+		c.foreign.lines++
+		c.addOthers(&l, attempts)
 		if len(attempts) > 0 {
 			c.others = append(c.others, other{
 				group: l.Group, addr: attempts[len(attempts)-1].addr,
@@ -117,18 +128,20 @@ func (c *logCount) identify(l *line) {
 
 func (p *part) add(attempts []attempt) {
 	p.lines++
-	served := false
 	for _, a := range attempts {
-		if a.answered {
-			served = true
-			p.answered[a.addr]++
-			p.resolved++
-		} else {
-			p.cutOff[a.addr]++
-		}
+		p.attempt(a)
 	}
-	if !served {
+	if !slices.ContainsFunc(attempts, func(a attempt) bool { return a.answered }) {
 		p.unserved++
+	}
+}
+
+func (p *part) attempt(a attempt) {
+	if a.answered {
+		p.answered[a.addr]++
+		p.resolved++
+	} else {
+		p.cutOff[a.addr]++
 	}
 }
 

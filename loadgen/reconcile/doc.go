@@ -22,4 +22,8 @@
 //
 // with a, u, r and f known within what was observed: a is at most the number of requests that the client sent
 // and got no answer to, and f at most the number of attempts that ended without an answer.
+//
+// Others may go on meanwhile. A server counts their requests at some moment between the first byte and the end of the
+// answer, so S is compared with those that had ended before it was asked, and as many as it says of those that had begun.
+// A websocket is counted when it opens and logged when it closes: what a server has opened more is open still.
 package reconcile

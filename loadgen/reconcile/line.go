@@ -59,11 +59,14 @@ func (l *line) ended() time.Time { return time.UnixMilli(int64(math.Round(l.Msec
 
 // answeredAt is when a server counted the request: a websocket is answered when it opens, and logged when it closes.
 func (l *line) answeredAt() time.Time {
-	if l.Statuses == "101" {
+	if l.upgraded() {
 		return l.began()
 	}
 	return l.ended()
 }
+
+// upgraded tells whether the request became a websocket.
+func (l *line) upgraded() bool { return l.Statuses == "101" }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 

@@ -1,11 +1,14 @@
 package reconcile
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -254,5 +257,32 @@ func TestOtherServers(t *testing.T) {
 	}
 	if g := r.Groups[0]; g.Verdict != run.Fail || !strings.Contains(g.Reasons[0], "does not name it: nginx runs another configuration") {
 		t.Errorf("verdict %s, %q; want fail as another server answered", g.Verdict, g.Reasons)
+	}
+}
+
+// TestOthersGoOn has somebody else's requests before, during and after the run: what the servers count of them when
+// they are asked is not in the log yet, and nothing is accused for it.
+func TestOthersGoOn(t *testing.T) {
+	t.Parallel()
+	servers := backends(t, 2, true, nil)
+	nginx, target := startNginx(t, upstream("g", "", servers))
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for tick := time.NewTicker(5 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+				if resp, err := http.Get(target.URL() + "/others"); err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+				}
+			}
+		})
+	}
+	r, out := load{nginx: nginx, target: target, paths: []string{"/a"}, rate: 200, timeout: 10 * time.Second, duration: time.Second}.attack(t)
+	stop()
+	others.Wait()
+	c := r.Reconciliation
+	if c.Unexplained != 0 || c.Servers == nil || *c.Servers != r.Requests || *c.Nginx != r.Requests || c.Attributed[Others] < 100 {
+		t.Errorf("reconciliation %+v, %q; want %d = %[3]d = %[3]d beside those of others, 0 unexplained", c, out.Warnings, r.Requests)
 	}
 }

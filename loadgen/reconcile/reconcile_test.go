@@ -184,7 +184,22 @@ func counted(lines, unserved int64, answered map[string]int64) *logCount {
 	return c
 }
 
+// dropping is a log of which the balancer says that it left n lines out.
+func dropping(n int64, c *logCount) *logCount {
+	c.dropped = n
+	return c
+}
+
+// bordering is a log with answers of a to others: one before the servers were asked, two meanwhile, and one after that.
+func bordering(c *logCount) *logCount {
+	for _, at := range [][2]int64{{900, 950}, {940, 1010}, {1030, 1100}, {1100, 1101}} {
+		c.latest = append(c.latest, answer{"a", at[0], at[1]})
+	}
+	return c
+}
+
 func TestSettle(t *testing.T) {
+	asked := span{time.UnixMilli(1000), time.UnixMilli(1050)}
 	type counts = map[string]int64
 	warm := counted(100, 0, counts{"a": 60, "b": 40})
 	warm.warmup.lines, warm.warmup.answered = 10, counts{"a": 6, "b": 4}
@@ -225,6 +240,40 @@ func TestSettle(t *testing.T) {
 		{
 			name: "cut off, completed by the server", client: client{responses: 95, lost: 5}, log: cut, servers: &servers{counted: counts{"a": 98}},
 			nginx: 100, srv: 98, attributed: counts{NoAnswer: 5, Unserved: 5, InFlight: 3},
+		},
+		{
+			name: "left out of the log", client: client{responses: 100}, log: dropping(2, counted(98, 0, counts{"a": 59, "b": 39})),
+			servers: &servers{counted: counts{"a": 60, "b": 40}}, nginx: 98, srv: 100, attributed: counts{Unlogged: 2},
+		},
+		{
+			name: "missing in the log, more than it left out", client: client{responses: 100}, log: dropping(1, counted(98, 0, counts{"a": 58, "b": 40})),
+			servers: &servers{counted: counts{"a": 60, "b": 40}}, nginx: 98, srv: 100, attributed: counts{Unlogged: 1}, unexplained: 2,
+			says: "1 answer that the client saw is not in nginx's access log. a counted 1 request that did not come through nginx",
+		},
+		{
+			name: "a line of others left out", client: client{responses: 100}, log: dropping(1, counted(100, 0, counts{"a": 60, "b": 40})),
+			servers: &servers{counted: counts{"a": 60, "b": 41}}, nginx: 100, srv: 101, attributed: counts{Unlogged: 1},
+		},
+		{
+			name: "websockets that are open still", client: client{responses: 100}, log: counted(100, 0, counts{"a": 60, "b": 40}),
+			servers: &servers{counted: counts{"a": 62, "b": 40}, upgrades: counts{"a": 2}}, nginx: 100, srv: 100, attributed: counts{Open: 2},
+		},
+		{
+			name: "a websocket that is open still, and one request more", client: client{responses: 100}, log: counted(100, 0, counts{"a": 60, "b": 40}),
+			servers: &servers{counted: counts{"a": 62, "b": 40}, upgrades: counts{"a": 1}}, nginx: 100, srv: 101, attributed: counts{Open: 1}, unexplained: 1,
+			says: "a counted 1 request that did not come through nginx",
+		},
+		{
+			name: "others while the servers are asked", client: client{responses: 100}, log: bordering(counted(100, 0, counts{"a": 60, "b": 40})),
+			servers: &servers{asked: asked, counted: counts{"a": 63, "b": 40}}, nginx: 100, srv: 100,
+		},
+		{
+			name: "others while the servers are asked, and too many", client: client{responses: 100}, log: bordering(counted(100, 0, counts{"a": 60, "b": 40})),
+			servers: &servers{asked: asked, counted: counts{"a": 64, "b": 40}}, nginx: 100, srv: 101, unexplained: 1, says: "a counted 1 request",
+		},
+		{
+			name: "others while the servers are asked, and too few", client: client{responses: 100}, log: bordering(counted(100, 0, counts{"a": 60, "b": 40})),
+			servers: &servers{asked: asked, counted: counts{"a": 60, "b": 40}}, nginx: 100, srv: 99, unexplained: 1, says: "a did not count 1",
 		},
 		{
 			name: "past nginx", client: client{responses: 100}, log: counted(100, 0, counts{"a": 100}), servers: &servers{counted: counts{"a": 108}},
@@ -330,7 +379,7 @@ func TestByID(t *testing.T) {
 	for _, c := range []struct {
 		name, answered, lost, again, logged string
 		attributed                          map[string]int64
-		unexplained                         int64
+		dropped, unexplained                int64
 		says                                string
 	}{
 		{name: "all agree", answered: agreeing, logged: agreeing},
@@ -347,6 +396,8 @@ func TestByID(t *testing.T) {
 		{name: "lost, and logged", answered: "0 2", lost: "1 3", logged: "0 1 2", attributed: map[string]int64{NoAnswer: 1}},
 		{name: "sent again", answered: "0 1 2", again: "1", logged: "0 1 1 2", attributed: map[string]int64{Resent: 1}},
 		{name: "sent again, doubled another", answered: "0 1 2", again: "1", logged: "0 1 2 2", unexplained: 1, says: "twice that the client sent once: number 2"},
+		{name: "left out", answered: "0 1 2", logged: "0 2", dropped: 1, attributed: map[string]int64{Unlogged: 1}},
+		{name: "left out, and another one", answered: "0 1 2 3", logged: "0 2", dropped: 1, attributed: map[string]int64{Unlogged: 1}, unexplained: 1, says: "1 answer that the client saw"},
 		{name: "many", answered: agreeing, logged: "0", unexplained: 9, says: "number 1, 2, 3, 4, 5, …"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -363,7 +414,7 @@ func TestByID(t *testing.T) {
 			known := client{responses: numbered(c.answered, tally.Hit{Status: 200}), lost: numbered(c.lost, tally.Hit{Err: tally.Timeout})}
 			known.ids = counts.Counts().IDs
 			log := newLogCount("loadgen/x", time.Time{})
-			log.end = known.ids.End()
+			log.end, log.dropped = known.ids.End(), c.dropped
 			for word := range strings.FieldsSeq(c.logged) {
 				log.add([]byte(`{"msec":1700000000.123,"request_time":0.005,"user_agent":"loadgen/x","upstream_addr":"a:1","request_id":"x-` + word + `"}`))
 			}

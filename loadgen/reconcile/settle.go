@@ -23,6 +23,8 @@ const (
 	Unasked  = "not_asked"  // answered by servers that could not be asked for their count
 	Gone     = "gone"       // answered by a server of which a process ended without handing its count over
 	Resent   = "sent_again" // sent twice as the first connection turned out to be closed
+	Open     = "open"       // a websocket that is open still: counted by its server, in the log when it closes
+	Unlogged = "not_logged" // answered, and left out of its log by a balancer that counts what it leaves out
 )
 
 // client is what the load generator knows.
@@ -37,9 +39,11 @@ type client struct {
 
 // servers is what the servers counted since the beginning, by address.
 type servers struct {
+	asked     span
 	counted   map[string]int64
-	silent    []string        // asked, and did not tell
-	anew      map[string]bool // count from a restart on: what they had counted before is lost
+	upgrades  map[string]int64 // of these, those that became websockets
+	silent    []string         // asked, and did not tell
+	anew      map[string]bool  // count from a restart on: what they had counted before is lost
 	restarted []distribution.Restart
 	notes     []string
 }
@@ -100,7 +104,9 @@ func (s *settlement) nginx(c client, log *logCount) {
 	s.attribute(Warmup, log.warmup.lines)
 	s.attribute(Others, log.foreign.lines)
 	left := missing - noAnswer - resent
-	switch {
+	unlogged := min(max(-left, 0), log.dropped)
+	s.attribute(Unlogged, unlogged)
+	switch left += unlogged; {
 	case left < 0:
 		s.leave(left, "%s that the client saw %s not in nginx's access log.", units.Count(-left, "answer"), isAre(-left))
 	case left > 0:
@@ -113,6 +119,9 @@ func (s *settlement) byID(c *tally.IDs, log *logCount) {
 	nowhere, _ := c.Lost.Without(0, &log.ids) // never reached it
 	s.attribute(NoAnswer, c.Lost.Count()-nowhere)
 	unlogged, which := c.Answered.Without(shownIDs, &log.ids)
+	dropped := min(unlogged, log.dropped)
+	s.attribute(Unlogged, dropped)
+	unlogged -= dropped
 	s.leave(unlogged, "%s that the client saw %s not in nginx's access log: %s.", units.Count(unlogged, "answer"), isAre(unlogged), numbers(unlogged, which))
 	unknown, which := log.ids.Without(shownIDs, &c.Answered, &c.Lost)
 	unknown += log.strange
@@ -144,37 +153,27 @@ func (s *settlement) servers(c client, log *logCount, srv *servers, gone map[str
 	for _, n := range srv.counted {
 		sum += n
 	}
-	if log == nil && c.part {
-		s.attribute(Warmup, c.warmup)
-		if len(srv.silent) == 0 {
-			s.Whole = &sum
-		}
-		return
-	}
 	if log == nil {
-		counted := sum - c.warmup
-		s.Servers = &counted
-		s.attribute(Warmup, c.warmup)
-		if len(srv.silent) == 0 {
-			late := min(max(counted-c.responses, 0), c.lost)
-			s.attribute(InFlight, late)
-			if missing := c.responses - counted; missing > 0 && len(gone) > 0 {
-				s.attribute(Gone, missing)
-				return
-			}
-			s.leave(counted-c.responses-late, "The servers counted %s, the client %s, and without nginx's access log the difference can't be attributed.",
-				units.Count(counted, "request"), units.Count(c.responses, "answer"))
-		}
+		s.withoutLog(c, srv, sum, gone)
 		return
 	}
 	s.attribute(Unserved, log.run.unserved)
 	s.attribute(Retried, log.run.resolved-(log.run.lines-log.run.unserved))
-	var late int64
+	var late, unlogged, open int64
+	sure, perhaps := log.untilAsked(srv.asked)
+	others := int64(0) // that the servers counted, and nobody else
 	for _, addr := range slices.Sorted(maps.Keys(srv.counted)) {
-		more := srv.counted[addr] - log.answered(addr)
-		completed := min(max(more, 0), log.cutOff(addr))
-		late += completed
-		switch more -= completed; {
+		more := srv.counted[addr] - log.answered(addr) - sure[addr]
+		take := func(most int64) int64 {
+			n := min(max(more, 0), most)
+			more -= n
+			return n
+		}
+		others += log.warmup.answered[addr] + log.foreign.answered[addr] + sure[addr] + take(perhaps[addr])
+		late += take(log.cutOff(addr))
+		open += take(max(srv.upgrades[addr]-log.upgrades[addr], 0))
+		unlogged += take(log.dropped - unlogged)
+		switch {
 		case more > 0:
 			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, units.Count(more, "request"), isAre(more))
 		case more < 0 && gone[addr]:
@@ -183,17 +182,40 @@ func (s *settlement) servers(c client, log *logCount, srv *servers, gone map[str
 			s.leave(more, "%s did not count %s that it answered by nginx's access log.", addr, units.Count(-more, "request"))
 		}
 	}
+	s.attribute(Open, open)
 	s.attribute(InFlight, late)
+	s.attribute(Unlogged, max(unlogged-s.Attributed[Unlogged], 0)) // those of the run are known to the client's side, too
 	var unasked int64
 	for _, addr := range srv.silent {
 		unasked += log.run.answered[addr]
 	}
 	s.attribute(Unasked, unasked)
-	counted := sum
-	for addr := range srv.counted {
-		counted -= log.warmup.answered[addr] + log.foreign.answered[addr]
-	}
+	counted := sum - others - open
 	s.Servers = &counted
+}
+
+// withoutLog compares the client with the servers.
+func (s *settlement) withoutLog(c client, srv *servers, sum int64, gone map[string]bool) {
+	if c.part {
+		s.attribute(Warmup, c.warmup)
+		if len(srv.silent) == 0 {
+			s.Whole = &sum
+		}
+		return
+	}
+	counted := sum - c.warmup
+	s.Servers = &counted
+	s.attribute(Warmup, c.warmup)
+	if len(srv.silent) == 0 {
+		late := min(max(counted-c.responses, 0), c.lost)
+		s.attribute(InFlight, late)
+		if missing := c.responses - counted; missing > 0 && len(gone) > 0 {
+			s.attribute(Gone, missing)
+			return
+		}
+		s.leave(counted-c.responses-late, "The servers counted %s, the client %s, and without nginx's access log the difference can't be attributed.",
+			units.Count(counted, "request"), units.Count(c.responses, "answer"))
+	}
 }
 
 func isAre(n int64) string {

@@ -2,18 +2,14 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"balanceo/loadgen/distribution"
-	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/topology/balancer"
-	"balanceo/topology/balancer/known"
 	"balanceo/topology/counts"
 	"balanceo/topology/layout"
 	"balanceo/topology/ledger"
@@ -37,8 +33,9 @@ type Watch struct {
 	count  *logCount
 	asker  *counts.Client
 	addrs  []string // of the servers to ask
-	before map[string]told
+	before reading
 	began  time.Time
+	ended  time.Time
 	usage  *sampler
 	epoch  string         // of the ledger
 	ledger *ledger.Counts // the last that it said; nil: there is none
@@ -75,6 +72,7 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 	w.count = newLogCount(cfg.Agent, w.began)
 	w.addrs = serverAddrs(cfg)
 	w.before = w.counted(ctx)
+	w.count.asked = w.before.span
 	w.asked = ask(ctx, cfg.State)
 	w.usage = startSampler(cfg.State, cfg.Warmup)
 	return w
@@ -83,25 +81,27 @@ func Begin(ctx context.Context, cfg Config) *Watch {
 // scrapeTimeout bounds one question for what a server has counted.
 const scrapeTimeout = 2 * time.Second
 
-// told is what a server says of itself: how many requests it has answered, and its processes.
+// told is what a server says of itself: how many requests it has answered, how many of these became websockets, which the log
+// has when they close, and its processes.
 type told struct {
-	requests  int64
-	processes map[int]counts.Process
+	requests, upgrades int64
+	processes          map[int]counts.Process
 }
 
 // counted is what each server says that it has counted. Those that do not tell are missing.
-func (w *Watch) counted(ctx context.Context) map[string]told {
-	out := map[string]told{}
+func (w *Watch) counted(ctx context.Context) reading {
+	a := reading{span: span{from: time.Now()}, servers: map[string]told{}}
 	if w.cfg.Nginx != nil && w.cfg.Nginx.Ledger != "" {
 		for addr, n := range w.countedByLedger(ctx) {
-			out[addr] = told{requests: n}
+			a.servers[addr] = told{requests: n}
 		}
-		return out
+	} else {
+		for addr, c := range w.asker.Ask(ctx, w.addrs) {
+			a.servers[addr] = told{int64(c.Requests), int64(c.Upgrades), c.Processes}
+		}
 	}
-	for addr, c := range w.asker.Ask(ctx, w.addrs) {
-		out[addr] = told{int64(c.Requests), c.Processes}
-	}
-	return out
+	a.to = time.Now()
+	return a
 }
 
 // serverAddrs are the servers that may be asked: those of the layout, and those of nginx on this machine.
@@ -140,167 +140,6 @@ func local(addr string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// How long Finish waits for the log and the servers to catch up. The log of nginx.conf is flushed once a
-// second; quiet is somewhat longer than that.
-const (
-	poll    = 20 * time.Millisecond
-	quiet   = 1300 * time.Millisecond
-	catchUp = 8 * time.Second
-)
-
-// Finish ends the watch after the attack, of which counts are the sums and resent tells how many requests
-// were sent a second time.
-func (w *Watch) Finish(ctx context.Context, counts tally.Counts, resent int64) Outcome {
-	ended := time.Now()
-	usage := w.usage.stop(counts.Requests)
-	if w.log != nil {
-		defer w.log.close()
-	}
-	out, sure := w.readAndSettle(ctx, counts, resent)
-	if w.log != nil && !sure {
-		// Lines of others may still lie in the buffer of a worker process that has none of the run's.
-		pause(ctx, quiet-time.Since(ended))
-		out, _ = w.readAndSettle(ctx, counts, resent)
-	}
-	out.Servers = usage
-	return out
-}
-
-// readAndSettle reads and compares; sure tells that waiting would not change the outcome.
-func (w *Watch) readAndSettle(ctx context.Context, counts tally.Counts, resent int64) (out Outcome, sure bool) {
-	log, note := w.readLog(ctx, counts)
-	if note != "" {
-		out.Notes = append(out.Notes, "The lines of the balancer's log are not counted: "+note)
-	}
-	srv := w.askServers(ctx, log)
-	if srv != nil && len(srv.silent) > 0 {
-		out.Notes = append(out.Notes, "These servers could not be asked what they counted: "+strings.Join(srv.silent, ", ")+".")
-	}
-	c := client{responses: counts.Responses, lost: counts.Lost, resent: resent, warmup: counts.Warmup, ids: counts.IDs, part: w.cfg.Part}
-	gone, notes := w.gone()
-	out.Notes = append(out.Notes, notes...)
-	if srv != nil {
-		out.Restarted = srv.restarted
-		out.Notes = append(out.Notes, srv.notes...)
-		for addr := range srv.anew {
-			gone[addr] = true
-		}
-	}
-	if log != nil && log.run.lines > 0 && log.nameless == log.run.lines {
-		out.Notes = append(out.Notes, "The lines of the balancer's log lack request_id, so they are compared by their number only."+paste(w.cfg))
-	}
-	s := settle(c, log, srv, gone)
-	out.Reconciliation = s.Reconciliation
-	if log != nil {
-		out.LogRead, out.Foreign = true, log.foreignByGroup()
-		own, why := w.asked.counted(ctx, log)
-		out.Reconciliation.Balancer = own
-		out.Notes = append(out.Notes, why...)
-	}
-	if s.Unexplained > 0 {
-		out.Warnings = append(out.Warnings, "The counts of client, nginx and servers do not agree: "+strings.Join(s.reasons, " "))
-	}
-	return out, s.Unexplained == 0 && srv != nil
-}
-
-// paste are the lines that the balancer's configuration needs so that its log can be counted; empty: not known.
-func paste(cfg Config) string {
-	for _, s := range known.Signatures() {
-		if s.Balancer == cfg.Nginx.Balancer && s.Log != "" {
-			return " To paste into the http block of " + s.Balancer + ": " + s.Log
-		}
-	}
-	return ""
-}
-
-// readLog reads what the log has grown by; nil and why where it does not tell.
-func (w *Watch) readLog(ctx context.Context, counts tally.Counts) (c *logCount, note string) {
-	if w.logErr != nil {
-		return nil, w.logErr.Error() + "."
-	}
-	if w.noLog != "" {
-		return nil, w.noLog
-	}
-	if w.log == nil {
-		return nil, ""
-	}
-	c = w.count
-	if counts.IDs != nil {
-		c.end = counts.IDs.End()
-	}
-	all := counts.Responses + counts.Lost + counts.Warmup
-	err := wait(ctx, func() (progress int64, done bool, err error) {
-		err = w.log.lines(ctx, func(line []byte) { c.add(w.asked.line(line)) })
-		got := c.run.lines + c.warmup.lines
-		return got, got >= all, err
-	})
-	switch {
-	case err != nil:
-		return nil, err.Error() + "."
-	case w.log.whole() != nil:
-		return nil, w.log.whole().Error() + "."
-	case c.run.lines == 0 && c.lacking != nil:
-		return nil, "the lines of " + w.cfg.Nginx.AccessLog + " lack " + strings.Join(c.lacking, " and ") + "." + paste(w.cfg)
-	case c.run.lines+c.warmup.lines == 0 && counts.Responses > 0:
-		return nil, w.cfg.Nginx.AccessLog + " has none of this run, so the target's nginx writes another log."
-	}
-	return c, ""
-}
-
-// askServers asks for the counts again, until they are as high as the log lets expect; nil where no server
-// tells.
-func (w *Watch) askServers(ctx context.Context, log *logCount) *servers {
-	if len(w.before) == 0 {
-		return nil
-	}
-	var s *servers
-	_ = wait(ctx, func() (progress int64, done bool, err error) {
-		s = w.compare(w.counted(ctx), log)
-		done = log != nil
-		for addr, n := range s.counted {
-			progress += n
-			done = done && n >= log.answered(addr)
-		}
-		return progress, done, nil
-	})
-	if idle(s) && log == nil {
-		return nil // other servers are behind the target
-	}
-	return s
-}
-
-func idle(s *servers) bool {
-	for _, n := range s.counted {
-		if n > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// compare is what the servers have counted since the beginning. One that was not there all the time, or has
-// begun anew without saying so, is silent; it does not matter where it answered nothing.
-func (w *Watch) compare(after map[string]told, log *logCount) *servers {
-	s := &servers{counted: map[string]int64{}, anew: map[string]bool{}}
-	for _, addr := range w.addrs {
-		first, known := w.before[addr]
-		last, still := after[addr]
-		if known && still {
-			s.restarts(addr, first.processes, last.processes, w.began)
-		}
-		switch {
-		case known && still && last.countsAnew(w.began) && log != nil:
-			s.anew[addr], s.counted[addr] = true, last.requests
-			s.notes = append(s.notes, fmt.Sprintf("%s has counted anew since it was restarted: what it answered before is known from the log only.", addr))
-		case known && still && !last.countsAnew(w.began) && last.requests >= first.requests:
-			s.counted[addr] = last.requests - first.requests
-		case log == nil || log.answered(addr) > 0:
-			s.silent = append(s.silent, addr)
-		}
-	}
-	return s
 }
 
 // wait calls look until it is done or fails, its progress has stood still for as long as quiet, or time is up.

@@ -174,6 +174,8 @@ func TestAccount(t *testing.T) {
 		{"e-mail taken", "/signup", signupForm(" ANA@example.com", "otra", "Ana"), nil, 302, "/failsignup"},
 		{"no e-mail", "/signup", signupForm("ana", "clave", "Ana"), nil, 400, ""},
 		{"no name", "/signup", signupForm("eva@example.com", "clave", " "), nil, 400, ""},
+		{"name that reads backwards", "/signup", signupForm("eva@example.com", "clave", "\u202eavE"), nil, 400, ""},
+		{"e-mail that reads backwards", "/signup", signupForm("\u2066eva@example.com", "clave", "Eva"), nil, 400, ""},
 		{"no password", "/signup", signupForm("eva@example.com", "", "Eva"), nil, 400, ""},
 		{"long password", "/signup", signupForm("eva@example.com", strings.Repeat("x", 73), "Eva"), nil, 400, ""},
 		{"from another site", "/login", signupForm("ana@example.com", "una clave", ""), []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},

@@ -56,11 +56,17 @@ func (a account) check() []problem {
 // plainText tells whether text has 1 to most characters, none of them a control character.
 func plainText(text string, most int) bool {
 	n := utf8.RuneCountInString(text)
-	return n >= 1 && n <= most && utf8.ValidString(text) && strings.IndexFunc(text, unicode.IsControl) < 0
+	return n >= 1 && n <= most && utf8.ValidString(text) && strings.IndexFunc(text, controls) < 0
+}
+
+// controls tells whether r is a control character, or one that turns the direction of what follows, so that a text
+// reads as another one. The marks that texts from right to left need are none of these.
+func controls(r rune) bool {
+	return unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
 func validEmail(email string) bool {
-	if len(email) > emailMost || !utf8.ValidString(email) {
+	if len(email) > emailMost || !utf8.ValidString(email) || strings.IndexFunc(email, controls) >= 0 {
 		return false
 	}
 	parsed, err := mail.ParseAddress(email)

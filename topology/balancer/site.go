@@ -39,6 +39,12 @@ type Balancer interface {
 	Ask(ctx context.Context, s *Site) (State, error)
 }
 
+// Dropper is a balancer that leaves lines out of its log rather than wait for it, and counts them.
+type Dropper interface {
+	// Dropped is how many lines the running balancer has left out since it was started or reloaded.
+	Dropped(ctx context.Context, s *Site) (int64, error)
+}
+
 // ErrCantAsk is returned by a balancer that can't be asked for its state.
 var ErrCantAsk = errors.New("this balancer can't be asked for its state")
 

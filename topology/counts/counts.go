@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ import (
 // Counts is what an instance has counted, all of its processes together.
 type Counts struct {
 	Requests    float64         // answered, but for those that only look: /healthz and /metrics
+	Upgrades    float64         // of these, those that became websockets
 	Connections int             // open now
 	Workers     int             // alive
 	Processes   map[int]Process // by pid: each that has ever answered for the instance
@@ -110,6 +112,9 @@ func read(r io.Reader) (*Counts, error) {
 		Workers:     int(sum(families[metricWorkers], nil)),
 		Processes:   processes(families),
 	}
+	c.Upgrades = sum(families[metricRequests], func(labels []*dto.LabelPair) bool {
+		return slices.ContainsFunc(labels, func(l *dto.LabelPair) bool { return l.GetName() == "code" && l.GetValue() == "1xx" })
+	})
 	c.Requests = sum(families[metricRequests], func(labels []*dto.LabelPair) bool {
 		for _, l := range labels {
 			if l.GetName() == "route" && (l.GetValue() == "/healthz" || l.GetValue() == "/metrics") {

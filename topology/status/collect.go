@@ -155,10 +155,6 @@ func (c *Collector) traffic(p *Part, n *counts.Counts, now *look) {
 	}
 }
 
-// fewest is how many requests of a group make shares of it: below that the one that asks whether a new layout answers would
-// make "100 % of 66.7 %".
-const fewest = 10
-
 // shares compares the parts of one upstream group with each other.
 func shares(parts []Part, groups []balancer.Group) {
 	for _, g := range groups {
@@ -179,7 +175,7 @@ func shares(parts []Part, groups []balancer.Group) {
 			}
 		}
 		for _, p := range members {
-			if p.Requests != nil && total >= fewest {
+			if p.Requests != nil && total > 0 {
 				share := *p.Requests / total
 				p.Share = &share
 			}

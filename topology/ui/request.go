@@ -6,12 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"balanceo/loadgen/reconcile"
 	"balanceo/loadgen/tally"
 )
-
-// agentOf is what the user agent of a loadgen begins with, before the id of its run.
-const agentOf = "loadgen/"
 
 // request is one line of the access log.
 type request struct {
@@ -19,8 +15,7 @@ type request struct {
 	took     int64 // milliseconds from its first byte to the end of its answer
 	group    string
 	status   int
-	run      string // id of the loadgen's run that sent it; empty: somebody else did
-	warmup   bool   // before what the run measures
+	ours     bool // sent by a loadgen
 	attempts []attempt
 }
 
@@ -57,9 +52,7 @@ func parse(line []byte) (request, bool) {
 	r.ended = int64(math.Round(msec * 1e3))
 	r.took = millis(number(line, `"request_time":`))
 	r.status, _ = strconv.Atoi(number(line, `"status":`))
-	if id, ours := strings.CutPrefix(text(line, `"user_agent":"`), agentOf); ours {
-		r.run, r.warmup = strings.CutSuffix(id, reconcile.WarmupSuffix)
-	}
+	r.ours = strings.HasPrefix(text(line, `"user_agent":"`), "loadgen/")
 	statuses, headers, times := list(text(line, `"upstream_status":"`)), list(text(line, `"upstream_header_time":"`)), list(text(line, `"upstream_response_time":"`))
 	for i, addr := range list(addrs) {
 		if tally.NoneLive(addr, r.group) {

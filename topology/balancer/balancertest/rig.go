@@ -4,13 +4,10 @@ package balancertest
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,61 +22,6 @@ import (
 	"balanceo/topology/balancer"
 	"balanceo/topology/ports"
 )
-
-// Server is one server behind the balancer. It counts what it gets.
-type Server struct {
-	*httptest.Server
-	Addr string
-	n    atomic.Int64
-	mu   sync.Mutex
-	last *http.Request
-}
-
-// NewServer starts a server that answers everything with 200, /status/CODE with that status, and websockets with
-// an echo of what comes first.
-func NewServer(t *testing.T) *Server {
-	t.Helper()
-	s := &Server{}
-	s.Server = httptest.NewServer(s)
-	s.Addr = s.Listener.Addr().String()
-	t.Cleanup(s.Close)
-	return s
-}
-
-// ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.n.Add(1)
-	s.mu.Lock()
-	s.last = r.Clone(context.WithoutCancel(r.Context()))
-	s.mu.Unlock()
-	_, _ = io.Copy(io.Discard, r.Body)
-	if r.Header.Get("Upgrade") == "websocket" {
-		echo(w)
-		return
-	}
-	if code, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/status/")); err == nil {
-		w.WriteHeader(code)
-		return
-	}
-	_, _ = fmt.Fprintln(w, s.Addr)
-}
-
-// echo takes the connection over and sends back the first bytes that come.
-func echo(w http.ResponseWriter) {
-	c, rw, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") // for the key that the client sends here
-	_ = rw.Flush()
-	got := make([]byte, 4)
-	if _, err := io.ReadFull(rw, got); err == nil {
-		_, _ = c.Write(got)
-	}
-}
 
 // Rig is a balancer that runs in front of servers.
 type Rig struct {
@@ -109,11 +51,16 @@ func Program(t *testing.T, b balancer.Balancer) string {
 // the test is over.
 func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server) *Rig {
 	t.Helper()
+	return StartIn(t, t.TempDir(), b, source, servers...)
+}
+
+// StartIn is Start in a folder that may hold something already.
+func StartIn(t *testing.T, dir string, b balancer.Balancer, source string, servers ...*Server) *Rig {
+	t.Helper()
 	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	r := &Rig{
 		Balancer: b, Servers: servers, URL: "http://127.0.0.1:" + strconv.Itoa(port), out: &bytes.Buffer{},
 		Site: &balancer.Site{
@@ -151,8 +98,6 @@ func Start(t *testing.T, b balancer.Balancer, source string, servers ...*Server)
 		}
 	}
 }
-
-func (s *Server) port() int { return s.Listener.Addr().(*net.TCPAddr).Port }
 
 // stop ends the balancer by TERM, as supervise does, and waits until nothing of its process group is left.
 func (r *Rig) stop(t *testing.T) {
@@ -282,31 +227,4 @@ type Line struct {
 	HeaderTime  string  `json:"upstream_header_time"`
 	UserAgent   string  `json:"user_agent"`
 	RequestID   string  `json:"request_id"`
-}
-
-// Log waits until the log has n lines and returns them.
-func (r *Rig) Log(t *testing.T, n int) []Line {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		text, err := os.ReadFile(r.Conf.AccessLog)
-		if err == nil && bytes.Count(text, []byte("\n")) >= n {
-			return r.lines(t, text)
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the log %s has %d of %d lines: %v\n%s", r.Conf.AccessLog, bytes.Count(text, []byte("\n")), n, err, text)
-		}
-	}
-}
-
-func (r *Rig) lines(t *testing.T, text []byte) []Line {
-	t.Helper()
-	var out []Line
-	for row := range bytes.Lines(text) {
-		var l Line
-		if err := json.Unmarshal(r.LogLine(row), &l); err != nil {
-			t.Fatalf("the log's line %s: %v", row, err)
-		}
-		out = append(out, l)
-	}
-	return out
 }

@@ -1,18 +1,11 @@
 package balancertest
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"balanceo/topology/balancer"
 )
@@ -102,25 +95,6 @@ func shares(t *testing.T, b balancer.Balancer) {
 	}
 }
 
-// checkLog compares what clients saw with the balancer's own log.
-func checkLog(t *testing.T, r *Rig, n int, groups ...map[string]int) {
-	t.Helper()
-	left := map[string]int{}
-	for _, counts := range groups {
-		for addr, n := range counts {
-			left[addr] += n
-		}
-	}
-	for _, l := range r.Log(t, n) {
-		left[l.Addr]--
-	}
-	for addr, n := range left {
-		if n != 0 {
-			t.Errorf("log: %s has %d answers more or less than clients saw", addr, -n)
-		}
-	}
-}
-
 // checkState compares what the balancer says of itself with what its servers count.
 func checkState(t *testing.T, r *Rig) {
 	t.Helper()
@@ -198,122 +172,6 @@ func wrong(t *testing.T, b balancer.Balancer) {
 	Judge(t, r, "a", counts)
 }
 
-// headers: servers and clients are told what they are to know, whatever the answer.
-func headers(t *testing.T, b balancer.Balancer) {
-	r := rig(t, b, []int{1}, 1)
-	client := r.Client(t, 1)
-	for path, want := range map[string]struct {
-		status int
-		group  string
-	}{"/": {200, "a"}, "/status/404": {404, "a"}, "/status/503": {503, "a"}, "/b": {200, "b"}, "/bc/d": {200, "b"}, "/hidden/not": {200, "a"}, "/hidden": {404, ""}} {
-		answer, err := r.Get(client, path, "X-Forwarded-For", "10.1.2.3", "X-Upstream", "forged")
-		if err != nil {
-			t.Errorf("GET %s: %v", path, err)
-			continue
-		}
-		addr := ""
-		if g := r.Conf.Group(want.group); g != nil {
-			addr = g.Servers[0].Addr
-		}
-		if answer.Status != want.status || answer.Header.Get("X-Upstream-Group") != want.group || answer.Header.Get("X-Upstream") != addr {
-			t.Errorf("GET %s: got status %d, group %q, upstream %q, want %d, %q, %q", path, answer.Status,
-				answer.Header.Get("X-Upstream-Group"), answer.Header.Get("X-Upstream"), want.status, want.group, addr)
-		}
-	}
-	if _, err := r.Get(client, "/x%2Fy?q=%20z", "X-Forwarded-For", "10.1.2.3"); err != nil {
-		t.Fatal(err)
-	}
-	s := r.server(r.Conf.Group("a").Servers[0].Addr)
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
-	if want := strings.TrimPrefix(r.URL, "http://"); last.Host != want || last.RequestURI != "/x%2Fy?q=%20z" {
-		t.Errorf("the server saw Host %q and %q, want %q and /x%%2Fy?q=%%20z", last.Host, last.RequestURI, want)
-	}
-	for name, want := range map[string]string{"X-Real-Ip": "127.0.0.1", "X-Forwarded-For": "10.1.2.3, 127.0.0.1", "X-Forwarded-Proto": "http"} {
-		if got := strings.Join(last.Header.Values(name), " | "); got != want {
-			t.Errorf("the server saw %s %q, want %q", name, got, want)
-		}
-	}
-	if status := raw(t, r, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n"); status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a body of 1 MB where 64k are accepted: got status %d, want 413", status)
-	}
-}
-
-// raw sends the bytes of a request and returns the status of the answer.
-func raw(t *testing.T, r *Rig, request string) int {
-	t.Helper()
-	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	_, _ = io.WriteString(c, request)
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	return resp.StatusCode
-}
-
-// websocket: a connection that is upgraded passes both ways.
-func websocket(t *testing.T, b balancer.Balancer) {
-	r := rig(t, b, []int{1}, 1)
-	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-	in := bufio.NewReader(c)
-	resp, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatalf("upgrade: %v", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("upgrade: got %s, want 101", resp.Status)
-	}
-	_, _ = io.WriteString(c, "ping")
-	got := make([]byte, 4)
-	if _, err := io.ReadFull(in, got); err != nil || string(got) != "ping" {
-		t.Errorf("through the websocket: got %q, %v, want ping", got, err)
-	}
-}
-
-// log: a line for each request says who answered it.
-func log(t *testing.T, b balancer.Balancer) {
-	r := rig(t, b, []int{2, 1}, 1)
-	before := time.Now()
-	counts := r.Split(t, 60, 4, "/x?y=z")
-	if _, err := r.Get(r.Client(t, 1), `/b`, "X-Request-Id", "ab12-7", "User-Agent", `odd "agent" \ é`); err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range r.Log(t, 61) {
-		if l.RequestID == "ab12-7" {
-			if l.Group != "b" || !strings.HasPrefix(l.UserAgent, `odd "agent" \ `) {
-				t.Errorf("log: got %+v, want group b and the agent as it was sent", l)
-			}
-			continue
-		}
-		at := time.UnixMilli(int64(l.Msec * 1000))
-		if l.UserAgent != Agent || l.Method != http.MethodGet || l.URI != "/x?y=z" || l.Status != 200 || l.Group != "a" ||
-			l.RequestTime < 0 || l.RequestTime > 10 || l.HeaderTime == "" || l.HeaderTime == "-" ||
-			at.Before(before.Add(-time.Second)) || at.After(time.Now().Add(time.Second)) {
-			t.Errorf("log: got %+v", l)
-		}
-		counts[l.Addr]--
-	}
-	for addr, n := range counts {
-		if n != 0 {
-			t.Errorf("log: %s has %d answers more or less than clients saw", addr, n)
-		}
-	}
-}
-
 // dead: a server that is gone costs no request.
 func dead(t *testing.T, b balancer.Balancer) {
 	r := rig(t, b, []int{1, 1, 1}, 1)
@@ -371,61 +229,5 @@ func reload(t *testing.T, b balancer.Balancer) {
 		r.ended <- err
 		t.Errorf("the process ended by reloading: %v", err)
 	default:
-	}
-}
-
-// own: the project's nginx.conf, with all that it says, can be translated, and the program accepts it.
-func own(t *testing.T, b balancer.Balancer) {
-	file := filepath.Join(t.TempDir(), "conf")
-	site := &balancer.Site{Program: Program(t, b), Source: "../../../nginx.conf", Dir: filepath.Dir(file), File: file}
-	conf, err := b.Write(site, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Check(t.Context(), site, file); err != nil {
-		text, _ := os.ReadFile(file)
-		t.Errorf("%v\n%s", err, text)
-	}
-	if g := conf.Group("node_app"); g == nil || g.Share("127.0.0.1:8080") != 2.0/3 || conf.Balancer != b.Name() || len(conf.Listen) != 1 || conf.Listen[0] != 80 {
-		t.Errorf("the project's configuration: got %+v", conf)
-	}
-}
-
-// refused: what can't be done is an error that names the line, and what a group can't have one that names it.
-func refused(t *testing.T, b balancer.Balancer) {
-	dir := t.TempDir()
-	write := func(text string, changes map[string]balancer.Change) error {
-		site := &balancer.Site{Program: Program(t, b), Source: filepath.Join(dir, "n.conf"), Dir: dir, File: filepath.Join(dir, "c"), Changes: changes}
-		if err := os.WriteFile(site.Source, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := b.Write(site, site.File)
-		return err
-	}
-	const fine = "http { upstream u { server 127.0.0.1:1; server 127.0.0.1:2; }\nserver { listen 80; location / { proxy_pass http://u; } } }"
-	if err := write(fine, nil); err != nil {
-		t.Errorf("%s: %v", fine, err)
-	}
-	for _, c := range []balancer.Change{{Method: "nonsense"}, {Weights: []int{1}}} {
-		if err := write(fine, map[string]balancer.Change{"u": c}); err == nil || !strings.Contains(err.Error(), "u") {
-			t.Errorf("change %+v: got %v, want an error", c, err)
-		}
-	}
-	if b.Name() == "nginx" {
-		return // it can do all that nginx.conf says
-	}
-	const cookie = "http { upstream u { server 127.0.0.1:1;\nhash $cookie_a; }\nserver { listen 80; location / { proxy_pass http://u; } } }"
-	if err := write(cookie, nil); err == nil || !strings.Contains(err.Error(), "n.conf:2: upstream u: ") {
-		t.Errorf("%s: got %v, want an error at n.conf:2", cookie, err)
-	}
-	for line, text := range map[string]string{
-		"n.conf:3": "http { upstream u { server 127.0.0.1:1; }\nserver { listen 80;\nrewrite ^ /x; location / { proxy_pass http://u; } } }",
-		"n.conf:2": "http { upstream u { server 127.0.0.1:1; }\nserver { listen 80; location ~ x { proxy_pass http://u; } } }",
-		"n.conf:4": "http { upstream u { server 127.0.0.1:1; }\nserver { listen 80; location / {\nproxy_set_header Host $host;\nproxy_set_header A $b; proxy_pass http://u; } } }",
-		"n.conf:1": "http { upstream u { server 127.0.0.1:1 max_conns=3; } server { location / { proxy_pass http://u; } } }",
-	} {
-		if err := write(text, nil); err == nil || !strings.Contains(err.Error(), line+": ") {
-			t.Errorf("%s: got %v, want an error at %s", text, err, line)
-		}
 	}
 }

@@ -33,18 +33,29 @@ func command(ctx context.Context, s *balancer.Site, text string) (string, error)
 	return string(answer), nil
 }
 
-// worker is the pid of the worker that serves now.
-func worker(ctx context.Context, s *balancer.Site) (int, error) {
-	info, err := command(ctx, s, "show info")
+// info is a number of what "show info" prints.
+func info(ctx context.Context, s *balancer.Site, name string) (int, error) {
+	text, err := command(ctx, s, "show info")
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(info) {
-		if pid, ok := strings.CutPrefix(line, "Pid: "); ok {
-			return strconv.Atoi(strings.TrimSpace(pid))
+	for line := range strings.Lines(text) {
+		if n, ok := strings.CutPrefix(line, name+": "); ok {
+			return strconv.Atoi(strings.TrimSpace(n))
 		}
 	}
-	return 0, fmt.Errorf("haproxy's socket: show info has no pid: %.80q", info)
+	return 0, fmt.Errorf("haproxy's socket: show info has no %s: %.80q", name, text)
+}
+
+// worker is the pid of the worker that serves now.
+func worker(ctx context.Context, s *balancer.Site) (int, error) { return info(ctx, s, "Pid") }
+
+// Dropped implements balancer.Dropper: a thread that finds another one writing tries 200 times, and then leaves its
+// line out (fd_write_frag_line in HAProxy's src/fd.c). It takes a busy machine, where the other one is interrupted
+// while it writes, or a slow disk.
+func (HAProxy) Dropped(ctx context.Context, s *balancer.Site) (int64, error) {
+	n, err := info(ctx, s, "DroppedLogs")
+	return int64(n), err
 }
 
 // Ask implements balancer.Balancer.

@@ -1,7 +1,11 @@
 package haproxy
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"balanceo/topology/balancer"
@@ -78,5 +82,28 @@ func TestMethods(t *testing.T) {
 		if string(got) != want || (err == nil) != (want != "") {
 			t.Errorf("method(%q): got %q, %v, want %q", words, got, err, want)
 		}
+	}
+}
+
+// TestDropped has a log that takes some lines and no more: what HAProxy leaves out it counts.
+func TestDropped(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "access.log")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pipe.Close() }()
+	r := balancertest.StartIn(t, dir, HAProxy{}, balancertest.Source([]int{1}, 1), balancertest.NewServer(t), balancertest.NewServer(t))
+	const sent = 400
+	r.Split(t, sent, 1, "/")
+	dropped := r.Dropped(t)
+	held := make([]byte, 1<<20)
+	n, err := pipe.Read(held) // at most 64 kB, at once
+	if lines := bytes.Count(held[:n], []byte("\n")); err != nil || dropped == 0 || lines+dropped != sent {
+		t.Errorf("of %d requests the log got %d lines and HAProxy says that it dropped %d: %v", sent, lines, dropped, err)
 	}
 }
