@@ -70,6 +70,7 @@ film: nginx ## results/demo.svg, the moving picture of a run in which a server d
 # loads an archive of images into its nodes; KUBE_KILL: kills the node $1, and without it no node is killed.
 e2e-kubernetes: build nginx ## the seed layout on a cluster: KUBE_LOAD='kind load image-archive' make e2e-kubernetes
 	@[ -n "$$KUBE_LOAD" ] || { echo "KUBE_LOAD has to name a command that loads an archive of images into the cluster's nodes" >&2; exit 2; }
+	@.ci/need haproxy
 	go test -tags e2e -run E2EKubernetes -count 1 -timeout 30m -v $(if $(SHORT),-short) ./topology/export/kubernetes
 
 abuse: nginx cc ## attacks on the whole layout; the table goes into results/faults/README.md

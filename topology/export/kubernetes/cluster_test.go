@@ -31,6 +31,7 @@ type cluster struct {
 	root      string // of the project
 	namespace string
 	export    []string // flags of every export
+	job       string   // whose generators are waited for
 }
 
 // command is a program of the project's or of the machine's, run in the project's folder.
@@ -69,7 +70,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, root: root, namespace: "balanceo-e2e", export: []string{"--nginx-image", "balanceo/nginx:v1"}}
+	c := &cluster{t: t, root: root, namespace: "balanceo-e2e", job: "loadgen", export: []string{"--nginx-image", "balanceo/nginx:v1"}}
 	c.kubectl("create", "namespace", c.namespace)
 	t.Cleanup(func() { // the test's context is done by now
 		in := append(strings.Fields(os.Getenv(envIn)), "kubectl", "delete", "namespace", c.namespace, "--timeout=3m")
@@ -104,17 +105,17 @@ func (c *cluster) settled() {
 // load sends a load of two generators and returns their records. While it lasts, meanwhile is done.
 func (c *cluster) load(meanwhile func(), flags ...string) []*run.Record {
 	c.t.Helper()
-	c.kubectl("delete", "job", "loadgen", "--ignore-not-found", "--wait")
+	c.kubectl("delete", "jobs", "--all", "--wait")
 	c.apply(append([]string{"--loadgen", "2"}, flags...)...)
-	c.until("the generators run", func() bool { return c.kubectl("get", "job", "loadgen", "--output=jsonpath={.status.ready}") == "2" })
+	c.until("the generators run", func() bool { return c.kubectl("get", "job", c.job, "--output=jsonpath={.status.ready}") == "2" })
 	if meanwhile != nil {
 		meanwhile()
 	}
 	c.until("the load ends", func() bool {
-		return c.kubectl("get", "job", "loadgen", "--output=jsonpath={.status.conditions[?(@.status=='True')].type}") != ""
+		return c.kubectl("get", "job", c.job, "--output=jsonpath={.status.conditions[?(@.status=='True')].type}") != ""
 	})
 	var records []*run.Record
-	for _, pod := range strings.Fields(c.kubectl("get", "pods", "--selector=job-name=loadgen", "--output=name")) {
+	for _, pod := range strings.Fields(c.kubectl("get", "pods", "--selector=job-name="+c.job, "--output=name")) {
 		c.until("the log of "+pod+" is whole", func() bool { // it is written behind the container's end
 			printed, err := run.Scan(strings.NewReader(c.kubectl("logs", pod)))
 			whole := err == nil && len(printed) == 1

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"balanceo/results/merge"
 	"balanceo/results/run"
 )
 
@@ -35,6 +36,8 @@ func TestE2EKubernetes(t *testing.T) {
 		{"products", products, true},
 		{"rolling restart", rollingRestart, false},
 		{"scale", scale, true},
+		{"haproxy", haproxyShares, false},
+		{"service", serviceCounts, false},
 		{"node killed", nodeKilled, true},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -56,7 +59,7 @@ func (c *cluster) images() {
 	var file string
 	for i := range sums {
 		file = filepath.Join(c.t.TempDir(), "images.tar")
-		if _, err := c.command("", "bin/topology", "export", "image", "--with-nginx", "-o", file); err != nil {
+		if _, err := c.command("", "bin/topology", "export", "image", "--with-nginx", "--with-haproxy", "-o", file); err != nil {
 			c.t.Fatal(err)
 		}
 		data, err := os.ReadFile(file)
@@ -132,6 +135,12 @@ func noneLost(c *cluster, records []*run.Record) {
 
 // Two generators see what nginx.conf promises, exactly.
 func shares(c *cluster) {
+	asPromised(c)
+}
+
+// asPromised sends a load over the balancer that is exported.
+func asPromised(c *cluster) {
+	c.t.Helper()
 	records := c.load(nil, "--rate", "300", "--duration", "10s")
 	noneLost(c, records)
 	got := exact(c, records)
@@ -147,6 +156,29 @@ func shares(c *cluster) {
 		if n := r.Reconciliation; n.Nginx != nil && n.Servers != nil && (*n.Nginx != n.Client || *n.Servers != n.Client) {
 			c.t.Errorf("part %d: client %d, nginx %d, servers %d", r.Part.Number, n.Client, *n.Nginx, *n.Servers)
 		}
+	}
+}
+
+// HAProxy in nginx's place shares likewise, by the same nginx.conf.
+func haproxyShares(c *cluster) {
+	c.export = []string{"--balancer", "haproxy", "--haproxy-image", "balanceo/haproxy:v1"}
+	c.apply()
+	c.settled()
+	asPromised(c)
+}
+
+// Behind a Service alone no log tells whose request is whose, but the servers counted what all generators sent.
+func serviceCounts(c *cluster) {
+	c.export, c.job = []string{"--balancer", "service"}, "loadgen-node-app"
+	records := c.load(nil, append(twice(), "--rate", "200", "--duration", "5s", "--load=-scenario=site")...)
+	sum, err := merge.Records(records)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	n := sum.Reconciliation
+	c.t.Logf("client %d, servers %s, unexplained %d, %v", n.Client, show(n.Servers), n.Unexplained, n.Attributed)
+	if n.Client != 1000 || n.Servers == nil || *n.Servers != n.Client || n.Unexplained != 0 {
+		c.t.Errorf("got %+v, want 1,000 and the same of the servers; %v", n, sum.Warnings)
 	}
 }
 
