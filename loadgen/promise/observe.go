@@ -201,7 +201,7 @@ func inForce(groups []balancer.Group, state balancer.State) (in []balancer.Group
 			}
 			switch said := state[g.Name][k]; {
 			case !said.Up || said.Weight == 0:
-				s.Down = true
+				s.Down, s.Failed = true, true
 				others = append(others, s.Addr+" is out")
 			case !same && said.Weight != s.Weight:
 				others = append(others, fmt.Sprintf("%s has the weight %d and not %d", s.Addr, said.Weight, s.Weight))

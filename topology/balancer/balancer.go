@@ -76,6 +76,7 @@ type Server struct {
 	MaxConns    int     `json:"max_conns,omitempty"` // 0: no limit
 	Backup      bool    `json:"backup,omitempty"`
 	Down        bool    `json:"down,omitempty"`
+	Failed      bool    `json:"failed,omitempty"` // down because the balancer itself says so, and not its configuration
 }
 
 // Group returns the group of that name, nil if there is none. A group without a name is any that no other is.

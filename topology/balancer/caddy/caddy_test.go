@@ -48,6 +48,14 @@ func TestPromises(t *testing.T) {
 	if p.Kind != balancer.Exact || p.Warning != "" || p.Shares["a"] != 7./12 || math.Abs(p.Within-7*5./12) > 1e-9 { // w(1-w/W) of the first
 		t.Errorf("got %+v", p)
 	}
+	g.Servers[0].MaxFails = 1
+	if p := promise(g); p.Kind != balancer.Exact || p.Warning != outOfTurn {
+		t.Errorf("where failures are noted: got %+v", p)
+	}
+	g.Servers[0].Down, g.Servers[0].Failed = true, true
+	if p := promise(g); p.Kind != balancer.Nothing || p.Because != outOfTurn {
+		t.Errorf("with one that failed: got %+v", p)
+	}
 	g.Method, g.Args = "random_choose", []string{"2"}
 	if got := starved(g, []int{0, 2, 0, 2}); !strings.HasPrefix(got, "Of 4 requests, one after the other, this caddy's random_choose 2 gave b none") {
 		t.Errorf("got %q", got)

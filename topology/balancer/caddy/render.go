@@ -95,7 +95,7 @@ func handle(plan *balancer.Plan, r balancer.Route) []object {
 	}
 	proxy := object{
 		"handler": "reverse_proxy", "upstreams": upstreams,
-		"load_balancing": object{"selection_policy": policy(g), "retries": max(1, len(upstreams)-1)},
+		"load_balancing": object{"selection_policy": policy(g), "retries": retries(g)},
 		"transport": object{
 			"protocol": "http", "dial_timeout": plan.Connect.String(), "response_header_timeout": read.String(),
 			"keep_alive": object{"max_idle_conns_per_host": max(g.Keepalive, 1), "idle_timeout": "60s"}, "compression": false,
@@ -132,6 +132,17 @@ func policy(g *balancer.Group) object {
 		p["weights"] = weights
 	}
 	return p
+}
+
+// retries are enough to come to a server that answers, wherever the turn is and whoever does not.
+func retries(g *balancer.Group) int {
+	n := 0
+	for _, i := range turns(g) {
+		if n++; g.Method == weighted { // a retry is the next of its turns, too
+			n += g.Servers[i].Weight - 1
+		}
+	}
+	return max(1, n-1)
 }
 
 // turns are the upstreams of a group: each server as often as its weight says, or once where the method has weights.
