@@ -12,7 +12,7 @@ COMMANDS := server topology loadgen results
 PORTS    := $(if $(HTTP_PORT),--http-port $(HTTP_PORT)) $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help build nginx balancers postgres e2e-kubernetes cc chromium topology demo down bench compare compare-balancers test e2e film abuse faults soak fuzz licences benchmarks readme lint install clean
+.PHONY: help build nginx balancers postgres e2e-kubernetes cc chromium topology demo down bench compare compare-balancers test e2e film abuse faults soak fuzz licences benchmarks page-cost readme lint install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ licences: ## the licence of every module that is built in
 
 benchmarks: build ## micro and whole-process benchmarks, in benchstat's format
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+page-cost: build nginx ## a load with the live page open beside one without, in turns (some four minutes)
+	@.ci/page-cost
 
 readme: nginx ## every command of every README, as it stands there
 	.ci/readme
