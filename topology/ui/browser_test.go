@@ -131,15 +131,24 @@ func TestE2EHands(t *testing.T) {
 	v.js("(() => { const i = document.querySelector('#panel input[data-key=rate]'); i.value = 250; i.dispatchEvent(new Event('input')); })()")
 	v.click(`.hand[data-key=start]`)
 	v.until("more load", "Number(document.getElementById('rate').textContent) > 230")
-	bin := filepath.Join(t.TempDir(), "topology")
-	if out, err := exec.Command("go", "build", "-o", bin, "balanceo/topology").CombinedOutput(); err != nil {
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin, "balanceo/topology", "balanceo/loadgen").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	if out, err := exec.Command(bin, "slow", "--run-dir", dir, "serverC", "120ms").CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(bin, "topology"), "slow", "--run-dir", dir, "serverC", "120ms").CombinedOutput(); err != nil {
 		t.Fatalf("topology slow: %v\n%s", err, out)
 	}
 	v.until("the mark of the command line", "/slow serverC 120ms by command line/.test(document.getElementById('marks').innerText)")
 	v.until("serverC slow", "/120/.test(document.querySelector('.row[data-name=serverC] .c-p99').textContent) || parseInt(document.querySelector('.row[data-name=serverC] .c-p99').textContent) > 100")
+	target := v.js("document.getElementById('where').textContent.match(/:\\d+/)[0]")
+	if out, err := exec.Command(filepath.Join(bin, "loadgen"), "-target", target, "-rate", "20", "-duration", "2s", "-quiet", "-out", t.TempDir()).CombinedOutput(); err != nil {
+		t.Logf("loadgen: %v\n%s", err, out) // with serverC slow and least_conn, whatever it finds
+	}
+	v.until("the mark of a load from a terminal", "/load begins by loadgen\\/2/.test(document.getElementById('marks').innerText)")
+	v.until("the mark of its end", "/load ends by loadgen\\/2/.test(document.getElementById('marks').innerText)")
+	if marks := v.js("document.getElementById('marks').innerText.match(/load begins/g).length"); marks != "1" {
+		t.Errorf("%s loads have begun by their marks, want the one from the terminal:\n%s", marks, v.js("document.getElementById('marks').innerText"))
+	}
 	for _, scheme := range []string{"light", "dark"} {
 		v.scheme(scheme)
 		for _, size := range [][2]int64{{1280, 720}, {1920, 1080}, {390, 844}} {
