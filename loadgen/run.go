@@ -20,6 +20,7 @@ import (
 	"balanceo/results/report"
 	"balanceo/results/run"
 	"balanceo/topology/cli"
+	"balanceo/topology/layout"
 )
 
 // run carries the plan out: attack, explain, judge, store, print. Its error says how the run ended for the
@@ -64,7 +65,10 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 
 // once measures by that schedule and explains what was measured.
 func (p *plan) once(ctx context.Context, schedule pace.Schedule, promised *promise.Promise, others *watchers, stderr *os.File) (*run.Record, error) {
-	id := run.NewID(time.Now())
+	id := os.Getenv(layout.EnvRunID)
+	if id == "" {
+		id = run.NewID(time.Now())
+	}
 	l, err := p.load(ctx, id)
 	if err != nil {
 		return nil, err

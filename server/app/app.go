@@ -85,7 +85,7 @@ type App struct {
 	signups  singleflight.Group // by e-mail
 	hub      *hub
 	guard    guard
-	upgrader *websocket.FastHTTPUpgrader
+	upgrader *websocket.Upgrader
 	handler  fasthttp.RequestHandler
 	draining atomic.Bool
 }

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -240,6 +242,36 @@ func TestCloseSaysServiceRestart(t *testing.T) {
 	}
 }
 
+// What a client sends before it knows that its handshake was accepted is read after it.
+func TestEarlyFrame(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n\x89\x80\x00\x00\x00\x00", b.cookie(p)) // a ping
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for piece := make([]byte, 1024); !bytes.Contains(got, []byte("\x8a\x00")); {
+		n, err := conn.Read(piece)
+		if got = append(got, piece[:n]...); err != nil {
+			t.Fatalf("no pong: %q, %v", got, err)
+		}
+	}
+	if !bytes.HasPrefix(got, []byte("HTTP/1.1 101 ")) || !bytes.Contains(got, []byte("X-Content-Type-Options: nosniff\r\n")) {
+		t.Errorf("handshake: got %q", got)
+	}
+}
+
 // One that does not read is dropped; nobody waits for it.
 func TestSlowReaderIsDropped(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{})
@@ -251,6 +283,9 @@ func TestSlowReaderIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if _, _, err := conn.ReadMessage(); err != nil { // but for the list, with which it is a client
+		t.Fatal(err)
+	}
 	reader := mustDial(t, p, "Cookie", b.cookie(p))
 	var list []store.Product
 	reader.next("PRODLIST", &list)

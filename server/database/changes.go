@@ -27,7 +27,7 @@ type changes struct {
 	file   string // of the database
 	broker *news.Broker
 	port   int
-	store  atomic.Pointer[store.Store] // reads what was committed; nil: nobody listens yet
+	rows   atomic.Pointer[rows] // reads what was committed; nil: nobody listens yet
 	ended  atomic.Bool
 	newest []store.Product // nil: not known; used in the broker's order only
 }
@@ -55,24 +55,35 @@ func watchChanges(dir, listen string, port int) (*changes, error) {
 	return c, nil
 }
 
-// announce says where changes are told, once s can read them.
+// announce says where changes are told, once the collections of s exist.
 func (c *changes) announce(ctx context.Context, s *store.Store) error {
-	c.store.Store(s)
+	r, err := openRows(c.file)
+	if err != nil {
+		return err
+	}
+	c.rows.Store(r)
+	if err := indexByID(ctx, c.file, r, store.Indexed()...); err != nil {
+		return err
+	}
 	return s.Announce(ctx, c.port, c.broker.Token())
 }
 
 func (c *changes) close() {
 	c.ended.Store(true)
 	_ = c.broker.Close()
+	if r := c.rows.Load(); r != nil {
+		r.close()
+	}
 }
 
 // greet is what a listener is told first: the newest products. Nil where they can't be had; then it asks for them.
 func (c *changes) greet() []byte {
-	if s := c.store.Load(); c.newest == nil && s != nil {
+	if r := c.rows.Load(); c.newest == nil && r != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), visibleWait)
 		defer cancel()
 		var err error
-		if c.newest, err = s.Newest(ctx, store.NewestTold); err != nil {
+		if c.newest, err = r.newest(ctx, store.NewestTold); err != nil {
+			slog.Warn("the newest products are not told", "error", err)
 			c.newest = nil
 		}
 	}
@@ -125,20 +136,12 @@ func changeOf(row sqlite.SQLitePreUpdateData) (c change, told bool) {
 	product, session := isTable(row.TableName, store.ProductsName), isTable(row.TableName, store.SessionsName)
 	switch {
 	case product && row.Op == sqlite3.SQLITE_INSERT:
-		var p struct {
-			ID        string  `json:"_id"`
-			Title     string  `json:"title"`
-			Price     float64 `json:"price"`
-			Thumbnail string  `json:"thumbnail"`
-			TimeStamp int64   `json:"timeStamp"`
-		}
-		err := document(row.New, &p)
-		id, idErr := bson.ObjectIDFromHex(p.ID)
-		if err = errors.Join(err, idErr); err != nil {
+		p, err := productOf(text(row.New))
+		if err != nil {
 			slog.Warn("a product is not told: it is of another kind", "error", err)
 			return change{}, true
 		}
-		c.Product = &store.Product{ID: id, Title: p.Title, Price: p.Price, Thumbnail: p.Thumbnail, TimeStamp: time.UnixMilli(p.TimeStamp).UTC()}
+		c.Product = &p
 		return c, true
 	case product:
 		return change{}, true
@@ -147,21 +150,21 @@ func changeOf(row sqlite.SQLitePreUpdateData) (c change, told bool) {
 			Key       string `json:"_id"`
 			ExpiresAt int64  `json:"expiresAt"`
 		}
-		c.err = document(row.Old, &s)
+		c.err = json.Unmarshal(text(row.Old), &s)
 		c.Ended = s.Key
 		return c, c.err != nil || s.ExpiresAt > time.Now().UnixMilli() // nobody accepts one that has expired
 	}
 	return change{}, false
 }
 
-// document decodes a row. The one column of these tables holds a document as JSON, a time as milliseconds.
-func document(read func(columns ...any) error, into any) error {
+// text is what the one column of these tables holds: a document as JSON, a time as milliseconds. Nil if it can't be read.
+func text(read func(columns ...any) error) []byte {
 	columns := make([]any, 1)
-	if err := read(columns...); err != nil {
-		return err
+	if read(columns...) != nil {
+		return nil
 	}
-	text, _ := columns[0].(string)
-	return json.Unmarshal([]byte(text), into)
+	document, _ := columns[0].(string)
+	return []byte(document)
 }
 
 // isTable tells whether a table of SQLite holds a collection: its name has eight digits more.
@@ -196,22 +199,23 @@ func (c *changes) tell(transaction []change) (items [][]byte, err error) {
 
 // see waits until the transaction, which was about to be committed, can be seen by everybody.
 func (c *changes) see(transaction []change) error {
-	s := c.store.Load()
-	if s == nil {
+	r := c.rows.Load()
+	if r == nil {
 		return nil // nobody listens yet
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), visibleWait)
 	defer cancel()
 	for pause := 50 * time.Microsecond; !c.ended.Load(); pause = min(2*pause, 20*time.Millisecond) {
+		var there bool
 		var err error
 		seen := true
 		switch last := transaction[len(transaction)-1]; {
 		case last.Product != nil:
-			_, err = s.Product(ctx, last.Product.ID)
-			seen = err == nil
+			there, err = r.has(ctx, store.ProductsName, last.Product.ID.Hex())
+			seen = there
 		case last.Ended != "":
-			_, err = s.StoredSession(ctx, last.Ended, time.Time{})
-			seen = errors.Is(err, store.ErrNotFound)
+			there, err = r.has(ctx, store.SessionsName, last.Ended)
+			seen = err == nil && !there
 		}
 		if seen {
 			return nil

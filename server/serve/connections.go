@@ -113,10 +113,31 @@ type trackedConn struct {
 	net.Conn
 	connections *connections
 	idle        atomic.Int64 // since when, in Unix nanoseconds, or busy
+	detached    atomic.Bool
 	closed      atomic.Bool
 }
 
+// Detach returns the connection for whoever hijacked it to keep and to close. fasthttp closes what it has given to a
+// hijack handler when that returns, and keeps the request and an empty buffer of headBuffer until then: with Detach the
+// handler can return at once.
+func (c *trackedConn) Detach() net.Conn {
+	c.detached.Store(true)
+	return detachedConn{c}
+}
+
+type detachedConn struct{ *trackedConn }
+
+func (c detachedConn) Close() error { return c.end() }
+
+// Close is fasthttp's, and means nothing to a connection that was detached.
 func (c *trackedConn) Close() error {
+	if c.detached.Load() {
+		return nil
+	}
+	return c.end()
+}
+
+func (c *trackedConn) end() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}

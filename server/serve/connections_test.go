@@ -40,6 +40,27 @@ func accept(t *testing.T, c *connections) *trackedConn {
 	return conn.(*trackedConn)
 }
 
+// A connection that was detached lives on when fasthttp closes it, and ends once with whoever has it.
+func TestDetach(t *testing.T) {
+	open := int64(0)
+	c := newConnections(func(n int64) { open += n })
+	conn := accept(t, c)
+	changeState(conn, fasthttp.StateHijacked)
+	kept := conn.Detach()
+	if err := conn.Close(); err != nil || open != 1 || c.count() != 1 {
+		t.Errorf("closed by fasthttp: %v, %d open, %d known; want it to live", err, open, c.count())
+	}
+	if err := kept.SetDeadline(time.Time{}); err != nil {
+		t.Errorf("a detached connection can't be used: %v", err)
+	}
+	if err := kept.Close(); err != nil || open != 0 || c.count() != 0 {
+		t.Errorf("closed: %v, %d open, %d known; want none", err, open, c.count())
+	}
+	if err := kept.Close(); !errors.Is(err, net.ErrClosed) || open != 0 {
+		t.Errorf("closed again: %v, %d open", err, open)
+	}
+}
+
 func TestAcceptWaitsForDescriptors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := int64(0)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -35,16 +34,6 @@ func (s *Store) AddProduct(ctx context.Context, p Product) error {
 		s.publish(ctx, Change{Product: &p})
 	}
 	return nil
-}
-
-// Product returns the product with the id, or ErrNotFound.
-func (s *Store) Product(ctx context.Context, id ProductID) (Product, error) {
-	var p Product
-	err := s.db.Collection(ProductsName).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&p)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return Product{}, ErrNotFound
-	}
-	return p, asked("reading a product", err)
 }
 
 // Newest returns the newest n products, newest first.

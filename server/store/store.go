@@ -40,6 +40,9 @@ const (
 	newsName     = "news"
 )
 
+// Indexed are the collections that grow, which exist once a database is prepared.
+func Indexed() []string { return []string{usersName, ProductsName, SessionsName, failuresName} }
+
 // purgePeriod is how often sessions that have ended are removed, at least: MongoDB could do it by itself, the embedded
 // database has no such index and looks through all of them. It takes purgeShare of the time at most.
 const (
@@ -262,6 +265,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		{usersName, bson.D{{Key: "email", Value: 1}}, true},
 		{ProductsName, bson.D{{Key: "timeStamp", Value: -1}}, false},
 		{SessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false},
+		{failuresName, bson.D{{Key: "expiresAt", Value: 1}}, false},
 	} {
 		opt := options.Index()
 		if index.unique {

@@ -20,6 +20,7 @@ import (
 const (
 	EnvTarget = "BALANCEO_TARGET" // ":PORT" of the layout's nginx
 	EnvRun    = "BALANCEO_RUN"    // the folder to give to Running
+	EnvRunID  = "BALANCEO_RUN_ID" // the id that a loadgen is to give to its run
 )
 
 // stateFile is the name of a State in its layout's folder.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +148,80 @@ func TestParse(t *testing.T) {
 		if d := cmp.Diff(tt.want, parse("s", tt.text)); d != "" {
 			t.Errorf("parse(%q): -want +got\n%s", tt.text, d)
 		}
+	}
+}
+
+// Of nginx's processes each opens a new log in its own time: what one of them still writes into the one that was moved
+// away comes, too, and once.
+func TestFollowLateWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	create := func() *os.File {
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	before := create()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	lines, done := make(chan string, 100), make(chan error, 1)
+	tl := &tail{source: Source{"nginx", path}}
+	if err := tl.open(io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer tl.close()
+		for ctx.Err() == nil {
+			more, err := tl.read()
+			if err != nil {
+				done <- err
+				return
+			}
+			for _, l := range more {
+				lines <- l.Text
+			}
+			time.Sleep(time.Millisecond)
+		}
+		done <- nil
+	}()
+	var want, got []string
+	write := func(f *os.File, text string, whole bool) {
+		if _, err := io.WriteString(f, text); err != nil {
+			t.Fatal(err)
+		}
+		if !whole {
+			return
+		}
+		want = append(want, strings.Split(strings.TrimSpace(text), "\n")...)
+		for len(got) < len(want) {
+			select {
+			case l := <-lines:
+				got = append(got, l)
+			case <-ctx.Done():
+				t.Fatalf("got %q, want %q", got, want)
+			}
+		}
+	}
+	write(before, "one\n", true)
+	write(before, "tw", false)
+	if err := Rotate(path, 1); err != nil {
+		t.Fatal(err)
+	}
+	after := create()
+	write(after, "three\n", true)
+	write(before, "o\nfour\n", false)
+	want = append(want, "two", "four")
+	write(after, "five\n", true)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" || len(lines) > 0 {
+		t.Errorf("-want +got\n%s and %d more", d, len(lines))
 	}
 }
 

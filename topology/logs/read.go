@@ -162,11 +162,23 @@ func Follow(ctx context.Context, visit func(Line), sources ...Source) error {
 	}
 }
 
+// lingering is how long a log that was moved away is still read: processes that write to it, as those of nginx, open the
+// new one each in its own time.
+const lingering = 3 * time.Second
+
 // tail reads what is added to one log.
 type tail struct {
 	source Source
-	f      *os.File
-	rest   []byte
+	opened // nil file: there is none
+
+	before opened // where it was moved away from, until then
+	until  time.Time
+}
+
+// opened is a log that is read.
+type opened struct {
+	f    *os.File
+	rest []byte
 }
 
 func (t *tail) open(whence int) error {
@@ -186,14 +198,28 @@ func (t *tail) open(whence int) error {
 }
 
 func (t *tail) close() {
-	if t.f != nil {
-		_ = t.f.Close()
-	}
+	t.opened.close()
+	t.before.close()
 }
 
-// read returns the whole lines that are new. It follows the path, not the file, once the file has no more.
-func (t *tail) read() ([]Line, error) {
-	var out []Line
+func (o *opened) close() {
+	if o.f != nil {
+		_ = o.f.Close()
+	}
+	*o = opened{}
+}
+
+// read returns the whole lines that are new. It follows the path, not the file.
+func (t *tail) read() (out []Line, err error) {
+	if t.before.f != nil {
+		over := time.Now().After(t.until)
+		if out, err = t.before.lines(t.source.Name); err != nil {
+			return out, err
+		}
+		if over {
+			t.before.close()
+		}
+	}
 	for {
 		if t.f == nil {
 			if err := t.open(io.SeekStart); err != nil || t.f == nil {
@@ -201,24 +227,30 @@ func (t *tail) read() ([]Line, error) {
 			}
 		}
 		moved := t.moved()
-		text, err := io.ReadAll(t.f)
-		if err != nil {
+		more, err := t.lines(t.source.Name)
+		out = append(out, more...)
+		if err != nil || !moved {
 			return out, err
 		}
-		t.rest = append(t.rest, text...)
-		for {
-			line, rest, ok := bytes.Cut(t.rest, []byte("\n"))
-			if !ok {
-				break
-			}
-			out = append(out, parse(t.source.Name, strings.TrimRight(string(line), "\r")))
-			t.rest = rest
-		}
-		if !moved {
+		t.before.close()
+		t.before, t.opened, t.until = t.opened, opened{}, time.Now().Add(lingering)
+	}
+}
+
+// lines returns the whole lines that were not read yet.
+func (o *opened) lines(source string) (out []Line, err error) {
+	text, err := io.ReadAll(o.f)
+	if err != nil {
+		return nil, err
+	}
+	o.rest = append(o.rest, text...)
+	for {
+		line, rest, ok := bytes.Cut(o.rest, []byte("\n"))
+		if !ok {
 			return out, nil
 		}
-		_ = t.f.Close()
-		t.f, t.rest = nil, nil
+		out = append(out, parse(source, strings.TrimRight(string(line), "\r")))
+		o.rest = rest
 	}
 }
 

@@ -155,6 +155,10 @@ func (c *Collector) traffic(p *Part, n *counts.Counts, now *look) {
 	}
 }
 
+// fewest is how many requests of a group make shares of it: below that the one that asks whether a new layout answers would
+// make "100 % of 66.7 %".
+const fewest = 10
+
 // shares compares the parts of one upstream group with each other.
 func shares(parts []Part, groups []balancer.Group) {
 	for _, g := range groups {
@@ -175,7 +179,7 @@ func shares(parts []Part, groups []balancer.Group) {
 			}
 		}
 		for _, p := range members {
-			if p.Requests != nil && total > 0 {
+			if p.Requests != nil && total >= fewest {
 				share := *p.Requests / total
 				p.Share = &share
 			}

@@ -54,6 +54,6 @@ type Part struct {
 	Answered map[int]float64 `json:"answered,omitempty"`
 
 	Group    string   `json:"group,omitempty"` // the upstream group of nginx.conf that it serves in
-	Share    *float64 `json:"share"`           // of its group's requests since the start, 0..1
+	Share    *float64 `json:"share"`           // of its group's requests since the start, 0..1; null below ten of these
 	Expected *float64 `json:"expected_share"`  // by nginx.conf, 0..1
 }

@@ -110,6 +110,35 @@ func serve(t *testing.T, n *int) int {
 	return port
 }
 
+// A share is not told of a handful of requests, as the one that asks whether a new layout answers.
+func TestFewRequests(t *testing.T) {
+	for _, tt := range []struct {
+		a, b int
+		want string
+	}{{1, 0, "- -"}, {6, 3, "- -"}, {7, 3, "0.70 0.30"}} {
+		portA, portB := serve(t, &tt.a), serve(t, &tt.b)
+		g := balancer.Group{Name: "g", Servers: []balancer.Server{{Addr: address(portA), Weight: 2}, {Addr: address(portB), Weight: 1}}}
+		self := supervise.Status{State: supervise.Ready, PID: os.Getpid()}
+		parts, err := NewCollector(func() []balancer.Group { return []balancer.Group{g} }).Collect(t.Context(), []fleet.Target{
+			{Name: "a", Kind: fleet.Instance, Port: portA, Process: self}, {Name: "b", Kind: fleet.Instance, Port: portB, Process: self},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range parts {
+			share := "-"
+			if p.Share != nil {
+				share = fmt.Sprintf("%.2f", *p.Share)
+			}
+			got = append(got, share)
+		}
+		if shown := strings.Join(got, " "); shown != tt.want || parts[0].Expected == nil {
+			t.Errorf("after %d and %d requests: got shares %q, want %q", tt.a, tt.b, shown, tt.want)
+		}
+	}
+}
+
 func TestCollect(t *testing.T) {
 	a, b := 30, 10
 	portA, portB := serve(t, &a), serve(t, &b)

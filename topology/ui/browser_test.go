@@ -123,6 +123,7 @@ func TestE2EHands(t *testing.T) {
 	v.until("site2 serving all", fmt.Sprintf("%s > 0.99", share("site2")))
 	v.run(chromedp.KeyEvent("1"))
 	v.until("site1 up", "document.querySelector('.row[data-name=site1]').dataset.state === 'ready'")
+	still(v)
 	v.click(".node.group[data-group=node_app_api]")
 	v.click(`[data-key="topology balance node_app_api least_conn"]`)
 	v.until("least_conn", "/least_conn/.test(document.querySelector('.node.group[data-group=node_app_api]').textContent)")
@@ -166,6 +167,35 @@ func TestE2EHands(t *testing.T) {
 	for _, text := range v.problems {
 		t.Errorf("the browser: %s", text)
 	}
+}
+
+// still looks whether the page honours a wish for less motion: no request moves, and nothing glides; and only then.
+func still(v *viewer) {
+	v.t.Helper()
+	v.js(`(() => {
+		const { arc } = CanvasRenderingContext2D.prototype;
+		globalThis.dots = 0;
+		CanvasRenderingContext2D.prototype.arc = function (...at) { dots++; return arc.apply(this, at); };
+		new EventSource('api/events').onmessage = () => { globalThis.told = (globalThis.told ?? 0) + 1; };
+	})()`)
+	v.until("requests that move", "dots > 100")
+	glides := "getComputedStyle(document.querySelector('.bar i')).transitionDuration"
+	if d := v.js(glides); d == "0s" {
+		v.t.Errorf("bars glide for %s without the wish, want longer", d)
+	}
+	v.prefers("prefers-reduced-motion", "reduce")
+	v.js("void (told = 0)")
+	v.until("requests that were on their way to be gone, after four seconds", "told >= 16")
+	v.js("void (dots = 0, told = 0)")
+	v.until("three seconds of news", "told >= 12")
+	if n := v.js("dots"); n != "0" {
+		v.t.Errorf("%s dots were drawn although less motion is wished for", n)
+	}
+	if d := v.js(glides); d != "0s" {
+		v.t.Errorf("bars glide for %s although less motion is wished for", d)
+	}
+	v.prefers("prefers-reduced-motion", "no-preference")
+	v.until("requests that move again", "dots > 100")
 }
 
 // TestE2ELessons plays each lesson to its end.

@@ -11,6 +11,7 @@ const (
 	quarter     = 250 // milliseconds
 	keepLive    = 20  // quarters
 	enough      = 100 // requests of a group
+	few         = 20  // of a group, from which on what was before a change is not looked at
 	keepLags    = 40  // times that lines have come
 )
 
@@ -223,16 +224,16 @@ type now struct {
 }
 
 // latest looks at the last second, or for a group with few requests at a longer stretch, but not at what was before
-// from. members names the servers of each group.
+// from, as soon as there is something after it. members names the servers of each group.
 func (c *counts) latest(at time.Time, members map[string][]string, from int64) map[string]now {
 	last := c.complete(at) / quarter // the quarter that is not complete yet
 	out := map[string]now{}
 	for _, servers := range members {
 		sums := map[string]*cell{}
-		total, quarters := 0, 0
+		total, since, quarters := 0, 0, 0 // since the change
 		for quarters < keepLive && (quarters < 1000/quarter || total < enough) {
 			q := last - 1 - int64(quarters)
-			if quarters >= 1000/quarter && q*quarter < from {
+			if q*quarter < from && (since >= few || quarters >= 1000/quarter) {
 				break
 			}
 			quarters++
@@ -246,6 +247,9 @@ func (c *counts) latest(at time.Time, members map[string][]string, from int64) m
 					sum.Retried += o.Retried
 					total += o.Requests
 				}
+			}
+			if q*quarter >= from {
+				since = total
 			}
 		}
 		seconds := float64(quarters*quarter) / 1000

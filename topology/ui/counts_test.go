@@ -99,6 +99,12 @@ func TestLatest(t *testing.T) {
 			t.Errorf("after %d ms: b has %+v, want a share of %.2f", at, got, want)
 		}
 	}
+	// Once the change is known, what was before it does not count, as long as anything came after it.
+	for at, want := range map[int64]float64{4200: 0.25, 4450: 0, 4700: 0} {
+		if got := c.latest(time.UnixMilli(start+at), members, start+4000)["b"]; math.Abs(got.Share-want) > 0.01 {
+			t.Errorf("%d ms after a change that is known: b has %+v, want a share of %.2f", at-4000, got, want)
+		}
+	}
 	if got := c.latest(time.UnixMilli(start+20_000), members, start)["a"]; got.Share != -1 || got.Rate != 0 {
 		t.Errorf("without requests: got %+v", got)
 	}

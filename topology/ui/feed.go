@@ -36,24 +36,25 @@ type feed struct {
 	hub     hub
 	due     atomic.Bool // a look at the layout: something has happened
 
-	mu          sync.Mutex // of what follows
-	counts      *counts
-	judge       *judge
-	compared    map[string]*comparison // by server
-	client      comparison             // of loadgen's answers
-	clientSince int64                  // when the load began, in Unix milliseconds
-	conf        *balancer.Config
-	parts       []status.Part
-	looked      int64
-	pending     *look // not compared with the log yet
-	marks       []fleet.Event
-	told        int // marks that pages know
-	samples     []sample
-	chance      float64 // of a request to be shown
-	changed     int64   // when shares last changed, in Unix milliseconds
-	recent      *row
-	verdicts    []verdict
-	agree       agreement
+	mu       sync.Mutex // of what follows
+	counts   *counts
+	judge    *judge
+	compared map[string]*comparison // by server
+	client   comparison             // of the answers of the page's own loadgen
+	own      string                 // id of its run
+	runs     runs
+	conf     *balancer.Config
+	parts    []status.Part
+	looked   int64
+	pending  *look // not compared with the log yet
+	marks    []fleet.Event
+	told     int // marks that pages know
+	samples  []sample
+	chance   float64 // of a request to be shown
+	changed  int64   // when shares last changed, in Unix milliseconds
+	recent   *row
+	verdicts []verdict
+	agree    agreement
 }
 
 func newFeed(cfg Config, load *loader) *feed {
@@ -68,7 +69,7 @@ func newFeed(cfg Config, load *loader) *feed {
 	now := time.Now()
 	return &feed{
 		cfg: cfg, balance: b, load: load, conf: conf, counts: newCounts(), judge: newJudge(cfg.State.Instances, now),
-		compared: map[string]*comparison{}, chance: 1, changed: now.UnixMilli(),
+		compared: map[string]*comparison{}, chance: 1, changed: now.UnixMilli(), runs: runs{begun: now.UnixMilli(), all: map[string]*stay{}},
 	}
 }
 
@@ -108,8 +109,11 @@ func (f *feed) read(l logs.Line) {
 	defer f.mu.Unlock()
 	f.counts.add(&r, at)
 	f.judge.add(&r)
-	if r.ours && r.began() >= f.clientSince {
+	if r.run == f.own && r.run != "" && !r.warmup {
 		f.client.add(r.ended)
+	}
+	if m := f.runs.see(&r); m != nil {
+		f.mark(*m)
 	}
 	var via []string
 	for _, a := range r.attempts {
@@ -163,13 +167,14 @@ func (f *feed) mark(e fleet.Event) {
 	}
 }
 
-// note adds what the page itself has done.
-func (f *feed) note(text, by string) {
+// note adds what the page itself has done; run is the id of a load that begins.
+func (f *feed) note(text, by, run string) {
 	f.cfg.Log(fmt.Sprintf("%s (by %s)", text, by))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.client.begin()
-	f.clientSince = time.Now().UnixMilli()
+	f.own = run
+	f.runs.begin(run, time.Now().UnixMilli())
 	f.mark(fleet.Event{At: time.Now(), Kind: fleet.EventAction, By: by, Text: text})
 }
 

@@ -103,7 +103,7 @@ type last struct {
 type loader struct {
 	path, runDir, out string
 	port              int
-	told              func(text, by string)
+	told              func(text, by, run string) // run is the id of a load that begins, empty where one ends
 
 	turn sync.Mutex // held while a load is started or stopped
 
@@ -132,10 +132,11 @@ func (l *loader) start(load Load, by string) error {
 		return err
 	}
 	args := load.args(l.port)
-	l.told("loadgen "+strings.Join(args, " "), by) // before its first request
+	id := run.NewID(time.Now())
+	l.told("loadgen "+strings.Join(args, " "), by, id) // before its first request
 	prom := net.JoinHostPort("127.0.0.1", strconv.Itoa(free))
 	cmd := exec.Command(l.path, append(slices.Clone(args), "-prom", prom, "-quiet", "-json", "-warmup", "0s", "-label", "live page", "-out", filepath.Join(l.out, "load"))...) //nolint:noctx // ended by halt
-	cmd.Env = append(os.Environ(), layout.EnvRun+"="+l.runDir)
+	cmd.Env = append(os.Environ(), layout.EnvRun+"="+l.runDir, layout.EnvRunID+"="+id)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	started, ended := make(chan error, 1), make(chan struct{})
@@ -166,7 +167,7 @@ func (l *loader) end(by string) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	if l.halt() {
-		l.told("load ends", by)
+		l.told("load ends", by, "")
 	}
 }
 

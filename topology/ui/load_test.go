@@ -15,7 +15,7 @@ func loaderOf(t *testing.T, script string) (l *loader, told *[]string) {
 		t.Fatal(err)
 	}
 	told = &[]string{}
-	return &loader{path: path, port: 80, out: t.TempDir(), told: func(text, by string) { *told = append(*told, text+" by "+by) }}, told
+	return &loader{path: path, port: 80, out: t.TempDir(), told: func(text, by, _ string) { *told = append(*told, text+" by "+by) }}, told
 }
 
 // A load ends when it is told to, and another one only begins then.

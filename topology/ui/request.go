@@ -6,8 +6,12 @@ import (
 	"strconv"
 	"strings"
 
+	"balanceo/loadgen/reconcile"
 	"balanceo/loadgen/tally"
 )
+
+// agentOf is what the user agent of a loadgen begins with, before the id of its run.
+const agentOf = "loadgen/"
 
 // request is one line of the access log.
 type request struct {
@@ -15,7 +19,8 @@ type request struct {
 	took     int64 // milliseconds from its first byte to the end of its answer
 	group    string
 	status   int
-	ours     bool // sent by a loadgen
+	run      string // id of the loadgen's run that sent it; empty: somebody else did
+	warmup   bool   // before what the run measures
 	attempts []attempt
 }
 
@@ -52,7 +57,9 @@ func parse(line []byte) (request, bool) {
 	r.ended = int64(math.Round(msec * 1e3))
 	r.took = millis(number(line, `"request_time":`))
 	r.status, _ = strconv.Atoi(number(line, `"status":`))
-	r.ours = strings.HasPrefix(text(line, `"user_agent":"`), "loadgen/")
+	if id, ours := strings.CutPrefix(text(line, `"user_agent":"`), agentOf); ours {
+		r.run, r.warmup = strings.CutSuffix(id, reconcile.WarmupSuffix)
+	}
 	statuses, headers, times := list(text(line, `"upstream_status":"`)), list(text(line, `"upstream_header_time":"`)), list(text(line, `"upstream_response_time":"`))
 	for i, addr := range list(addrs) {
 		if tally.NoneLive(addr, r.group) {

@@ -26,7 +26,11 @@ func TestParse(t *testing.T) {
 		},
 		"a retry, by loadgen": {
 			logged("1.0005", "g", "a:1, b:2", "502, 200", "-, 0.001", "0.001, 0.003", 200, "loadgen/x"),
-			&request{ended: 1001, took: 12, group: "g", status: 200, ours: true, attempts: []attempt{{"a:1", false, 1}, {"b:2", true, 3}}},
+			&request{ended: 1001, took: 12, group: "g", status: 200, run: "x", attempts: []attempt{{"a:1", false, 1}, {"b:2", true, 3}}},
+		},
+		"a warm-up": {
+			logged("1.000", "g", "a:1", "200", "0.001", "0.001", 200, "loadgen/20261128-001644-a1b2c3-warmup"),
+			&request{ended: 1000, took: 12, group: "g", status: 200, run: "20261128-001644-a1b2c3", warmup: true, attempts: []attempt{{"a:1", true, 1}}},
 		},
 		"a server's own 502": {
 			logged("1.000", "g", "a:1", "502", "0.001", "0.001", 502, ""),

@@ -83,6 +83,9 @@ func (f *feed) fill(u *update, slow bool) {
 	u.Complete = f.counts.complete(at)
 	u.Samples, f.samples = f.samples, nil
 	u.Rows = f.counts.close(at)
+	for _, m := range f.runs.ended(u.Complete) {
+		f.mark(*m)
+	}
 	u.Marks = slices.Clone(f.marks[f.told:])
 	f.told = len(f.marks)
 	members := map[string][]string{}

@@ -10,6 +10,7 @@
 //   - compare.go sets the lines of the log against what the servers have counted themselves.
 //   - feed.go follows the log and the events, tell.go looks at the layout's status and tells the pages four times a
 //     second what is new; update.go is the form of that.
+//   - runs.go sees in the log when a loadgen begins and ends that somebody else runs.
 //   - load.go runs loadgen for those who have no client of their own at hand.
 //   - http.go and guard.go answer browsers, and only those that are meant.
 //

@@ -150,25 +150,7 @@ func TestActions(t *testing.T) {
 func TestFeed(t *testing.T) {
 	k := &keeper{events: make(chan fleet.Event)}
 	url, log, wait := serve(t, k)
-	resp, err := http.Get(url + "api/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	updates := bufio.NewScanner(resp.Body)
-	updates.Buffer(nil, 1<<20)
-	next := func() (u update) {
-		for updates.Scan() {
-			if text, ok := bytes.CutPrefix(updates.Bytes(), []byte("data: ")); ok {
-				if err := json.Unmarshal(text, &u); err != nil {
-					t.Fatal(err)
-				}
-				return u
-			}
-		}
-		t.Fatalf("the page is told no more: %v", updates.Err())
-		return u
-	}
+	next := updatesOf(t, url)
 	if first := next(); first.Hello == nil || first.Hello.Layout != "seed" || len(first.Groups) != 1 || first.Groups[0].Instances[1] != "two" {
 		t.Fatalf("first: got %+v", first)
 	}
@@ -205,6 +187,82 @@ func TestFeed(t *testing.T) {
 	close(k.events) // the layout is down
 	if err := wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The log is moved away while the page follows it, and one of nginx's processes opens the new one later than the other:
+// every request is counted, once.
+func TestRotatedLog(t *testing.T) {
+	k := &keeper{events: make(chan fleet.Event)}
+	url, log, _ := serve(t, k)
+	next := updatesOf(t, url)
+	sent := map[int64]int{} // by second
+	first, last := int64(0), int64(0)
+	old := log
+	for seconds := 0; seconds < 7; {
+		for _, r := range next().Rows {
+			if last = r.At; first == 0 {
+				first = r.At
+			}
+			switch seconds++; seconds {
+			case 2:
+				if err := os.Rename(log.Name(), log.Name()+".1"); err != nil {
+					t.Fatal(err)
+				}
+				created, err := os.Create(log.Name())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer created.Close()
+				log = created
+			case 3:
+				old = log
+			}
+		}
+		for i, f := range []*os.File{log, old, log, old} {
+			now := time.Now().UnixMilli()
+			addr := []string{"127.0.0.1:8001", "127.0.0.1:8002"}[i%2]
+			fmt.Fprintln(f, logged(fmt.Sprintf("%d.%03d", now/1000, now%1000), "g", addr, "200", "0.001", "0.002", 200, "curl"))
+			sent[now/1000]++
+		}
+	}
+	compared := 0
+	for _, r := range updatesOf(t, url)().Rows { // a page that is opened now is told all that was
+		if r.At <= first || r.At >= last {
+			continue
+		}
+		compared++
+		if got := r.Groups["g"].Requests; got != sent[r.At] {
+			t.Errorf("second %d: got %d requests, want %d", r.At-first, got, sent[r.At])
+		}
+	}
+	if compared < 5 {
+		t.Errorf("only %d seconds were compared", compared)
+	}
+}
+
+// updatesOf opens the page at url, and returns what gives the updates that it is told.
+func updatesOf(t *testing.T, url string) (next func() update) {
+	t.Helper()
+	resp, err := http.Get(url + "api/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	return func() (u update) {
+		t.Helper()
+		for lines.Scan() {
+			if text, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: ")); ok {
+				if err := json.Unmarshal(text, &u); err != nil {
+					t.Fatal(err)
+				}
+				return u
+			}
+		}
+		t.Fatalf("the page is told no more: %v", lines.Err())
+		return u
 	}
 }
 

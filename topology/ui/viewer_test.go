@@ -144,9 +144,12 @@ func (v *viewer) click(selector string) {
 
 func (v *viewer) size(w, h int64) { v.t.Helper(); v.run(chromedp.EmulateViewport(w, h)) }
 
-func (v *viewer) scheme(name string) {
+func (v *viewer) scheme(name string) { v.t.Helper(); v.prefers("prefers-color-scheme", name) }
+
+// prefers sets what the browser says of its user, and nothing else of that.
+func (v *viewer) prefers(what, value string) {
 	v.t.Helper()
-	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}
+	features := []*emulation.MediaFeature{{Name: what, Value: value}}
 	if _, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
 		v.t.Fatal(err)
 	}

@@ -108,8 +108,11 @@ export function worthAMark(m) {
   return m.kind === 'notice' && !!m.part;
 }
 
+const loads = { 'load begins': 'loadBegins', 'load ends': 'loadEnds', 'load goes on': 'loadGoesOn' };
+
 // whatHappened is a mark in a few words: actions as they are typed, and states.
 export function whatHappened(m) {
+  if (loads[m.text]) return word(loads[m.text]);
   if (m.kind === 'action') return m.text.startsWith('loadgen') ? word('loadOf', /-rate (\d+)/.exec(m.text)?.[1] ?? '') : m.text;
   return m.part + ' ' + m.text.split(/[,:]/)[0];
 }

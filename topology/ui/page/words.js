@@ -27,7 +27,7 @@ const texts = {
     constant: 'constant', poisson: 'poisson (random arrivals)', sine: 'sine', ramp: 'ramp up',
     press: 'Press', watch: 'Watch', seen: 'Seen after {0} s', waiting: 'Not seen yet', measured: 'Measured here', back: 'All lessons', putBack: 'Put everything back',
     lessonLoad: 'Send the load of this lesson', again: 'Once more', five: 'Five lessons', keys: 'Keys: 1–6 take an instance down and up, p for the projector, Esc closes.',
-    now: 'now', loadOf: 'load {0}', by: 'by {0}',
+    now: 'now', loadOf: 'load {0}', loadBegins: 'load begins', loadEnds: 'load ends', loadGoesOn: 'load goes on', by: 'by {0}',
   },
   es: {
     requests: 'peticiones/s', retries: 'reintentos/s', errors: 'errores/s', lessons: 'Lecciones', room: 'Proyector',
@@ -55,7 +55,7 @@ const texts = {
     constant: 'constante', poisson: 'poisson (llegadas al azar)', sine: 'seno', ramp: 'en rampa',
     press: 'Pulsa', watch: 'Observa', seen: 'Visto a los {0} s', waiting: 'Aún no se ve', measured: 'Medido aquí', back: 'Todas las lecciones', putBack: 'Dejar todo como estaba',
     lessonLoad: 'Enviar la carga de esta lección', again: 'Otra vez', five: 'Cinco lecciones', keys: 'Teclas: 1–6 bajan y suben una instancia, p para el proyector, Esc cierra.',
-    now: 'ahora', loadOf: 'carga {0}', by: 'por {0}',
+    now: 'ahora', loadOf: 'carga {0}', loadBegins: 'empieza una carga', loadEnds: 'termina la carga', loadGoesOn: 'sigue la carga', by: 'por {0}',
   },
 };
 
