@@ -95,10 +95,12 @@ func (s *Steps) Around(t, never time.Duration) (before, after time.Duration) {
 	return before, never
 }
 
-// UnderWay is how many answers came after a time to requests that were sent before. The time is that of the step before.
+// UnderWay is how many answers came after a time to requests that were sent before, to within a step.
 func (t *Timeline) UnderWay(at time.Duration) int64 {
-	at -= at % max(t.Sent.Width, t.Done.Width, 1)
-	return max(0, t.Sent.Until(at)-t.Done.Until(at))
+	width := max(t.Sent.Width, t.Done.Width, 1)
+	before := at - at%width
+	count := func(at time.Duration) int64 { return t.Sent.Until(at) - t.Done.Until(at) }
+	return max(0, count(before), count(before+width))
 }
 
 // place counts when the servers worked on a hit.

@@ -28,7 +28,7 @@ func (e *Event) Touched() string {
 		parts = append(parts, units.Count(e.Failed, "request")+" failed there")
 	}
 	if e.UnderWay > 0 {
-		parts = append(parts, units.Count(e.UnderWay, "request")+" waited there or had its answer under way")
+		parts = append(parts, units.Count(e.UnderWay, "request")+" under way there")
 	}
 	return strings.Join(parts, ", ")
 }
