@@ -76,9 +76,15 @@ func serveApp(ctx context.Context, in *supervise.Inheritance, opts *options) (er
 	defer time.AfterFunc(startOver, shedStart).Stop()
 	slog.Info("serving", "address", ln.Addr().String(), "mode", opts.mode, "pid", os.Getpid())
 
+	return serveUntil(ctx, server, application, ln.Addr())
+}
+
+// serveUntil returns when ctx has ended and everything is answered, or the server has failed.
+func serveUntil(ctx context.Context, server *serve.Server, application *app.App, addr net.Addr) error {
+	ending := context.WithoutCancel(ctx)
 	select {
 	case err := <-server.Failed():
-		return errors.Join(fmt.Errorf("serving on %s: %w", ln.Addr(), err), application.Close(ending))
+		return errors.Join(fmt.Errorf("serving on %s: %w", addr, err), application.Close(ending))
 	case <-ctx.Done():
 	}
 	slog.Info("draining", "because", context.Cause(ctx), "connections", server.Connections())

@@ -201,26 +201,32 @@ func (t *translator) line(d *crossplane.Directive, inside string, route *balance
 		}
 		t.plan.MaxBody, err = size(first)
 	case "proxy_connect_timeout", "proxy_read_timeout":
-		var s float64
-		if s, err = seconds(first); err != nil {
-			break
-		}
-		wait := time.Duration(s * float64(time.Second))
-		switch {
-		case d.Directive == "proxy_connect_timeout" && route == nil:
-			t.plan.Connect = wait
-		case d.Directive == "proxy_connect_timeout":
+		if d.Directive == "proxy_connect_timeout" && route != nil {
 			return t.refuse(d)
-		case route != nil:
-			route.Read = wait
-		default:
-			t.plan.Read = wait
 		}
+		err = t.timeout(d.Directive, first, route)
 	default:
 		return t.refuse(d)
 	}
 	if err != nil {
 		return at(d, "%s %q: %v", d.Directive, first, err)
+	}
+	return nil
+}
+
+// timeout takes one of the balancer's with a server; route is nil outside of a location.
+func (t *translator) timeout(name, given string, route *balancer.Route) error {
+	s, err := seconds(given)
+	wait := time.Duration(s * float64(time.Second))
+	switch {
+	case err != nil:
+		return err
+	case name == "proxy_connect_timeout":
+		t.plan.Connect = wait
+	case route != nil:
+		route.Read = wait
+	default:
+		t.plan.Read = wait
 	}
 	return nil
 }
