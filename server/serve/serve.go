@@ -64,6 +64,10 @@ func New(cfg Config) *Server {
 	s.fast.ConnState = changeState
 	s.fast.Logger = slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)
 	s.fast.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
+		if unasked(err) {
+			_ = ctx.Conn().Close() // an answer would be taken for that of the first request
+			return
+		}
 		answerUnreadable(ctx, err)
 		who.sign(ctx)
 		cfg.Slot.CountOther(ctx.Response.StatusCode())
@@ -174,6 +178,13 @@ func pause(d time.Duration) {
 		return
 	}
 	time.Sleep(d)
+}
+
+// unasked tells whether a connection ended or was given up before anything of a request had come, as with one that a
+// balancer opened to spare: an error that is not of reading a request is that of the connection itself.
+func unasked(err error) bool {
+	_, ok := err.(net.Error) //nolint:errorlint // one that is wrapped says what was read
+	return ok
 }
 
 // answerUnreadable answers what could not be read as a request.

@@ -1,13 +1,18 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"balanceo/server/scoreboard"
 )
 
 func TestDelayed(t *testing.T) {
@@ -62,5 +67,46 @@ func TestUnreadableAfterIdle(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, there) }() // ends with the connection
 	if _, err := ctx.Response.WriteTo(here); err != nil {
 		t.Errorf("the answer %d can't be written: %v", ctx.Response.StatusCode(), err)
+	}
+}
+
+// A connection on which nothing comes is closed without an answer, and is no request; one on which half a request came is.
+func TestNothingAsked(t *testing.T) {
+	t.Parallel()
+	board, err := scoreboard.Open(filepath.Join(t.TempDir(), "board"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot, err := board.Join()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := func(*fasthttp.RequestCtx) {}
+	s := New(Config{Listener: ln, Slot: slot, Handler: handler, Delay: func() time.Duration { return 0 }})
+	s.fast.ReadTimeout = 50 * time.Millisecond
+	s.Start()
+	t.Cleanup(func() {
+		_ = s.Drain(context.Background(), time.Second, func(context.Context) error { return nil })
+		_ = board.Close()
+	})
+	for sent, want := range map[string]string{"": "", "GET /half": "HTTP/1.1 408"} {
+		before := board.Requests()
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, sent)
+		got, err := io.ReadAll(conn)
+		_ = conn.Close()
+		if err != nil || len(got) > 0 != (want != "") || !strings.HasPrefix(string(got), want) {
+			t.Errorf("after %q: got %q, %v, want %q", sent, got, err, want)
+		}
+		if n := board.Requests() - before; n != int64(len(want)/len("HTTP/1.1 408")) {
+			t.Errorf("after %q: %d requests counted", sent, n)
+		}
 	}
 }
