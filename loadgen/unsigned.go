@@ -28,12 +28,14 @@ func unsigned(u tally.Unsigned, by attack.By, name string) []string {
 
 // paste are the lines that a balancer needs, those of all where it is not known which it is.
 func paste(name string) string {
-	var text strings.Builder
-	text.WriteString(" To paste, for")
+	text := " To paste:"
 	for _, s := range known.Signatures() {
 		if name == "" || name == s.Balancer {
-			fmt.Fprintf(&text, " %s: %s", s.Balancer, s.Lines)
+			text += " for " + s.Balancer + ", " + s.Lines
+			if !strings.HasSuffix(text, ";") {
+				text += "."
+			}
 		}
 	}
-	return text.String()
+	return text
 }

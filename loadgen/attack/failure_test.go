@@ -86,6 +86,31 @@ func errorsOf(hits list) map[tally.Class]int {
 	return out
 }
 
+// A name that is not resolved because the name server doesn't answer is no slow server.
+func TestSilentNameServer(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	before := net.DefaultResolver
+	defer func() { net.DefaultResolver = before }()
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", silent.LocalAddr().String())
+	}}
+	for _, engine := range []Engine{Fast, Vegeta} {
+		var hits list
+		cfg := config(localTarget(t, "http://nowhere.example"), pace.NewSchedule(pace.Constant(20), 0, 200*time.Millisecond), &hits)
+		cfg.Engine, cfg.Timeout = engine, 200*time.Millisecond
+		if _, err := Run(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got := errorsOf(hits); got[tally.DNS] != 4 || len(got) != 1 {
+			t.Errorf("%s: %v, want 4 of class dns", engine, got)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = discardLog()

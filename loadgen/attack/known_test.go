@@ -184,8 +184,8 @@ func TestEnginesAgree(t *testing.T) {
 	for i, truth := range []time.Duration{25 * time.Millisecond, 27 * time.Millisecond} {
 		for engine, v := range p {
 			// How much more it takes is for a busy machine to say; the table in loadgen/README.md is of a quiet one.
-			if v[i] < truth-time.Millisecond || v[i] > 10*truth {
-				t.Errorf("%s: percentile %v, the server's is %v", engine, v[i], truth)
+			if v[i] < truth-time.Millisecond {
+				t.Errorf("%s: percentile %v, the server's is at least %v", engine, v[i], truth)
 			}
 		}
 	}

@@ -49,8 +49,9 @@ type flight struct {
 	connected bool
 	again     bool
 	conn      uint64
-	first     atomic.Int64 // these two are told by the transport, which may outlive the request
+	first     atomic.Int64 // these three are told by the transport, which may outlive the request
 	secure    atomic.Bool
+	resolving atomic.Bool
 	bytes     int64
 	err       error
 }
@@ -69,9 +70,13 @@ func (a *attack) runVegeta() error {
 	v.client = a.cfg.transport()
 	defer v.client.CloseIdleConnections()
 	workers := uint64(max(a.cfg.Workers, 1))
+	first := workers
+	if a.cfg.Schedule.Paced() { // vegeta adds one whenever all are busy
+		first = min(workers, firstWorkers)
+	}
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{Transport: v, CheckRedirect: a.cfg.Client.redirects}),
-		vegeta.Workers(min(workers, firstWorkers)), vegeta.MaxWorkers(workers),
+		vegeta.Workers(first), vegeta.MaxWorkers(workers),
 	)
 	a.start()
 	for r := range attacker.Attack(v.target, v, 0, "") {
@@ -86,7 +91,7 @@ func (a *attack) runVegeta() error {
 	return nil
 }
 
-// firstWorkers is how many workers start at once; vegeta adds one whenever all are busy.
+// firstWorkers is how many workers of an attack at a pace start at once.
 const firstWorkers = 8
 
 // transport is the client's way to the target.
@@ -254,6 +259,8 @@ func (f *flight) explain(err error) error {
 		return err
 	case !f.connected && f.secure.Load() && !isTimeout(err):
 		return handshakeError{err}
+	case !f.connected && f.resolving.Load() && isTimeout(err):
+		return &net.DNSError{Err: "no answer", IsTimeout: true}
 	case !f.connected && isTimeout(err):
 		return dialError{errTimeout}
 	case f.connected:
@@ -265,6 +272,8 @@ func (f *flight) explain(err error) error {
 func (v *attacker) trace(f *flight) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:           func(string) { f.dialled = v.now() },
+		DNSStart:          func(httptrace.DNSStartInfo) { f.resolving.Store(true) },
+		DNSDone:           func(httptrace.DNSDoneInfo) { f.resolving.Store(false) },
 		TLSHandshakeStart: func() { f.secure.Store(true) },
 		GotConn: func(i httptrace.GotConnInfo) {
 			f.again = f.again || f.connected // the transport's second try, or a redirect
