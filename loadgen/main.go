@@ -3,10 +3,10 @@
 //
 //	loadgen -rate 200 -target :80
 //
-// It works in steps: flags are read (options.go) and checked (plan.go), package promise finds out what to expect, the
-// requests are made (load.go) and sent by package attack, every hit is counted by package tally, and what was counted
-// becomes a run record (measure.go), which is explained (explain.go), judged (verdict.go), stored, and printed by package
-// report (run.go).
+// It works in steps: flags are read (options.go) and checked (plan.go, client.go, judged.go), package promise finds out
+// what to expect, the requests are made (load.go) and sent by package attack, every hit is counted by package tally, and
+// what was counted becomes a run record (measure.go), which is explained (explain.go), judged (verdict.go), stored, and
+// printed by package report (run.go).
 package main
 
 import (

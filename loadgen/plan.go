@@ -1,28 +1,19 @@
 package main
 
 import (
-	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"math"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"balanceo/loadgen/attack"
-	"balanceo/loadgen/pace"
 	"balanceo/loadgen/promise"
 	"balanceo/loadgen/scenario"
 	"balanceo/loadgen/slo"
 	"balanceo/topology/cli"
-	"balanceo/topology/layout"
 )
 
 // plan is one call of loadgen, checked: options and nothing else.
@@ -191,152 +182,6 @@ func readTime(text string) (time.Time, error) {
 		return time.UnixMicro(int64(s * 1e6)), nil
 	}
 	return time.Parse(time.RFC3339, text)
-}
-
-func (o *requestOptions) into(p *plan) error {
-	if strings.ContainsFunc(p.method, func(c rune) bool { return c < 'A' || c > 'Z' }) {
-		return cli.Usagef("-http-method %q: want a method, for example POST", o.Method)
-	}
-	for _, text := range o.Header {
-		name, value, found := strings.Cut(text, ":")
-		value = strings.TrimSpace(value)
-		if !found || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-			return cli.Usagef("-header %q: want 'NAME: VALUE'", text)
-		}
-		if p.header == nil {
-			p.header = http.Header{}
-		}
-		p.header[name] = append(p.header[name], value)
-	}
-	for _, code := range o.ExpectStatus {
-		if err := between("-expect-status", code, 100, 599); err != nil {
-			return err
-		}
-	}
-	if path, isFile := strings.CutPrefix(o.Body, "@"); isFile {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("-body: %w", err)
-		}
-		p.body = data
-	} else if o.Body != "" {
-		p.body = []byte(o.Body)
-	}
-	return nil
-}
-
-func (o *clientOptions) into(p *plan) (err error) {
-	if p.timeout, err = readDuration("-timeout", o.Timeout, time.Millisecond); err != nil {
-		return err
-	}
-	p.client = attack.Client{HTTP2: o.HTTP2, UnixSocket: o.UnixSocket, Redirects: o.Redirects}
-	if o.Connections != nil {
-		p.workers, p.inTurn = *o.Connections, true
-		if err := between("-connections", p.workers, 1, maxWorkers); err != nil {
-			return err
-		}
-	}
-	if err := between("-redirects", o.Redirects, 0, 100); err != nil {
-		return err
-	}
-	if o.Proxy != "" {
-		if p.client.Proxy, err = url.Parse(o.Proxy); err != nil || p.client.Proxy.Host == "" {
-			return cli.Usagef("-proxy %q: want a URL, for example http://127.0.0.1:3128", o.Proxy)
-		}
-	}
-	for _, text := range o.Resolve {
-		word := strings.SplitN(text, ":", 3)
-		if len(word) < 3 || net.ParseIP(strings.Trim(word[2], "[]")) == nil {
-			return cli.Usagef("-resolve %q: want HOST:PORT:ADDR, for example example.com:80:127.0.0.1", text)
-		}
-		if p.client.Resolve == nil {
-			p.client.Resolve = map[string]string{}
-		}
-		p.client.Resolve[net.JoinHostPort(word[0], word[1])] = net.JoinHostPort(strings.Trim(word[2], "[]"), word[1])
-	}
-	p.client.TLS, err = o.tls()
-	return err
-}
-
-// shares reads who answers, and what is expected of them.
-func (o *judgeOptions) shares(p *plan) (err error) {
-	by := o.By
-	if by == "" && o.Expect != "" { // addresses are told by our configurations, names by our servers
-		by = "header:" + layout.HeaderInstance
-		if strings.Contains(o.Expect, ":") {
-			by = "header:" + layout.HeaderUpstream
-		}
-	}
-	if by != "" {
-		if p.by, err = attack.ParseBy(by); err != nil {
-			return cli.Usagef("-by %q: %w", o.By, err)
-		}
-		if filepath.Ext(o.NginxConf) != ".json" {
-			p.expected = &promise.Promise{} // no configuration knows these servers by these names
-		}
-	}
-	switch {
-	case o.Expect == "" && o.Method != "random":
-		return cli.Usagef("-method %q: it belongs to -expect", o.Method)
-	case o.Expect != "" && o.NginxConf != "":
-		return cli.Usagef("-expect %q with -nginx-conf: accepted is one of them", o.Expect)
-	case o.Expect != "":
-		if p.expected, err = promise.Expected(o.Expect, o.Method, p.by.String()); err != nil {
-			return cli.Usagef("-expect %q: %w", o.Expect, err)
-		}
-	}
-	return nil
-}
-
-// tls reads certificates.
-func (o *clientOptions) tls() (*tls.Config, error) {
-	out := &tls.Config{InsecureSkipVerify: o.Insecure}
-	if o.CACert != "" {
-		pem, err := os.ReadFile(o.CACert)
-		if err != nil {
-			return nil, fmt.Errorf("-cacert: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("-cacert: %q has no certificate", o.CACert)
-		}
-	}
-	if o.Cert != "" || o.Key != "" {
-		pair, err := tls.LoadX509KeyPair(o.Cert, cmp.Or(o.Key, o.Cert))
-		if err != nil {
-			return nil, fmt.Errorf("-cert: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	}
-	return out, nil
-}
-
-func (o *judgeOptions) into(p *plan) error {
-	for _, text := range o.Assert {
-		c, err := slo.Parse(text)
-		if err != nil {
-			return cli.Usagef("-assert %q: %w", text, err)
-		}
-		p.asserts = append(p.asserts, c...)
-	}
-	if err := o.shares(p); err != nil {
-		return err
-	}
-	if o.FindMax != "" {
-		c, err := slo.Parse(o.FindMax)
-		if err != nil {
-			return cli.Usagef("-find-max %q: %w", o.FindMax, err)
-		}
-		if pace.OwnRates(p.paceText) {
-			return cli.Usagef("-find-max with -pace %s: accepted are constant and poisson", p.paceText)
-		}
-		percent, err := strconv.ParseFloat(strings.TrimSuffix(o.Precision, "%"), 64)
-		if err != nil || !(percent >= 0.1 && percent <= 50) {
-			return cli.Usagef("-find-precision %q: accepted are percentages from 0.1%% to 50%%", o.Precision)
-		}
-		p.search = &slo.SLO{Text: o.FindMax, Conditions: c, Precision: 1 + percent/100}
-	}
-	return nil
 }
 
 // signsUp tells whether the scenario needs accounts, for sessions or websockets.

@@ -1,9 +1,6 @@
 package tally
 
 import (
-	"net"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -53,9 +50,6 @@ type Tally struct {
 	warmed int64 // hits of the warm-up
 	ids    IDs
 }
-
-// origin is where an answer came from, as its headers tell.
-type origin struct{ group, tried, worker, name string }
 
 // answer is what is counted for one origin; it points to where its hits are added, so that adding one
 // needs a single look-up and no allocation.
@@ -227,72 +221,6 @@ func (a *answer) add(route int, due, latency time.Duration, ok bool) {
 	}
 }
 
-// answer finds where to count a hit; nil where the answer does not tell its group or its upstream.
-func (t *Tally) answer(h *Hit) *answer {
-	if h.Group == "" || h.Tried == "" {
-		return nil
-	}
-	key := origin{h.Group, h.Tried, h.Worker, h.Name}
-	if a := t.answers[key]; a != nil {
-		return a
-	}
-	if len(t.answers) >= maxAnswers {
-		key = origin{group: Rest, tried: Rest}
-		if a := t.answers[key]; a != nil {
-			return a
-		}
-	}
-	// The hit's strings may be views of larger ones; what is kept is a copy.
-	key = origin{strings.Clone(key.group), strings.Clone(key.tried), strings.Clone(key.worker), strings.Clone(key.name)}
-	a := t.newAnswer(key)
-	t.answers[key] = a
-	return a
-}
-
-func (t *Tally) newAnswer(key origin) *answer {
-	g := t.group(key.group)
-	a := &answer{group: g, tried: key.tried}
-	failed, last := Tried(key.tried)
-	for _, addr := range failed {
-		if !NoneLive(addr, key.group) {
-			a.failed = append(a.failed, t.upstream(g, addr))
-		}
-	}
-	if NoneLive(last, key.group) && key.group != Rest {
-		return a
-	}
-	a.upstream = t.upstream(g, last)
-	if key.name != "" {
-		a.upstream.instance = key.name
-	}
-	if pid, err := strconv.Atoi(key.worker); err == nil && pid > 0 {
-		a.worker = a.upstream.worker(pid)
-	}
-	return a
-}
-
-// NoneLive tells whether an entry of $upstream_addr says that no server of the group was live: nginx then puts
-// the group's name there. The group of a proxy_pass to an address is that address itself.
-func NoneLive(addr, group string) bool {
-	if addr != group {
-		return false
-	}
-	_, _, err := net.SplitHostPort(group)
-	return err != nil
-}
-
-// Tried takes nginx's $upstream_addr apart: the addresses that failed and were left for another, and the
-// last one, which answered. Where internal redirects join several requests by " : ", the last address
-// before each redirect answered too, so it is in neither.
-func Tried(list string) (failed []string, last string) {
-	for part := range strings.SplitSeq(list, " : ") {
-		addrs := strings.Split(part, ", ")
-		failed = append(failed, addrs[:len(addrs)-1]...)
-		last = addrs[len(addrs)-1]
-	}
-	return failed, last
-}
-
 func (t *Tally) group(name string) *group {
 	g := t.groups[name]
 	if g == nil {
@@ -320,80 +248,4 @@ func (u *upstream) worker(pid int) *int64 {
 		u.workers[pid] = new(int64)
 	}
 	return u.workers[pid]
-}
-
-// histograms are those of all requests together.
-func (t *Tally) histograms() []*Histogram {
-	return []*Histogram{&t.failures, &t.lag, &t.own, &t.without, &t.calm, &t.connect, &t.firstByte, &t.overtime}
-}
-
-// Merge adds what other counted. Both must have the same Config.
-func (t *Tally) Merge(other *Tally) {
-	t.requests += other.requests
-	t.responses += other.responses
-	t.successes += other.successes
-	t.warmed += other.warmed
-	t.unsigned.merge(other.unsigned)
-	t.ids.merge(&other.ids)
-	for code, n := range other.status {
-		t.status[code] += n
-	}
-	for class, n := range other.errors {
-		t.errors[class] += n
-	}
-	t.in += other.in
-	t.out += other.out
-	theirs := other.histograms()
-	for i, h := range t.histograms() {
-		h.Merge(theirs[i])
-	}
-	t.series.merge(&other.series)
-	t.slowest.merge(other.slowest)
-	for i := range other.routes {
-		t.routes[min(i, len(t.routes)-1)].merge(&other.routes[i])
-	}
-	for name, g := range other.groups {
-		into := t.group(name)
-		into.noLive += g.noLive
-		t.mergeCarriers(into, g)
-		for tried, n := range g.chains {
-			into.chains[tried] += n
-		}
-		for addr, u := range g.upstreams {
-			t.upstream(into, addr).merge(u)
-		}
-	}
-}
-
-func (r *route) merge(other *route) {
-	if other.group != "" {
-		r.group = other.group
-	}
-	r.requests += other.requests
-	r.successes += other.successes
-	r.draws += other.draws
-	r.drawing = r.drawing || other.drawing
-	r.lost += other.lost
-	r.unsigned += other.unsigned
-	r.latency.Merge(&other.latency)
-}
-
-func (u *upstream) merge(other *upstream) {
-	if other.instance != "" {
-		u.instance = other.instance
-	}
-	u.requests += other.requests
-	u.successes += other.successes
-	u.retriedAway += other.retriedAway
-	u.stragglers += other.stragglers
-	u.failedBefore += other.failedBefore
-	u.time.merge(&other.time)
-	for i, n := range other.byRoute {
-		u.byRoute[i] += n
-	}
-	u.latency.Merge(&other.latency)
-	u.series.merge(&other.series)
-	for pid, n := range other.workers {
-		*u.worker(pid) += *n
-	}
 }
