@@ -123,8 +123,9 @@ func TestConnections(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			for from, n := range on {
-				if cfg.InTurn && n != 10 {
-					t.Errorf("%d of 60 requests on the connection from %s, want 10", n, from)
+				// A connection whose answer is late is passed over once; the one used last would get nearly all.
+				if cfg.InTurn && (n < 5 || n > 15) {
+					t.Errorf("%d of 60 requests on the connection from %s, want some 10", n, from)
 				}
 			}
 		})
