@@ -1,5 +1,5 @@
 // Package run is the run record: one measured run of a load test, as one JSON file.
-
+//
 // Units are fixed by the key: durations are seconds, shares and ratios lie in 0..1, sizes are bytes.
 // Latency is counted from the moment a request was due by the pacer's schedule, not from when it was sent.
 // Absent figures are absent keys or nulls, never zeros that mean "unknown".
