@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,10 +156,18 @@ func readReport(s *session, pipe *os.File) (up bool, failed []error) {
 	return up, failed
 }
 
+// writable adds what helps where a folder may not be written.
+func writable(err error) error {
+	if cli.HintOf(err) == "" && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		return cli.Hint(err, "--run-dir or $BALANCEO_RUN names a folder that you can write to")
+	}
+	return err
+}
+
 func crashFile(dir string) (*os.File, error) {
 	dir = filepath.Join(dir, "logs")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of the layout: %w", err)
+		return nil, writable(fmt.Errorf("folder of the layout: %w", err))
 	}
 	f, err := os.Create(filepath.Join(dir, "crash.txt"))
 	if err != nil {

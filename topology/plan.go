@@ -205,7 +205,7 @@ func (p *plan) keep(ctx context.Context, ready func(context.Context, *keeper.Kee
 		return cli.Hint(err, "a layout is being started or taken down there; topology status tells")
 	}
 	if err != nil {
-		return p.inTheWay(err)
+		return writable(p.inTheWay(err))
 	}
 	wait := func() {}
 	defer func() { wait() }()

@@ -93,7 +93,7 @@ func Sizes(points []Point) []float64 {
 func New(points []Point) (*Fit, error) {
 	for _, p := range points {
 		if !(p.Size >= 1) || !(p.Capacity > 0) {
-			return nil, fmt.Errorf("capacity %g of size %g: sizes from 1 on and capacities above 0 can be fitted", p.Capacity, p.Size)
+			return nil, fmt.Errorf("one of %.4g at size %g, and sizes from 1 on and capacities above 0 can be fitted", p.Capacity, p.Size)
 		}
 	}
 	if n := len(Sizes(points)); n < fewest {

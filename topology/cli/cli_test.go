@@ -89,14 +89,15 @@ func TestParse(t *testing.T) {
 		{"-rubbish", 0, nil, "unknown flag `rubbish'; accepted are --every, --help, --list, --odd, --quiet, --rate, --version"},
 		{"sub -foo", 0, nil, "unknown flag `foo'; accepted are --depth, --every, --help, --list, --odd, --quiet, --rate, --version"},
 		{"-odd 2", 0, nil, `--odd: "2" is even; accepted are odd numbers`},
-		{"-rate", 0, nil, "expected argument for flag `-r, --rate'"},
+		{"-rate", 0, nil, "--rate: no value is given; accepted is --rate=VALUE"},
+		{"-rate -quiet", 0, nil, `--rate: "--quiet" follows, a flag and no value; accepted is --rate=VALUE`},
 		{"-rate -5 -r -6.5 a", 0, nil, `--rate: "-6.5" is given; a whole number is accepted`},
 		{"-rate -5 -quiet a", -5, []string{"a"}, ""},
 		{"-quiet -5", 0, nil, "unknown flag `5'; accepted are --every, --help, --list, --odd, --quiet, --rate, --version"},
 		{"-rate x", 0, nil, `--rate: "x" is given; a whole number is accepted`},
 		{"-rate 99999999999999999999", 0, nil, `--rate: "99999999999999999999" is given; a whole number is accepted`},
 		{"-every 5", 0, nil, `--every: "5" is given; a time is accepted, for example 500ms or 10s`},
-		{"sub -depth -- x", 0, nil, "expected argument for flag `--depth', but got double dash `--'"},
+		{"sub -depth -- x", 0, nil, `--depth: "--" follows, a flag and no value; accepted is --depth=VALUE`},
 		{"sub x", 0, nil, `"x" is given; a whole number is accepted`},
 	}
 	for _, tt := range tests {

@@ -59,6 +59,8 @@ func Parse(parser *flags.Parser, args []string) (rest []string, err error) {
 		_, name, _ := strings.Cut(known.Message, "`")
 		name, _, _ = strings.Cut(name, "'")
 		return nil, Usagef("unknown command %q; accepted are %s", name, strings.Join(commandNames(parser), ", "))
+	case wrong && known.Type == flags.ErrExpectedArgument:
+		return nil, Usagef("%s", lacking(parser, known.Message))
 	case wrong:
 		return nil, Usagef("%s", plain(known.Message))
 	case errors.As(err, &usage):
@@ -98,6 +100,25 @@ func plain(message string) string {
 		return flag + ": " + value + " is given; a time is accepted, for example 500ms or 10s"
 	}
 	return flag + ": " + why
+}
+
+// lacking says what a flag without its value accepts.
+func lacking(parser *flags.Parser, message string) string {
+	m := regexp.MustCompile("(?s)^expected argument for flag `(.+?)'(?:, but got .* [`\"'](.*)')?$").FindStringSubmatch(message)
+	if m == nil {
+		return message
+	}
+	names := strings.Split(m[1], ", ")
+	flag, value := names[len(names)-1], "VALUE"
+	for c := parser.Command; c != nil; c = c.Active {
+		if o := c.FindOptionByLongName(strings.TrimPrefix(flag, "--")); o != nil && o.ValueName != "" {
+			value = o.ValueName
+		}
+	}
+	if m[2] != "" {
+		return flag + ": " + strconv.Quote(m[2]) + " follows, a flag and no value; accepted is " + flag + "=" + value
+	}
+	return flag + ": no value is given; accepted is " + flag + "=" + value
 }
 
 // DoubleDashes rewrites "-name" and "-name=value" to "--name…" for every long name that parser knows, in

@@ -200,6 +200,30 @@ upstream u { server 10.0.0.1:80 weight=5; server 10.0.0.2:80; }
 	}
 }
 
+// What nginx itself prints of the project's configuration says the same as the file.
+func TestReadOwnDump(t *testing.T) {
+	conf, err := filepath.Abs("../../../nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := t.TempDir()
+	dump, err := exec.Command("nginx", "-T", "-p", prefix, "-c", conf, "-e", filepath.Join(prefix, "error.log")).Output()
+	if err != nil {
+		t.Skipf("nginx -T: %v; it may not be allowed to log in this place", err)
+	}
+	want, err := Read(conf, prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(filepath.Join(writeFiles(t, map[string]string{"dump": string(dump)}), "dump"), prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("nginx -T of nginx.conf: -file +dump\n%s", d)
+	}
+}
+
 func TestWriteChanged(t *testing.T) {
 	const conf = `http {
     upstream u { least_conn; zone u 64k; server 127.0.0.1:1 weight=2; server 127.0.0.1:2 max_fails=0; server 127.0.0.1:3; keepalive 8; }
