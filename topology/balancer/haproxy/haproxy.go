@@ -21,7 +21,7 @@ import (
 type HAProxy struct{}
 
 // Name implements balancer.Balancer.
-func (HAProxy) Name() string { return "haproxy" }
+func (HAProxy) Name() string { return Name }
 
 // Programs implements balancer.Balancer.
 func (HAProxy) Programs() []string {
@@ -35,7 +35,7 @@ func (HAProxy) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 		return nil, err
 	}
 	conf := plan.Config
-	conf.Balancer, conf.File, conf.Workers, conf.Auto = "haproxy", file, 1, false // all threads share one state
+	conf.Balancer, conf.File, conf.Workers, conf.Auto = Name, file, 1, false // all threads share one state
 	for i := range conf.Groups {
 		g := &conf.Groups[i]
 		g.Zone = true

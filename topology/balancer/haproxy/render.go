@@ -16,6 +16,12 @@ const conf = `# Written from {{.Source}}; changes here are lost with the next re
 global
     stats socket {{.Socket}} mode 600 level admin expose-fd listeners
     log stdout format raw local0
+{{- if .Elsewhere}}
+    # Of lines that two threads write at once one is lost, and nobody here is asked how many those are. Websockets have no
+    # end, and who waits for one ends everything.
+    nbthread 1
+    hard-stop-after 5s
+{{- end}}
 
 defaults
     mode http
@@ -113,6 +119,7 @@ func render(s *balancer.Site, plan *balancer.Plan) ([]byte, error) {
 	err := template.Must(template.New("haproxy.cfg").Funcs(functions()).Parse(conf)).Execute(&b, struct {
 		*balancer.Plan
 		Source, Socket string
-	}{plan, s.Source, s.Socket()})
+		Elsewhere      bool // not on this machine
+	}{plan, s.Source, s.Socket(), s.Move.Hosts != nil})
 	return b.Bytes(), err
 }
