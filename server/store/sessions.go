@@ -8,6 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"balanceo/server/news"
 )
 
 // Session is what is kept of a session. Its key is not what the cookie holds but a digest of it, so that
@@ -69,8 +71,11 @@ func (s *Store) EndSession(ctx context.Context, key string) error {
 	if err != nil {
 		return asked("ending a session", err)
 	}
-	// Also where it is gone already: somebody else may have removed it just now.
-	if err := s.settle(ctx, time.Now()); err != nil {
+	// Also where it is gone already: somebody else may have removed it just now. That may take as long as a lease lasts,
+	// beside what the database took.
+	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*news.Life)
+	defer cancel()
+	if err := s.settle(settling, time.Now()); err != nil {
 		return err
 	}
 	if result.DeletedCount > 0 {
