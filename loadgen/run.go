@@ -125,7 +125,7 @@ func (p *plan) judge(r *run.Record) {
 		if err != nil {
 			r.Warnings = append(r.Warnings, "Not checked: "+err.Error()+".")
 		}
-		r.Asserts = append(r.Asserts, run.Assert{Expr: c.Text, Value: value, Passed: holds})
+		r.Asserts = append(r.Asserts, run.Assert{Expr: c.Text, Value: value, Passed: holds, Unknown: err != nil})
 	}
 }
 

@@ -28,7 +28,10 @@ func (p *plan) verdict(r *run.Record) error {
 		}
 	}
 	for _, a := range r.Asserts {
-		if !a.Passed {
+		switch {
+		case a.Unknown:
+			reasons = append(reasons, "-assert "+a.Expr+" could not be checked")
+		case !a.Passed:
 			reasons = append(reasons, "-assert "+a.Expr+" does not hold")
 		}
 	}

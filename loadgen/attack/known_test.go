@@ -161,7 +161,7 @@ func TestEnginesAgree(t *testing.T) {
 		cfg := config(localTarget(t, addr), pace.NewSchedule(pace.Constant(200), 100*time.Millisecond, 1500*time.Millisecond), &hits)
 		cfg.Requests, cfg.At, cfg.Engine, cfg.RequestID = requests, func(n uint64) int { return int(n % 10) }, engine, "run"
 		out, err := Run(t.Context(), cfg)
-		if err != nil || out.Engine != engine {
+		if err != nil || out.Engine != engine || out.Grid <= 0 {
 			t.Fatalf("Run: %+v, %v", out, err)
 		}
 		f := figures{errorsOf(hits), map[string]int{}, 0, map[uint64]int{}}

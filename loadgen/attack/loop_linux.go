@@ -80,7 +80,8 @@ func (a *attack) runFast(abort context.Context, shards int) error {
 		a.out.Late += l.late
 		a.out.LastSent = max(a.out.LastSent, l.lastSent)
 	}
-	a.out.Grid = loops[0].slack()
+	event := make([]unix.EpollEvent, 1)
+	a.out.Grid = slack(func(d time.Duration) { epollWait(loops[0].poll, event, d) })
 	return nil
 }
 
@@ -260,17 +261,4 @@ func (l *loop) cut(now time.Duration) {
 			l.finish(c, errTimeout)
 		}
 	}
-}
-
-// slack is how late this machine's timers are: hits that are due closer to each other may leave together.
-func (l *loop) slack() time.Duration {
-	var late []time.Duration
-	for range 9 {
-		const d = 200 * time.Microsecond
-		began := time.Now()
-		epollWait(l.poll, make([]unix.EpollEvent, 1), d)
-		late = append(late, time.Since(began)-d)
-	}
-	slices.Sort(late)
-	return max(late[len(late)/2], 0)
 }

@@ -63,6 +63,7 @@ func (a *attack) runVegeta() error {
 			v.result(r)
 		}
 	}
+	a.out.Grid = slack(func(d time.Duration) { sleeper.sleep(d) })
 	for _, f := range v.flights { // what the client did not even try to send
 		f.err = errors.New("not sent")
 		v.result(&vegeta.Result{Timestamp: v.zero.Add(f.sent), Headers: http.Header{HeaderRequestID: {strconv.FormatUint(f.number, 10)}}})

@@ -156,6 +156,9 @@ func seconds(v float64) string { return units.Format(v, units.Seconds) }
 
 // measuredAs is the value of an assertion in the unit of its metric: the record has seconds and parts of 1.
 func measuredAs(a run.Assert) string {
+	if a.Unknown {
+		return "not measured"
+	}
 	name, _, _ := strings.Cut(strings.ReplaceAll(a.Expr, ">", "<"), "<")
 	switch strings.TrimSpace(name) {
 	case "min", "mean", "p50", "p90", "p95", "p99", "p999", "max", "lag":

@@ -111,7 +111,10 @@ func whyFailed(r *run.Record) string {
 	}
 	parts = append(parts, broken(r)...)
 	for _, a := range r.Asserts {
-		if !a.Passed {
+		switch {
+		case a.Unknown:
+			parts = append(parts, "The assertion "+a.Expr+" could not be checked.")
+		case !a.Passed:
 			parts = append(parts, fmt.Sprintf("The assertion %s does not hold: it was %s.", a.Expr, measuredAs(a)))
 		}
 	}

@@ -239,4 +239,6 @@ type Assert struct {
 	Expr   string  `json:"expr"`
 	Value  float64 `json:"value"`
 	Passed bool    `json:"passed"`
+	// Unknown: nothing was measured that tells, so it does not pass, and Value is none.
+	Unknown bool `json:"unknown,omitempty"`
 }
