@@ -13,12 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fasthttp/websocket"
 
+	"balanceo/loadgen/attack"
 	"balanceo/loadgen/pace"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
@@ -119,7 +121,7 @@ func (f *fan) connect(ctx context.Context) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			c, hit, err := f.dial(ctx, dialer)
+			c, hit, err := f.dial(ctx, dialer, uint64(i))
 			mu.Lock()
 			defer mu.Unlock()
 			opened[i] = c
@@ -145,12 +147,15 @@ func (f *fan) connect(ctx context.Context) error {
 }
 
 // dial opens one connection. The hit tells of it as of any other request; it counts for the measured part.
-func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer) (*client, *tally.Hit, error) {
-	header := http.Header{"User-Agent": {f.cfg.UserAgent}, "Cookie": {f.cfg.Cookie}}
+func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, number uint64) (*client, *tally.Hit, error) {
+	header := http.Header{
+		"User-Agent": {f.cfg.UserAgent}, "Cookie": {f.cfg.Cookie},
+		attack.HeaderRequestID: {f.cfg.Run + "-" + strconv.FormatUint(number, 10)}, // as of any other hit
+	}
 	began := time.Now()
 	conn, resp, err := dialer.DialContext(ctx, f.cfg.URL, header)
 	at := f.cfg.Schedule.Warmup
-	hit := &tally.Hit{Due: at, Sent: at, Done: at + time.Since(began)}
+	hit := &tally.Hit{Number: number, Due: at, Sent: at, Done: at + time.Since(began)}
 	if resp != nil {
 		defer resp.Body.Close() // only of an answer that refuses is there any
 		hit.Status = resp.StatusCode
