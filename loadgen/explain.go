@@ -61,6 +61,7 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 	if w.Config != nil {
 		name = w.Config.Balancer
 	}
+	r.Warnings = append(r.Warnings, notRead(w.Promise)...)
 	r.Warnings = append(r.Warnings, unsigned(m.tally.Unsigned(), w.plan.by, name)...)
 	distribution.Explain(r.Groups, in)
 	for i := range r.Groups {
@@ -71,6 +72,17 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 			r.Groups[i].Notes = append(r.Groups[i].Notes, "Expected shares are from "+w.From+".")
 		}
 	}
+}
+
+// notRead tells what of the balancer's configuration is not known and may say something about shares.
+func notRead(p *promise.Promise) (out []string) {
+	if p.Config == nil {
+		return nil
+	}
+	for _, text := range p.Config.Warnings {
+		out = append(out, "Of "+p.From+": "+text+".")
+	}
+	return out
 }
 
 // remote tells whether the balancer is on another machine.

@@ -113,7 +113,11 @@ func (m *measurement) fill(p *plan, l load, schedule pace.Schedule) error {
 		r.ActualRate = float64(r.Requests) / sending.Seconds()
 	}
 	r.Generator.SendRatio = 1
-	if due := int64(schedule.DueBy(p.warmup + m.outcome.Measured)); due > 0 {
+	until := p.warmup + m.outcome.Measured
+	if r.Partial { // what was as late as others when the end came would have been sent as they were
+		until = max(p.warmup, until-time.Duration(r.ScheduleLag.Max*float64(time.Second)))
+	}
+	if due := int64(schedule.DueBy(until)); due > 0 {
 		r.Unsent = max(0, due-r.Requests)
 		r.Missing += r.Unsent
 		r.SuccessRatio *= float64(r.Requests) / float64(r.Requests+r.Unsent)
