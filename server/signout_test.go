@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"balanceo/server/store/storetest"
 )
@@ -23,7 +24,7 @@ func TestFrozenProcessAcceptsNoSignedOutCookie(t *testing.T) {
 	}
 	accepted := func(p *proc, cookie string) bool {
 		res, body := p.send(http.MethodGet, "/checkAuth", cookie, "")
-		if res.StatusCode != http.StatusOK {
+		if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusServiceUnavailable { // 503: on a machine that is too busy
 			t.Errorf("GET /checkAuth: %d %s", res.StatusCode, body)
 		}
 		return strings.Contains(body, "true")
@@ -41,8 +42,10 @@ func TestFrozenProcessAcceptsNoSignedOutCookie(t *testing.T) {
 		cookie := strings.Join(pairs, "; ")
 		for range 50 { // until all know it
 			for i, p := range servers {
-				if !accepted(p, cookie) {
-					t.Fatalf("server %d does not accept a cookie after signing in", i)
+				for limit := time.Now().Add(30 * time.Second); !accepted(p, cookie); {
+					if time.Now().After(limit) {
+						t.Fatalf("server %d does not accept a cookie after signing in", i)
+					}
 				}
 			}
 		}

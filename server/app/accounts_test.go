@@ -503,6 +503,17 @@ func TestNoPasswordIsShown(t *testing.T) {
 // A flood of sign-ins is bounded, and others are served meanwhile.
 func TestLoginFlood(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{hasher: newHasher()})
+	for range 5 { // a machine that is too busy may have time for none at first
+		if count := flood(t, p); count[302] > 0 {
+			return
+		}
+	}
+	t.Error("of 5 floods of sign-ins none was served at all, want some 302")
+}
+
+// flood counts the statuses of many sign-ins at once.
+func flood(t *testing.T, p *process) map[int]int {
+	t.Helper()
 	b := newBrowser(t)
 	const flood = 80
 	statuses := make(chan int, flood)
@@ -522,7 +533,8 @@ func TestLoginFlood(t *testing.T) {
 	for s := range statuses {
 		count[s]++
 	}
-	if count[302] == 0 || count[302]+count[429]+count[503] != flood {
-		t.Errorf("of %d sign-ins at once: %v, want some 302 and the others refused", flood, count)
+	if count[302]+count[429]+count[503] != flood {
+		t.Errorf("of %d sign-ins at once: %v, want 302, and the others refused", flood, count)
 	}
+	return count
 }
