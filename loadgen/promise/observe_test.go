@@ -52,24 +52,29 @@ func TestComplete(t *testing.T) {
 		"as configured":  {nil, []observed{seen(at(0), at(0), 2, 1)}, "0 2:1 configured", ""},
 		"a part of each": {nil, []observed{seen(at(0), at(0), 4, 2)}, "0 2:1 configured", ""},
 		"one out": {
-			nil, []observed{seen(at(0), at(0), 2, 1), seen(at(1), at(1.1), 0, 1), seen(at(9), at(9.1), 2, 1)},
+			nil,
+			[]observed{seen(at(0), at(0), 2, 1), seen(at(1), at(1.1), 0, 1), seen(at(9), at(9.1), 2, 1)},
 			"0 2:1 configured, 1.1 0:1 tried, 9.1 2:1 configured", "told itself said, when it was asked, that a is out.",
 		},
 		"another weight": {
-			nil, []observed{seen(at(0), at(0), 2, 1), seen(at(1), at(1.1), 2, 5)},
+			nil,
+			[]observed{seen(at(0), at(0), 2, 1), seen(at(1), at(1.1), 2, 5)},
 			"0 2:1 configured, 1.1 2:5 tried", "that b has the weight 5 and not 1.",
 		},
 		"rising": {
-			nil, []observed{seen(at(0), at(0), 8, 1), seen(at(1), at(1.1), 1, 1), seen(at(2), at(2.1), 4, 1), seen(at(3), at(3.1), 6, 1), seen(at(4), at(4.1), 8, 1)},
+			nil,
+			[]observed{seen(at(0), at(0), 8, 1), seen(at(1), at(1.1), 1, 1), seen(at(2), at(2.1), 4, 1), seen(at(3), at(3.1), 6, 1), seen(at(4), at(4.1), 8, 1)},
 			"0 8:1 configured, 1.1 1:1 nothing, 4.1 8:1 configured", "that a has the weight 1 and not 8.",
 		},
 		"reload": { // in which it answers with the new weights before it is done
 			[]balancer.Epoch{{Began: at(-9), Done: at(-8), Groups: group(2, 1)}, {Began: at(1), Done: at(2), Groups: group(3, 1)}},
-			[]observed{seen(at(0), at(0), 2, 1), seen(at(1.4), at(1.5), 3, 1)}, "-8 2:1 configured, 2 3:1 configured", "",
+			[]observed{seen(at(0), at(0), 2, 1), seen(at(1.4), at(1.5), 3, 1)},
+			"-8 2:1 configured, 2 3:1 configured", "",
 		},
 		"out over a reload": {
 			[]balancer.Epoch{{Began: at(-9), Done: at(-8), Groups: group(2, 1)}, {Began: at(1), Done: at(2), Groups: group(3, 1)}},
-			[]observed{seen(at(0), at(0), 0, 1)}, "-8 2:1 configured, 0 0:1 tried, 2 0:1 tried", "that a is out.",
+			[]observed{seen(at(0), at(0), 0, 1)},
+			"-8 2:1 configured, 0 0:1 tried, 2 0:1 tried", "that a is out.",
 		},
 	} {
 		o := &observer{balancer: told{}, site: &balancer.Site{}, seen: tt.seen}

@@ -94,9 +94,11 @@ func TestStream(t *testing.T) {
 	p := Product{ID: bson.NewObjectID(), Title: "T", Price: 1, TimeStamp: time.Now().Truncate(time.Millisecond).UTC()}
 	change := func(operation, collection string, key, document any) bson.D {
 		return bson.D{
-			{Key: "_id", Value: bson.D{{Key: "_data", Value: "token"}}}, {Key: "operationType", Value: operation},
+			{Key: "_id", Value: bson.D{{Key: "_data", Value: "token"}}},
+			{Key: "operationType", Value: operation},
 			{Key: "ns", Value: bson.D{{Key: "db", Value: "x"}, {Key: "coll", Value: collection}}},
-			{Key: "documentKey", Value: bson.D{{Key: "_id", Value: key}}}, {Key: "fullDocument", Value: document},
+			{Key: "documentKey", Value: bson.D{{Key: "_id", Value: key}}},
+			{Key: "fullDocument", Value: document},
 		}
 	}
 	batch := func(name string, id int64, events ...bson.D) bson.D {
