@@ -2,11 +2,15 @@ package distribution
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/results/units"
+	"balanceo/topology/balancer"
 )
 
 // pinned tells whether the balancer shares connections and not requests: each of several connections with several
@@ -38,8 +42,59 @@ func byConnection(g *run.Group, e tally.Evidence) {
 		}
 	}
 	g.PValue = &p
-	g.Notes = append(g.Notes, fmt.Sprintf("Each connection stayed with one server, so connections are shared and not requests: %s over %d servers can't be even; %.2g %% of such draws are at least this skewed. -no-keepalive opens one for each request.",
-		units.Count(total, "connection"), len(counts), 100*p))
+	even := "can't be even"
+	if total%int64(len(counts)) == 0 {
+		even = "need not be even"
+	}
+	g.Notes = append(g.Notes, fmt.Sprintf("Each connection stayed with one server, so connections are shared and not requests: %s over %d servers %s; %s of such draws are at least this skewed. -no-keepalive opens one for each request.",
+		units.Count(total, "connection"), len(counts), even, part(p)))
+}
+
+// part is a probability for people.
+func part(p float64) string {
+	if p >= 0.995 {
+		return "all"
+	}
+	return fmt.Sprintf("%.2g %%", 100*p)
+}
+
+// exactByConnection judges turns that are given to connections. Where a single server answered, connections stayed with
+// it whatever is shared.
+func exactByConnection(g *run.Group, conf *balancer.Group, e tally.Evidence) bool {
+	var total int64
+	servers, least := 0, 1.0
+	for _, u := range g.Upstreams {
+		total += e.Connections[u.Addr].Opened
+		if u.Requests > 0 {
+			servers++
+		}
+		if u.ExpectedShare > 0 {
+			least = min(least, u.ExpectedShare)
+		}
+	}
+	if !pinned(e) || servers < 2 {
+		return false
+	}
+	var off []string
+	g.Bound = conf.Promise.Within * float64(lines(conf))
+	for _, u := range g.Upstreams {
+		n := e.Connections[u.Addr].Opened
+		g.WorstDeviation = max(g.WorstDeviation, math.Abs(float64(n)-u.ExpectedShare*float64(total)))
+		off = append(off, strconv.FormatInt(n, 10))
+	}
+	switch {
+	case g.WorstDeviation > g.Bound+tolerance:
+		g.Verdict = run.Fail
+	case least*float64(total) <= g.Bound:
+		g.Verdict = run.Info
+		g.Reasons = append(g.Reasons, fmt.Sprintf("%s %s too few to tell: a server that got none would still be within the bound of %.3g.",
+			units.Count(total, "connection"), isAre(total), g.Bound))
+	default:
+		g.Verdict = run.Pass
+	}
+	g.Notes = append(g.Notes, fmt.Sprintf("Each connection stayed with one server, so connections are shared and not requests, and are judged: %s of %s. "+
+		"-no-keepalive opens one for each request.", strings.Join(off, ":"), units.Count(total, "connection")))
+	return true
 }
 
 // skewed is how probable it is that draws by the shares are at least as uneven as counts, from simulated draws: there

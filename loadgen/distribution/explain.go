@@ -157,6 +157,7 @@ func (in *Input) promised(g *run.Group, conf *balancer.Group, e tally.Evidence) 
 	case promise == nil:
 		noPromise(g, "Nobody has said what the method "+string(conf.Method)+" promises.")
 		return
+	case promise.Kind == balancer.Exact && exactByConnection(g, conf, e):
 	case promise.Kind == balancer.Exact:
 		in.exact(g, conf, e)
 	case promise.Kind == balancer.Chance && pinned(e):

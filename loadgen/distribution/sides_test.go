@@ -140,7 +140,7 @@ func TestConnections(t *testing.T) {
 	groups := got(500, 300)
 	Explain(groups, Input{Balancer: conf(balancer.Random, 1, 1), Evidence: map[string]tally.Evidence{"g": e}})
 	g := groups[0]
-	if said := strings.Join(g.Notes, " "); g.Verdict == run.Fail || !strings.Contains(said, "8 connections over 2 servers can't be even; 73 %") {
+	if said := strings.Join(g.Notes, " "); g.Verdict == run.Fail || !strings.Contains(said, "8 connections over 2 servers need not be even; 73 %") {
 		t.Errorf("5 and 3 of 8 connections: %s, %q, %q", g.Verdict, g.Reasons, g.Notes)
 	}
 	e.Wandered = 1
@@ -154,5 +154,46 @@ func TestConnections(t *testing.T) {
 	Explain(groups, Input{Balancer: conf(balancer.Random, 1, 1), Evidence: map[string]tally.Evidence{"g": e}})
 	if groups[0].Verdict != run.Fail {
 		t.Errorf("40 connections, all to one: %s, %q", groups[0].Verdict, groups[0].Reasons)
+	}
+}
+
+// Turns that are given to connections are judged by connections; a load that one server alone answered is judged by
+// requests, for its connections had nowhere else to go.
+func TestTurnsOfConnections(t *testing.T) {
+	conf := func() *balancer.Config {
+		g := balancer.Group{Name: "g", Method: "roundrobin", Promise: &balancer.Promise{Kind: balancer.Exact, Within: 1}}
+		for _, addr := range []string{"a", "b", "c"} {
+			g.Servers = append(g.Servers, balancer.Server{Addr: addr, Weight: 1})
+		}
+		return &balancer.Config{Balancer: "x", Workers: 1, Groups: []balancer.Group{g}}
+	}
+	for _, tt := range []struct {
+		connections [3]int64
+		want        run.Verdict
+		note        string
+	}{
+		{[3]int64{3, 2, 2}, run.Pass, "are judged: 3:2:2 of 7 connections."},
+		{[3]int64{5, 1, 1}, run.Fail, "are judged: 5:1:1 of 7 connections."},
+		{[3]int64{1, 1, 0}, run.Info, "are judged: 1:1:0 of 2 connections."},
+		{[3]int64{7, 0, 0}, run.Fail, ""},
+	} {
+		g := run.Group{Name: "g"}
+		e := tally.Evidence{Connections: map[string]tally.Connections{}}
+		for i, n := range tt.connections {
+			if addr := []string{"a", "b", "c"}[i]; n > 0 {
+				g.Upstreams = append(g.Upstreams, run.Upstream{Addr: addr, Requests: 100 * n})
+				e.Connections[addr] = tally.Connections{Opened: n, Requests: 100 * n}
+				g.Requests += 100 * n
+			}
+		}
+		groups := []run.Group{g}
+		Explain(groups, Input{Balancer: conf(), Evidence: map[string]tally.Evidence{"g": e}})
+		got := strings.Join(groups[0].Notes, " ")
+		if groups[0].Verdict != tt.want || !strings.Contains(got, tt.note) || strings.Contains(got, "are judged") != (tt.note != "") {
+			t.Errorf("%v: got %s, %q; want %s, %q", tt.connections, groups[0].Verdict, got, tt.want, tt.note)
+		}
+	}
+	if got := part(1); got != "all" {
+		t.Errorf("of all draws: got %q", got)
 	}
 }
