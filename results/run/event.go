@@ -1,9 +1,8 @@
 package run
 
 import (
+	"fmt"
 	"strings"
-
-	"balanceo/results/units"
 )
 
 // Event is something that happened to the system during the run and changes what the figures mean.
@@ -21,14 +20,18 @@ type Event struct {
 // Touched says what happened to requests meanwhile; empty: nothing.
 func (e *Event) Touched() string {
 	var parts []string
-	if e.Retried > 0 {
-		parts = append(parts, units.Count(e.Retried, "attempt")+" there went on to another server")
-	}
-	if e.Failed > 0 {
-		parts = append(parts, units.Count(e.Failed, "request")+" failed there")
-	}
-	if e.UnderWay > 0 {
-		parts = append(parts, units.Count(e.UnderWay, "request")+" under way there")
+	for _, one := range []struct {
+		n          int64
+		noun, what string
+	}{
+		{e.Retried, "attempt", "there went on to another server"}, {e.Failed, "request", "failed there"}, {e.UnderWay, "request", "under way there"},
+	} {
+		switch {
+		case one.n == 1:
+			parts = append(parts, "1 "+one.noun+" "+one.what)
+		case one.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss %s", one.n, one.noun, one.what))
+		}
 	}
 	return strings.Join(parts, ", ")
 }
