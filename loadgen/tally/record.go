@@ -48,18 +48,7 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 			r.Status[strconv.Itoa(code)] = n
 		}
 	}
-	r.Errors = []run.ErrorCount{}
-	for class, n := range t.errors {
-		if n > 0 && Class(class) != NoError {
-			r.Errors = append(r.Errors, run.ErrorCount{Class: Class(class).String(), Count: n})
-		}
-		if Class(class).unbounded() {
-			r.Missing += n
-		}
-	}
-	slices.SortFunc(r.Errors, func(a, b run.ErrorCount) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
-	})
+	t.recordErrors(r)
 	r.ScheduleLag = t.lag.Lag()
 	r.Generator.Lag = t.own.Lag()
 	r.Unattributed = t.unsigned.Total
@@ -106,6 +95,22 @@ func (t *Tally) Fill(r *run.Record, routes []Route, measured time.Duration) erro
 	}
 	r.Routes, err = t.recordRoutes(routes, r.AnswerTime)
 	return err
+}
+
+// recordErrors writes the classes of failures, the most frequent first, and how many of them have no latency.
+func (t *Tally) recordErrors(r *run.Record) {
+	r.Errors = []run.ErrorCount{}
+	for class, n := range t.errors {
+		if n > 0 && Class(class) != NoError {
+			r.Errors = append(r.Errors, run.ErrorCount{Class: Class(class).String(), Count: n})
+		}
+		if Class(class).unbounded() {
+			r.Missing += n
+		}
+	}
+	slices.SortFunc(r.Errors, func(a, b run.ErrorCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Class, b.Class))
+	})
 }
 
 // answerTime is the time from the warm-up's end in which the answers came, but for the last hundredth of them: a
