@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,10 +84,10 @@ func (a asker) beside(b *testing.B, first asker, work float64) {
 func BenchmarkGrowth(b *testing.B) {
 	const randoms = "/api/randoms?cant="
 	one := func(path string, clients, n int) asker { return asker{path: path, clients: clients, n: n} }
-	table := func(name string, rows []int, make func(of int) (asker, float64)) {
+	table := func(name string, rows []int, row func(of int) (asker, float64)) {
 		var first asker
 		for i, of := range rows {
-			a, work := make(of)
+			a, work := row(of)
 			if i == 0 {
 				first = a
 			}
@@ -95,7 +96,7 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 	table("workers", []int{1, 2, 4}, func(w int) (asker, float64) {
 		a := one(randoms+"1000", 32, 5000)
-		a.addr = startOn(b, listen(b), command(b, "-m", "CLUSTER", "-w", fmt.Sprint(w))).addr
+		a.addr = startOn(b, listen(b), command(b, "-m", "CLUSTER", "-w", strconv.Itoa(w))).addr
 		return a, 1
 	})
 	server := startServer(b).addr

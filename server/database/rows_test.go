@@ -2,8 +2,8 @@ package database
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +56,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	defer func() { _ = s.Close(context.Background()) }()
 	now := time.Now().Truncate(time.Millisecond).UTC()
 	for i := range 5 {
-		p := store.Product{ID: bson.NewObjectID(), Title: fmt.Sprint(i), Price: 1.5, Thumbnail: "x", TimeStamp: now.Add(time.Duration(i%3) * time.Second)}
+		p := store.Product{ID: bson.NewObjectID(), Title: strconv.Itoa(i), Price: 1.5, Thumbnail: "x", TimeStamp: now.Add(time.Duration(i%3) * time.Second)}
 		if err := s.AddProduct(ctx, p); err != nil {
 			t.Fatal(err)
 		}
