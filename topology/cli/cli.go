@@ -114,7 +114,22 @@ func fitted(w io.Writer, line string) string {
 	if err != nil || width <= 0 {
 		return line
 	}
-	return ansi.Wordwrap(line, width, "")
+	return wrap(line, width)
+}
+
+// wrap breaks a line at its spaces only: a flag or a path stays whole.
+func wrap(line string, width int) string {
+	words := strings.Split(line, " ")
+	out, at := words[0], ansi.StringWidth(words[0])
+	for _, word := range words[1:] {
+		n := ansi.StringWidth(word)
+		if at+1+n > width {
+			out, at = out+"\n"+word, n
+			continue
+		}
+		out, at = out+" "+word, at+1+n
+	}
+	return out
 }
 
 // IsTerminal tells whether f is a terminal, so that colour and live views make sense on it.

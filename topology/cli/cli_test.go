@@ -166,6 +166,20 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestWrap(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                         "",
+		"short":                    "short",
+		"x: --one, --two-three, a": "x: --one,\n--two-three,\na",
+		"a /path/that/is/longer b": "a\n/path/that/is/longer\nb",
+		"ñandú ñandú ñandú":        "ñandú ñandú\nñandú",
+	} {
+		if got := wrap(line, 12); got != want {
+			t.Errorf("wrap(%q, 12): got %q, want %q", line, got, want)
+		}
+	}
+}
+
 // Whatever the arguments: no panic, and as many words as before.
 func FuzzDoubleDashes(f *testing.F) {
 	f.Add("-rate 1 -- -x")
