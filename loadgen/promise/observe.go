@@ -154,12 +154,11 @@ func (o *observer) complete(ctx context.Context, conf *balancer.Config) (said ma
 			now.done = steps[i].done
 		}
 		in, others := inForce(groups, state)
-		text := ""
+		text := strings.TrimLeft(strings.Join(others, "; "), "; ") // empty: as configured
 		for i := range in {
 			if others[i] == "" {
 				continue
 			}
-			text += in[i].Name + others[i]
 			if said[in[i].Name] == "" {
 				said[in[i].Name] = fmt.Sprintf("%s itself said, when it was asked, that %s.", o.balancer.Name(), others[i])
 			}
@@ -252,7 +251,7 @@ func (o *observer) promise(ctx context.Context, conf *balancer.Config, g *balanc
 	}
 	one := *conf
 	one.Groups = []balancer.Group{*g}
-	err := error(nil)
+	var err error
 	if site.Program == "" {
 		err = fmt.Errorf("there is no %s here", o.balancer.Name())
 	} else {

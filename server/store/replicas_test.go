@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/drivertest"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/xoptions"
 )
 
 // What is acknowledged is on most servers, and a write that a fail-over interrupts is tried again, unless the address says
@@ -35,7 +36,9 @@ func at(t *testing.T, answers ...bson.D) *Store {
 
 func with(t *testing.T, opt *options.ClientOptions, answers ...bson.D) *Store {
 	t.Helper()
-	opt.Deployment = drivertest.NewMockDeployment(answers...)
+	if err := xoptions.SetInternalClientOptions(opt, "deployment", drivertest.NewMockDeployment(answers...)); err != nil {
+		t.Fatal(err)
+	}
 	client, err := mongo.Connect(opt)
 	if err != nil {
 		t.Fatal(err)
