@@ -117,9 +117,8 @@ type step struct {
 	state       balancer.State   // nil: it stays
 }
 
-// complete puts the states among the epochs of a configuration.
-func (o *observer) complete(ctx context.Context, conf *balancer.Config) (said map[string]string) {
-	said = map[string]string{}
+// steps are what came into force, in that order.
+func (o *observer) steps(conf *balancer.Config) []step {
 	var steps []step
 	for _, e := range conf.Epochs {
 		if !e.Done.IsZero() {
@@ -130,6 +129,13 @@ func (o *observer) complete(ctx context.Context, conf *balancer.Config) (said ma
 		steps = append(steps, step{began: s.from, done: s.at, state: s.state})
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.done.UnixNano(), b.done.UnixNano()) })
+	return steps
+}
+
+// complete puts the states among the epochs of a configuration.
+func (o *observer) complete(ctx context.Context, conf *balancer.Config) (said map[string]string) {
+	said = map[string]string{}
+	steps := o.steps(conf)
 	groups, state, before := conf.Groups, balancer.State(nil), ""
 	if len(conf.Epochs) > 0 {
 		groups = conf.Epochs[0].Groups

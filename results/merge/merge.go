@@ -22,26 +22,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 		Status: map[string]int64{},
 	}
 	for _, r := range parts {
-		part := *r.Part
-		part.Run, part.Started = r.ID, r.Started
-		m.Parts = append(m.Parts, part)
-		if r.Started.Before(m.Started) {
-			m.Started = r.Started
-		}
-		m.Duration = max(m.Duration, r.Duration)
-		m.Partial = m.Partial || r.Partial
-		m.RequestedRate += r.RequestedRate
-		m.ActualRate += r.ActualRate
-		m.Requests += r.Requests
-		m.Responses += r.Responses
-		m.Unsent += r.Unsent
-		m.Missing += r.Missing
-		m.AnswerTime = max(m.AnswerTime, r.AnswerTime)
-		m.BytesReceived += r.BytesReceived
-		m.BytesSent += r.BytesSent
-		m.Opened += r.Opened
-		m.Unattributed += r.Unattributed
-		addCounts(m.Status, r.Status)
+		addUp(m, r)
 	}
 	m.ID = run.NewID(m.Started)
 	m.SuccessRatio = weighted(parts, func(r *run.Record) (float64, int64) { return r.SuccessRatio, r.Requests + r.Unsent })
@@ -74,6 +55,30 @@ func Records(parts []*run.Record) (*run.Record, error) {
 		m.Warnings = append(m.Warnings, why)
 	}
 	return m, nil
+}
+
+// addUp adds what simply adds up.
+func addUp(m, r *run.Record) {
+	part := *r.Part
+	part.Run, part.Started = r.ID, r.Started
+	m.Parts = append(m.Parts, part)
+	if r.Started.Before(m.Started) {
+		m.Started = r.Started
+	}
+	m.Duration = max(m.Duration, r.Duration)
+	m.Partial = m.Partial || r.Partial
+	m.RequestedRate += r.RequestedRate
+	m.ActualRate += r.ActualRate
+	m.Requests += r.Requests
+	m.Responses += r.Responses
+	m.Unsent += r.Unsent
+	m.Missing += r.Missing
+	m.AnswerTime = max(m.AnswerTime, r.AnswerTime)
+	m.BytesReceived += r.BytesReceived
+	m.BytesSent += r.BytesSent
+	m.Opened += r.Opened
+	m.Unattributed += r.Unattributed
+	addCounts(m.Status, r.Status)
 }
 
 func addCounts[K comparable](sum, more map[K]int64) {
