@@ -172,7 +172,7 @@ func TestWrap(t *testing.T) {
 		"short":                    "short",
 		"x: --one, --two-three, a": "x: --one,\n--two-three,\na",
 		"a /path/that/is/longer b": "a\n/path/that/is/longer\nb",
-		"ñandú ñandú ñandú":        "ñandú ñandú\nñandú",
+		"ñandú osito ñandú":        "ñandú osito\nñandú",
 	} {
 		if got := wrap(line, 12); got != want {
 			t.Errorf("wrap(%q, 12): got %q, want %q", line, got, want)
