@@ -31,23 +31,12 @@ func Read(ctx context.Context, p Place) run.Env {
 		e.OS, e.CPU, e.Cores = osName(), cpuModel(), runtime.NumCPU()
 	}
 	if p.Here && p.Ours { // built together with this program, and started from the same PATH
-		e.Go, e.Commit, e.Nginx = runtime.Version(), commit(ctx), ""
-		if p.Balancer == "" || strings.HasPrefix(p.Balancer, "nginx") {
-			e.Nginx = nginxVersion(ctx)
+		e.Go, e.Commit = runtime.Version(), commit(ctx)
+		if e.Nginx = ""; strings.HasPrefix(p.Balancer, "nginx ") {
+			e.Nginx = p.Balancer[len("nginx "):]
 		}
 	}
 	return e
-}
-
-// nginxVersion is what the nginx on the PATH says of itself, as "1.22.1".
-func nginxVersion(ctx context.Context) string {
-	for _, name := range []string{"nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"} {
-		out, err := output(ctx, name, "-v")
-		if _, v, found := strings.Cut(out, "nginx/"); err == nil && found {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
 }
 
 // commit is the one this program was built from; where it was built without, that of the current folder.

@@ -18,6 +18,7 @@ import (
 
 	"balanceo/results/run"
 	"balanceo/results/units"
+	"balanceo/topology/balancer"
 	"balanceo/topology/balancer/known"
 )
 
@@ -55,7 +56,7 @@ func TestCompareBalancers(t *testing.T) {
 				break
 			}
 		}
-		r.version = version(r.name, r.program)
+		r.version = balancer.Version(t.Context(), b, r.program)
 		measure(t, dir, &r)
 		rows = append(rows, r)
 	}
@@ -150,18 +151,6 @@ func (r *row) read(dir, name string) error {
 }
 
 // version is what the program says of itself.
-func version(name, program string) string {
-	flag := map[string]string{"caddy": "version"}[name]
-	out, _ := exec.Command(program, cmp.Or(flag, "-v")).CombinedOutput()
-	for word := range strings.FieldsSeq(string(out)) {
-		word = strings.TrimPrefix(strings.TrimPrefix(word, "nginx/"), "Apache/")
-		if len(word) > 2 && word[0] >= '0' && word[0] <= '9' {
-			return strings.TrimSpace(word)
-		}
-	}
-	return "?"
-}
-
 // lines is the table.
 func lines(rows []row) string {
 	var b strings.Builder

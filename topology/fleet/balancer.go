@@ -139,6 +139,7 @@ func (f *Fleet) renewBalancer(ctx context.Context, site balancer.Site, always bo
 	if err := b.Promise(ctx, &site, conf); err != nil {
 		return false, err
 	}
+	conf.Version = balancer.Version(ctx, b, site.Program)
 	old, _ := os.ReadFile(site.File) // none at first
 	text, err := os.ReadFile(next)
 	if err != nil {

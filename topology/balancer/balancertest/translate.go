@@ -21,6 +21,9 @@ func own(t *testing.T, b balancer.Balancer) {
 		text, _ := os.ReadFile(file)
 		t.Errorf("%v\n%s", err, text)
 	}
+	if v := balancer.Version(t.Context(), b, site.Program); strings.Count(v, ".") < 2 || strings.Trim(v[:1], "0123456789") != "" {
+		t.Errorf("version: got %q, want one as 1.22.1", v)
+	}
 	if g := conf.Group("node_app"); g == nil || g.Share("127.0.0.1:8080") != 2.0/3 || conf.Balancer != b.Name() || len(conf.Listen) != 1 || conf.Listen[0] != 80 {
 		t.Errorf("the project's configuration: got %+v", conf)
 	}
