@@ -25,6 +25,9 @@ type Line struct {
 type Source struct{ Name, Path string }
 
 func parse(source, text string) Line {
+	if strings.HasPrefix(text, "{") { // of an access log
+		return Line{Source: source, Text: text}
+	}
 	if len(text) >= len(stamp) {
 		if at, err := time.Parse(stamp, text[:len(stamp)]); err == nil {
 			return Line{source, at, cutOwnTime(text[len(stamp):])}

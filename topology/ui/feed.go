@@ -84,10 +84,14 @@ func (f *feed) run(ctx context.Context) error {
 			<-ctx.Done()
 			return
 		}
+		background()
 		failed <- logs.Follow(ctx, f.read, logs.Source{Name: f.cfg.State.Balancer, Path: f.conf.AccessLog})
 	})
 	tasks.Go(func() { failed <- f.cfg.Keeper.Events(ctx, 0, f.event) })
-	tasks.Go(func() { f.tell(ctx) })
+	tasks.Go(func() {
+		background()
+		f.tell(ctx)
+	})
 	err := <-failed
 	if ctx.Err() != nil {
 		err = nil
