@@ -64,13 +64,17 @@ func notOfSearches(of func(*run.Record) string) func(*run.Record) string {
 	}
 }
 
-// host leaves out the port: one machine's layouts have different ones.
+// host leaves out the port: one machine's layouts have different ones. A target is an URL, HOST:PORT or :PORT.
 func host(r *run.Record) string {
-	u, err := url.Parse(r.Target)
-	if err != nil || u.Hostname() == "" {
+	target := r.Target
+	if !strings.Contains(target, "://") {
+		target = "http://" + target
+	}
+	u, err := url.Parse(target)
+	if err != nil {
 		return r.Target
 	}
-	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "" || ip != nil && ip.IsLoopback() {
 		return "localhost"
 	}
 	return u.Hostname()

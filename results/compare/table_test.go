@@ -483,17 +483,20 @@ func TestWhatMakesRunsUnlike(t *testing.T) {
 		change func(*run.Record)
 		want   string // "" where the runs are alike
 	}{
-		"numbers drawn":    {func(r *run.Record) { r.Load.Cant = 10 }, "numbers drawn 10 (2 runs), 1000 (2 runs)"},
-		"workers":          {func(r *run.Record) { r.Load.Workers = 8 }, "connections up to 64 (2 runs), up to 8 (2 runs)"},
-		"connections":      {func(r *run.Record) { r.Load.Connections = 8 }, "connections 8 in turn (2 runs), up to 64 (2 runs)"},
-		"no keep-alive":    {func(r *run.Record) { r.Load.KeepAlive = false }, "connections one a request (2 runs), up to 64 (2 runs)"},
-		"time-out":         {func(r *run.Record) { r.Load.Timeout = 1 }, "time-out 1 s (2 runs), 30 s (2 runs)"},
-		"users":            {func(r *run.Record) { r.Load.Users = 5 }, "users unknown (2 runs), 5 (2 runs)"},
-		"engine":           {func(r *run.Record) { r.Load.Engine = "vegeta" }, "engine fast (2 runs), vegeta (2 runs)"},
-		"generator":        {func(r *run.Record) { r.Load.Cores = 64 }, "cores of the generator 2 (2 runs), 64 (2 runs)"},
-		"another machine":  {func(r *run.Record) { r.Target = "http://10.0.0.1:80" }, "target's host 10.0.0.1 (2 runs), localhost (2 runs)"},
-		"another port":     {func(r *run.Record) { r.Target = "http://127.0.0.1:9000" }, ""},
-		"another loopback": {func(r *run.Record) { r.Target = "http://[::1]:80" }, ""},
+		"numbers drawn":                {func(r *run.Record) { r.Load.Cant = 10 }, "numbers drawn 10 (2 runs), 1000 (2 runs)"},
+		"workers":                      {func(r *run.Record) { r.Load.Workers = 8 }, "connections up to 64 (2 runs), up to 8 (2 runs)"},
+		"connections":                  {func(r *run.Record) { r.Load.Connections = 8 }, "connections 8 in turn (2 runs), up to 64 (2 runs)"},
+		"no keep-alive":                {func(r *run.Record) { r.Load.KeepAlive = false }, "connections one a request (2 runs), up to 64 (2 runs)"},
+		"time-out":                     {func(r *run.Record) { r.Load.Timeout = 1 }, "time-out 1 s (2 runs), 30 s (2 runs)"},
+		"users":                        {func(r *run.Record) { r.Load.Users = 5 }, "users unknown (2 runs), 5 (2 runs)"},
+		"engine":                       {func(r *run.Record) { r.Load.Engine = "vegeta" }, "engine fast (2 runs), vegeta (2 runs)"},
+		"generator":                    {func(r *run.Record) { r.Load.Cores = 64 }, "cores of the generator 2 (2 runs), 64 (2 runs)"},
+		"another machine":              {func(r *run.Record) { r.Target = "http://10.0.0.1:80" }, "target's host 10.0.0.1 (2 runs), localhost (2 runs)"},
+		"another port":                 {func(r *run.Record) { r.Target = "http://127.0.0.1:9000" }, ""},
+		"another loopback":             {func(r *run.Record) { r.Target = "http://[::1]:80" }, ""},
+		"another port of this machine": {func(r *run.Record) { r.Target = ":9000" }, ""},
+		"a target without a scheme":    {func(r *run.Record) { r.Target = "127.0.0.1:9000" }, ""},
+		"another machine without one":  {func(r *run.Record) { r.Target = "10.0.0.1:80" }, "target's host 10.0.0.1 (2 runs), localhost (2 runs)"},
 	} {
 		base, other := interleave(2, 1, runtest.Spec{Duration: time.Second}, runtest.Spec{Duration: time.Second})
 		for _, r := range base.Runs {
