@@ -308,7 +308,12 @@ func (s *socket) closed() int {
 }
 
 func newProduct(title string, price float64, thumbnail string) string {
-	out, err := json.Marshal(map[string]any{"event": "NEWPROD", "data": map[string]any{"title": title, "price": price, "thumbnail": thumbnail}})
+	return sameProduct("", title, price, thumbnail)
+}
+
+// sameProduct is one with an id; empty: the server chooses one.
+func sameProduct(id, title string, price float64, thumbnail string) string {
+	out, err := json.Marshal(map[string]any{"event": "NEWPROD", "data": map[string]any{"id": id, "title": title, "price": price, "thumbnail": thumbnail}})
 	if err != nil {
 		panic(err)
 	}

@@ -29,7 +29,7 @@ const (
 	codeMessage     = "message"     // not a message that the server knows
 	codeInvalid     = "invalid"     // the field named has no acceptable value
 	codeSession     = "session"     // only for somebody who is signed in
-	codeUnavailable = "unavailable" // the database does not answer; worth trying again
+	codeUnavailable = "unavailable" // the database does not answer: whether it saved is not known, worth sending again
 )
 
 // Bounds of a product.
@@ -46,7 +46,7 @@ type refusal struct {
 	Code    string `json:"code"`
 	Message string `json:"message"` // for the person, in Spanish
 	Field   string `json:"field,omitempty"`
-	ID      string `json:"id,omitempty"` // as the client gave it
+	ID      string `json:"id,omitempty"` // of the product; sent again with it, the product is saved once
 }
 
 func (r *refusal) Error() string { return r.Message }

@@ -131,7 +131,7 @@ func (c *client) receive(message []byte) {
 	}
 	var r *refusal
 	if !errors.As(err, &r) {
-		r = &refusal{Code: codeUnavailable, Message: "La base de datos no responde. Probá de nuevo en unos segundos."}
+		r = &refusal{Code: codeUnavailable, Message: "La base de datos no responde. Probá de nuevo en unos segundos.", ID: p.ID.Hex()}
 	}
 	if r.Code == codeSession {
 		c.sessionOver()

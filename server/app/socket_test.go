@@ -132,7 +132,7 @@ func TestSameProductSentTwiceIsSavedOnce(t *testing.T) {
 	s := mustDial(t, p, "Cookie", b.cookie(p))
 	var list []store.Product
 	s.next("PRODLIST", &list)
-	same := `{"event":"NEWPROD","data":{"id":"0123456789abcdef01234567","title":"x","price":1,"thumbnail":"` + picture + `"}}`
+	same := sameProduct("0123456789abcdef01234567", "x", 1, picture)
 	s.send(same)
 	s.send(same)
 	s.send(newProduct("y", 1, picture))

@@ -14,7 +14,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"balanceo/server/store/storetest"
 )
+
+func TestMain(m *testing.M) {
+	storetest.Main()
+	os.Exit(m.Run())
+}
 
 // limit bounds one step. It is long: steps wait for events.
 const limit = 30 * time.Second

@@ -3,12 +3,19 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"balanceo/server/store"
+	"balanceo/server/store/storetest"
 )
 
 const password = "una clave larga"
@@ -126,6 +133,67 @@ func TestE2EWalk(t *testing.T) {
 
 	for _, p := range []*person{ana, bruno, window} {
 		p.clean()
+	}
+}
+
+// What the page was told to be refused may be saved after all, by a database that hung. Sent again it is in the list
+// once, and if it turns up by itself the form is emptied.
+func TestE2EUnsureProduct(t *testing.T) {
+	db := storetest.Start(t, t.TempDir(), "127.0.0.1:0")
+	s := serve(t, build(t), t.TempDir(), "MONGO_URL="+db.URL)
+	ana := newPerson(t, launch(t), "Ana")
+	ana.signup(s, "ana@example.com")
+	ana.run(chromedp.Evaluate[chromedp.Void](`
+		window.sent = [];
+		const send = WebSocket.prototype.send;
+		WebSocket.prototype.send = function (m) { sent.push(JSON.parse(m).data.id); send.call(this, m); };
+		void 0`))
+	submit := "document.querySelector('#new-product').requestSubmit()"
+	refused := func(title string) {
+		t.Helper()
+		db.Halt(t)
+		ana.fill("#title", title, "#price", "1", "#thumbnail", s.url()+"/static/icon.svg")
+		ana.untilText("#form-error", "La base de datos no responde")
+	}
+	goOn := func() {
+		t.Helper()
+		if err := db.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	refused("again")
+	ana.run(chromedp.Evaluate[chromedp.Void]("void " + submit))
+	ana.until("the second attempt", "sent.length === 2")
+	goOn()
+	ana.until("the product once", "document.querySelector('#title').value !== '' && "+submit+", "+shows("again"))
+	ana.until("one id in all attempts", "new Set(sent).size === 1")
+	ana.until("the form to be empty", "document.querySelector('#title').value === ''")
+
+	refused("late")
+	goOn()
+	id, err := chromedp.Run(ana.ctx, chromedp.Evaluate[string]("sent.at(-1)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, db.URL, id, "late")
+	ana.until("the product once", shows("late"))
+	ana.until("the form to be empty", "document.querySelector('#title').value === '' && document.querySelector('#form-error').textContent === ''")
+	ana.clean()
+}
+
+// save writes a product into the database, unless it is there, as a database does that goes on with what it was asked.
+func save(t *testing.T, url, id, title string) {
+	t.Helper()
+	key, err := bson.ObjectIDFromHex(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := store.Product{ID: key, Title: title, Price: 1, Thumbnail: "http://127.0.0.1/x.png", TimeStamp: time.Now()}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := storetest.Open(t, url).AddProduct(ctx, p); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -23,16 +23,19 @@ type Product struct {
 }
 
 // AddProduct saves p and tells all followers. A product whose id is known already is the same product, sent
-// again: that is no error and changes nothing.
+// again: that is no error and changes nothing. After ErrUnavailable it may have been saved or not, and may be saved
+// later, by a database that hangs: sending it again is how to be sure.
 func (s *Store) AddProduct(ctx context.Context, p Product) error {
-	_, err := s.db.Collection(ProductsName).InsertOne(ctx, p)
-	if err != nil && !mongo.IsDuplicateKeyError(err) {
+	products := s.db.Collection(ProductsName)
+	_, err := products.InsertOne(ctx, p)
+	if mongo.IsDuplicateKeyError(err) { // whoever saved it may not have come to tell it
+		err = products.FindOne(ctx, bson.D{{Key: "_id", Value: p.ID}}).Decode(&p)
+	}
+	if err != nil {
 		return asked("adding a product", err)
 	}
-	if err == nil {
-		// Saved is saved: where the event is lost, followers find the product when they sweep.
-		s.publish(ctx, Change{Product: &p})
-	}
+	// Saved is saved: where the event is lost, followers find the product when they sweep.
+	s.publish(ctx, Change{Product: &p})
 	return nil
 }
 

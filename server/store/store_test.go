@@ -291,6 +291,38 @@ func testEachProductOnce(t *testing.T, url string) {
 	}
 }
 
+// A product that was saved by a call that did not live to tell it is told when it is sent again, and not only when the
+// followers sweep.
+func TestSavedAndNotTold(t *testing.T) { eachWay(t, testSavedAndNotTold) }
+
+func testSavedAndNotTold(t *testing.T, url string) {
+	s := storetest.Open(t, url)
+	f := follow(t, s)
+	started(t, f)
+	client, err := mongo.Connect(options.Client().ApplyURI(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	saved, next := product(1), product(2)
+	if _, err := client.Database(store.DatabaseName).Collection(store.ProductsName).InsertOne(t.Context(), saved); err != nil {
+		t.Fatal(err)
+	}
+	again := saved
+	again.Title, again.TimeStamp = "another title", time.Now().UTC().Truncate(time.Millisecond)
+	for _, p := range []store.Product{again, next} {
+		if err := s.AddProduct(within(t), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wait(t, []store.ProductID{next.ID})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.got[saved.ID] != 1 {
+		t.Errorf("the product that had been saved came %d times before the next one, want 1", f.got[saved.ID])
+	}
+}
+
 // The list that a process begins with has what is in the database, also after somebody tidied up in it.
 func TestListAfterTidyingUp(t *testing.T) {
 	url := storetest.Run(t)

@@ -16,6 +16,7 @@
 
   let socket = null, tries = 0, over = false, leaving = false;
   let pending = null; // the product that was sent and not yet seen in the list, with its id
+  let unsure = null; // the one of which nobody could say whether it was saved
   let pendingTimer = 0;
   const shown = new Set();
 
@@ -144,17 +145,30 @@
     return Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
   }
 
-  // A product keeps its id when it is sent again after the connection was lost: the server saves it once.
+  // A product keeps its id when it is sent again, by this page or by the person: the server saves it once.
   function send() {
     if (!pending || !socket || socket.readyState !== WebSocket.OPEN) return;
     socket.send(JSON.stringify({ event: "NEWPROD", data: pending }));
     clearTimeout(pendingTimer);
-    pendingTimer = setTimeout(() => settle("No hubo respuesta del servidor. Probá de nuevo."), answerWait);
+    pendingTimer = setTimeout(() => settle("No hubo respuesta del servidor. Probá de nuevo.", true), answerWait);
   }
 
-  function settle(problem) {
+  function typed() {
+    return {
+      title: form.elements.title.value.trim(),
+      price: priceOf(form.elements.price.value.trim()),
+      thumbnail: form.elements.thumbnail.value.trim(),
+    };
+  }
+
+  function sameAs(product) {
+    return product && Object.entries(typed()).every(([field, value]) => product[field] === value);
+  }
+
+  function settle(problem, maybeSaved) {
     clearTimeout(pendingTimer);
     if (!pending) return;
+    unsure = maybeSaved ? pending : null;
     pending = null;
     button.disabled = false;
     $("form-error").textContent = problem || "";
@@ -164,15 +178,19 @@
     }
   }
 
+  // listed takes note that the products in the list were saved, one that nobody was sure of among them.
+  function listed() {
+    if (pending && shown.has(pending.id)) settle();
+    if (!unsure || !shown.has(unsure.id)) return;
+    $("form-error").textContent = "";
+    if (sameAs(unsure)) form.reset();
+    unsure = null;
+  }
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     $("form-error").textContent = "";
-    const product = {
-      id: newID(),
-      title: form.elements.title.value.trim(),
-      price: priceOf(form.elements.price.value.trim()),
-      thumbnail: form.elements.thumbnail.value.trim(),
-    };
+    const product = { id: sameAs(unsure) ? unsure.id : newID(), ...typed() };
     if (pending || !check(product)) return;
     if (!socket || socket.readyState !== WebSocket.OPEN) {
       $("form-error").textContent = "Sin conexión: esperá a que vuelva y probá de nuevo.";
@@ -202,7 +220,7 @@
       settle("Revisá los datos.");
       form.elements[error.field].focus();
     } else {
-      settle(error.message);
+      settle(error.message, error.code === "unavailable");
     }
   }
 
@@ -212,11 +230,12 @@
     switch (event) {
       case "PRODLIST":
         showAll(data);
-        if (pending) shown.has(pending.id) ? settle() : send();
+        listed();
+        send();
         break;
       case "PRODUCT":
         show(data);
-        if (pending && pending.id === data.id) settle();
+        listed();
         break;
       case "ERROR":
         failed(data);
