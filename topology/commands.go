@@ -73,7 +73,7 @@ func (c *statusCommand) run(ctx context.Context, s *session, _ []string) error {
 		})
 	}
 	for {
-		snapshot, err := client.Status(ctx)
+		snapshot, err := client.Status(ctx, true)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // Ctrl-C is how following ends
 		}

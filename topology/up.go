@@ -156,7 +156,7 @@ func (s *session) showUp(ctx context.Context, w io.Writer, runDir string, httpPo
 	if !ok {
 		return fmt.Errorf("the layout on :%d does not answer any more", httpPort)
 	}
-	snapshot, err := control.NewClient(state.Control).Status(ctx)
+	snapshot, err := control.NewClient(state.Control).Status(ctx, true)
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,9 @@ func NewClient(socket string) *Client {
 	}}}
 }
 
-// Status asks how the layout is.
-func (c *Client) Status(ctx context.Context) (*status.Snapshot, error) {
-	resp, err := c.ask(ctx, http.MethodGet, "/status", nil)
+// Status asks how the layout is; sockets: with the connections of parts that don't count them themselves, too.
+func (c *Client) Status(ctx context.Context, sockets bool) (*status.Snapshot, error) {
+	resp, err := c.ask(ctx, http.MethodGet, "/status?sockets="+strconv.FormatBool(sockets), nil)
 	if err != nil {
 		return nil, err
 	}

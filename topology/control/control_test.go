@@ -19,7 +19,7 @@ import (
 // keeper notes what it is asked, and has two events.
 type keeper struct{ asked []fleet.Action }
 
-func (k *keeper) Status(context.Context) (*status.Snapshot, error) {
+func (k *keeper) Status(context.Context, bool) (*status.Snapshot, error) {
 	return &status.Snapshot{Layout: "seed", HTTPPort: 80}, nil
 }
 
@@ -58,7 +58,7 @@ func TestClientAndServer(t *testing.T) {
 	c := NewClient(path)
 	var lines []string
 	line := func(s string) { lines = append(lines, s) }
-	if s, err := c.Status(ctx); err != nil || s.Layout != "seed" || s.HTTPPort != 80 {
+	if s, err := c.Status(ctx, true); err != nil || s.Layout != "seed" || s.HTTPPort != 80 {
 		t.Errorf("Status: got %+v, %v", s, err)
 	}
 	actions := []fleet.Action{
@@ -95,7 +95,7 @@ func TestClientAndServer(t *testing.T) {
 	if err := <-streamed; err != nil {
 		t.Errorf("Events: got %v, want the end", err)
 	}
-	if _, err := c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "does not answer") {
+	if _, err := c.Status(t.Context(), true); err == nil || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("Status after the end: got %v", err)
 	}
 }

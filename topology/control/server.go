@@ -16,7 +16,8 @@ import (
 
 // Keeper is what commands act on.
 type Keeper interface {
-	Status(ctx context.Context) (*status.Snapshot, error)
+	// Status tells how the layout is; sockets: with the connections of parts that don't count them themselves, too.
+	Status(ctx context.Context, sockets bool) (*status.Snapshot, error)
 	// Do carries out an action and returns when it is done.
 	Do(ctx context.Context, a fleet.Action, progress fleet.Progress) error
 	// Events returns what has happened after the event of that number, and waits until there is something.
@@ -34,7 +35,7 @@ type message struct {
 func Serve(ctx context.Context, ln net.Listener, k Keeper) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		s, err := k.Status(r.Context())
+		s, err := k.Status(r.Context(), r.FormValue("sockets") != "false")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

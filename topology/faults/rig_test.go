@@ -115,7 +115,7 @@ func (r *rig) status() *status.Snapshot {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	s, err := r.client.Status(ctx)
+	s, err := r.client.Status(ctx, true)
 	if err != nil {
 		r.Fatal(err)
 	}

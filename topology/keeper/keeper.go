@@ -172,9 +172,9 @@ func freshFolder(dir, balancer string) error {
 	return nil
 }
 
-// Status tells how the layout is.
-func (k *Keeper) Status(ctx context.Context) (*status.Snapshot, error) {
-	parts, err := k.collector.Collect(ctx, k.fleet.Targets())
+// Status tells how the layout is, with all connections where sockets are to be looked at.
+func (k *Keeper) Status(ctx context.Context, sockets bool) (*status.Snapshot, error) {
+	parts, err := k.collector.Collect(ctx, k.fleet.Targets(), sockets)
 	if err != nil {
 		return nil, err
 	}

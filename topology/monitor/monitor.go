@@ -23,7 +23,7 @@ import (
 type Config struct {
 	In, Out *os.File // a terminal
 	Colour  bool
-	Status  func(context.Context) (*status.Snapshot, error)
+	Status  func(ctx context.Context, sockets bool) (*status.Snapshot, error)
 	Logs    []logs.Source
 }
 
@@ -100,12 +100,12 @@ type look struct {
 }
 
 // ask asks every second.
-func ask(ctx context.Context, get func(context.Context) (*status.Snapshot, error), out chan<- look) {
+func ask(ctx context.Context, get func(context.Context, bool) (*status.Snapshot, error), out chan<- look) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		var l look
-		l.snapshot, l.err = get(ctx)
+		l.snapshot, l.err = get(ctx, true)
 		select {
 		case out <- l:
 		case <-ctx.Done():

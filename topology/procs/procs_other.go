@@ -23,6 +23,9 @@ func Read() (Table, error) {
 	return parse(string(out)), nil
 }
 
+// Groups looks at all processes: ps, too, looks at each to tell its group.
+func Groups([]int) (Table, error) { return Read() }
+
 func parse(text string) Table {
 	table := Table{}
 	for line := range strings.Lines(text) {

@@ -4,7 +4,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -34,6 +36,13 @@ func TestRead(t *testing.T) {
 	}
 	if !in {
 		t.Errorf("Group(%d) lacks the child %d", own.Group, cmd.Process.Pid)
+	}
+	some, err := Groups([]int{own.Group})
+	if err != nil || some[cmd.Process.Pid].Group != own.Group || some[own.PID].RSS < 1<<20 {
+		t.Errorf("Groups(%d): got %+v, %v, want both processes", own.Group, some, err)
+	}
+	if some, err = Groups(nil); runtime.GOOS == "linux" && (err != nil || len(some) > 0) {
+		t.Errorf("Groups of nobody: got %+v, %v", some, err)
 	}
 	// A zombie lives no more.
 	if err := cmd.Process.Kill(); err != nil {
@@ -65,5 +74,32 @@ func TestConnections(t *testing.T) {
 	}
 	if count, err := Connections(); err != nil || count[port] != 2 {
 		t.Errorf("Connections: got %d to port %d, %v, want 2", count[port], port, err)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Read(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkConnections(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Connections(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkGroups(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Groups([]int{syscall.Getpgrp()}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

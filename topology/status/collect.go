@@ -43,12 +43,14 @@ func NewCollector(groups func() []balancer.Group) *Collector {
 	return &Collector{groups: groups, client: counts.NewClient(time.Second)}
 }
 
-// Collect looks at the targets now. Where the last look is too long ago, or none was taken, it looks twice.
-func (c *Collector) Collect(ctx context.Context, targets []fleet.Target) ([]Part, error) {
+// Collect looks at the targets now. Where the last look is too long ago, or none was taken, it looks twice. Only where
+// sockets are asked for does it count the connections of parts that don't tell themselves: Linux looks through its whole
+// table of sockets for that, which costs more than all else together.
+func (c *Collector) Collect(ctx context.Context, targets []fleet.Target, sockets bool) ([]Part, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last == nil || time.Since(c.last.at) > longest {
-		if _, err := c.look(ctx, targets); err != nil {
+		if _, err := c.look(ctx, targets, sockets); err != nil {
 			return nil, err
 		}
 	}
@@ -59,24 +61,26 @@ func (c *Collector) Collect(ctx context.Context, targets []fleet.Target) ([]Part
 			return nil, context.Cause(ctx)
 		}
 	}
-	return c.look(ctx, targets)
+	return c.look(ctx, targets, sockets)
 }
 
-func (c *Collector) look(ctx context.Context, targets []fleet.Target) ([]Part, error) {
+func (c *Collector) look(ctx context.Context, targets []fleet.Target, sockets bool) ([]Part, error) {
 	var ready []string
+	var leaders []int
 	for _, t := range targets {
+		leaders = append(leaders, t.Process.PID)
 		if t.Kind == fleet.Instance && t.Process.State == supervise.Ready {
 			ready = append(ready, address(t.Port))
 		}
 	}
 	counted := c.client.Ask(ctx, ready)
-	table, err := procs.Read()
+	table, err := procs.Groups(leaders)
 	if err != nil {
 		return nil, err
 	}
-	connections, err := procs.Connections()
-	if err != nil {
-		connections = nil // not on this system
+	var connections map[int]int
+	if sockets {
+		connections, _ = procs.Connections() // nil: not on this system
 	}
 	now := &look{at: time.Now(), cpu: map[int]time.Duration{}, requests: map[string]float64{}}
 	parts := make([]Part, len(targets))

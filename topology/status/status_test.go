@@ -19,6 +19,7 @@ import (
 	"balanceo/topology/balancer"
 	"balanceo/topology/fleet"
 	"balanceo/topology/layout"
+	"balanceo/topology/procs"
 	"balanceo/topology/supervise"
 )
 
@@ -121,7 +122,7 @@ func TestFewRequests(t *testing.T) {
 		self := supervise.Status{State: supervise.Ready, PID: os.Getpid()}
 		parts, err := NewCollector(func() []balancer.Group { return []balancer.Group{g} }).Collect(t.Context(), []fleet.Target{
 			{Name: "a", Kind: fleet.Instance, Port: portA, Process: self}, {Name: "b", Kind: fleet.Instance, Port: portB, Process: self},
-		})
+		}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,11 +153,12 @@ func TestCollect(t *testing.T) {
 		{Name: "gone", Kind: fleet.Instance, Port: 1, Mode: layout.Cluster, Wanted: 3, Process: supervise.Status{State: supervise.Failed, Reason: "why"}},
 	}
 	c := NewCollector(func() []balancer.Group { return []balancer.Group{group} })
-	if _, err := c.Collect(t.Context(), targets); err != nil {
+	before, err := c.Collect(t.Context(), targets, true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	a += 1000
-	parts, err := c.Collect(t.Context(), targets)
+	parts, err := c.Collect(t.Context(), targets, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,5 +171,8 @@ func TestCollect(t *testing.T) {
 	}
 	if gone.State != supervise.Failed || gone.Reason != "why" || gone.CPU != nil || gone.Requests != nil || gone.Wanted != 3 || gone.Workers == nil {
 		t.Errorf("a failed part: got %+v", gone)
+	}
+	if _, err := procs.Connections(); err == nil && (before[2].Connections == nil || gone.Connections != nil) {
+		t.Errorf("connections of who does not count them: got %v where sockets were asked for, %v where they were not", before[2].Connections, gone.Connections)
 	}
 }

@@ -48,7 +48,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 
 // status is what topology status --json prints.
 func (s *server) status(w http.ResponseWriter, r *http.Request) {
-	snapshot, err := s.cfg.Keeper.Status(r.Context())
+	snapshot, err := s.cfg.Keeper.Status(r.Context(), true)
 	if err != nil {
 		refuse(w, http.StatusBadGateway, err)
 		return

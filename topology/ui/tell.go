@@ -44,7 +44,7 @@ func (f *feed) look(ctx context.Context) {
 	before := time.Now().UnixMilli()
 	answered, ran := f.load.ask(ctx)
 	after := time.Now().UnixMilli()
-	s, err := f.cfg.Keeper.Status(ctx)
+	s, err := f.cfg.Keeper.Status(ctx, false)
 	conf, confErr := balancer.Load(f.cfg.State.Shares)
 	f.mu.Lock()
 	defer f.mu.Unlock()

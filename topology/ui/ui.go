@@ -37,7 +37,8 @@ const DefaultAddr = "127.0.0.1:8089"
 
 // Keeper is the layout that the page shows and acts on; control.Client is one.
 type Keeper interface {
-	Status(ctx context.Context) (*status.Snapshot, error)
+	// Status tells how the layout is; sockets: with the connections of parts that don't count them themselves, too.
+	Status(ctx context.Context, sockets bool) (*status.Snapshot, error)
 	// Do carries out an action, tells line what is done, and returns when all is.
 	Do(ctx context.Context, a fleet.Action, line func(string)) error
 	// Events calls visit with what has happened after the event of that number and with what happens from now

@@ -32,7 +32,7 @@ type keeper struct {
 	events chan fleet.Event
 }
 
-func (k *keeper) Status(context.Context) (*status.Snapshot, error) {
+func (k *keeper) Status(context.Context, bool) (*status.Snapshot, error) {
 	n := 0.0
 	return &status.Snapshot{Layout: "seed", At: time.Now(), Parts: []status.Part{
 		{Name: "one", Kind: fleet.Instance, Port: 8001, State: supervise.Ready, PID: 7, Workers: []int{}, Requests: &n},
