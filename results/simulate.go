@@ -30,15 +30,8 @@ const decades = 4
 
 // Execute is called by go-flags.
 func (s *simulateCommand) Execute(args []string) error {
-	switch {
-	case len(args) > 0:
-		return cli.Usagef("simulate %q: no arguments are accepted", args[0])
-	case s.Upstreams < 1 || s.Balancers < 1 || s.Upstreams > 1e6 || s.Balancers > 1e5:
-		return cli.Usagef("--upstreams %d, --balancers %d: accepted are numbers from 1 to 1000000 and to 100000", s.Upstreams, s.Balancers)
-	case s.Requests < 1000 || s.Requests > 1e10:
-		return cli.Usagef("--requests %g: accepted are numbers from 1000 to 1e10", s.Requests)
-	case !(s.Busy > 0) || s.Busy > 1000:
-		return cli.Usagef("--busy %g: accepted are numbers above 0, to 1000", s.Busy)
+	if err := s.check(args); err != nil {
+		return err
 	}
 	var at []int64
 	for n, k := s.Requests, 0; k < decades && n >= 100; n, k = n/10, k+1 {
@@ -89,4 +82,19 @@ func (s *simulateCommand) Execute(args []string) error {
 	}
 	_, err := fmt.Fprintf(s.c.stdout, "\nbusiest: most requests that an upstream had under way, over the average of %s\n", units.Number(s.Busy))
 	return err
+}
+
+// check refuses what can't be simulated in a sensible time.
+func (s *simulateCommand) check(args []string) error {
+	switch {
+	case len(args) > 0:
+		return cli.Usagef("simulate %q: no arguments are accepted", args[0])
+	case s.Upstreams < 1 || s.Balancers < 1 || s.Upstreams > 1e6 || s.Balancers > 1e5:
+		return cli.Usagef("--upstreams %d, --balancers %d: accepted are numbers from 1 to 1000000 and to 100000", s.Upstreams, s.Balancers)
+	case s.Requests < 1000 || s.Requests > 1e10:
+		return cli.Usagef("--requests %g: accepted are numbers from 1000 to 1e10", s.Requests)
+	case !(s.Busy > 0) || s.Busy > 1000:
+		return cli.Usagef("--busy %g: accepted are numbers above 0, to 1000", s.Busy)
+	}
+	return nil
 }

@@ -183,13 +183,6 @@ func (h *hub) broadcast(message *websocket.PreparedMessage) {
 	}
 }
 
-// size is how many clients there are.
-func (h *hub) size() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.clients)
-}
-
 // close tells every client to come back elsewhere, and waits until they and the following are gone, at most
 // until ctx ends.
 func (h *hub) close(ctx context.Context) error {

@@ -429,3 +429,10 @@ func TestBurstsAreLimited(t *testing.T) {
 		}
 	})
 }
+
+// size is how many clients there are.
+func (h *hub) size() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.clients)
+}
