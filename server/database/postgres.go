@@ -45,7 +45,7 @@ func servePostgres(ctx context.Context, cfg Config) error {
 	}
 	db, err := open(ctx, cfg.Listen, func(c *ferretdb.Config) {
 		c.Handler = "postgresql"
-		c.PostgreSQLURL = cfg.Postgres
+		c.PostgreSQLURL = planned(cfg.Postgres)
 		c.Logger = slog.New(slog.DiscardHandler) // it logs with its data what is refused as it is in use, too
 	})
 	if err != nil {
@@ -55,13 +55,20 @@ func servePostgres(ctx context.Context, cfg Config) error {
 	if !db.prepared(ctx) {
 		return nil
 	}
+	if err := indexPostgres(ctx, owner, db.store); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("database on PostgreSQL: %w", err)
+	}
 	if cfg.Ready != nil {
 		cfg.Ready(db.address)
 	}
 	return tendPostgres(ctx, owner, db.store)
 }
 
-// tendPostgres keeps the events short until ctx ends or the database is not this process's any more.
+// tendPostgres keeps the events short and removes what has expired, until ctx ends or the database is not this process's
+// any more.
 func tendPostgres(ctx context.Context, owner *pgx.Conn, s *store.Store) error {
 	tick := time.NewTicker(trimPeriod)
 	defer tick.Stop()
@@ -72,7 +79,7 @@ func tendPostgres(ctx context.Context, owner *pgx.Conn, s *store.Store) error {
 		case <-tick.C:
 		}
 		try, cancel := context.WithTimeout(ctx, trimLimit)
-		trimErr, err := s.TrimEvents(try), owner.Ping(try)
+		trimErr, err := errors.Join(s.TrimEvents(try), purge(try, owner)), owner.Ping(try)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -80,7 +87,7 @@ func tendPostgres(ctx context.Context, owner *pgx.Conn, s *store.Store) error {
 		case err != nil:
 			return fmt.Errorf("database on PostgreSQL: the connection that owns it: %w", err)
 		case trimErr != nil:
-			slog.Warn("events were not trimmed", "error", trimErr)
+			slog.Warn("what is not needed any more was not removed", "error", trimErr)
 		}
 	}
 }
@@ -104,7 +111,6 @@ func own(ctx context.Context, address string) (*pgx.Conn, error) {
 // down afterwards, and cannot make it again.
 func mend(ctx context.Context, conn *pgx.Conn) error {
 	schema := pgx.Identifier{store.DatabaseName}.Sanitize()
-	const metadata = "_ferretdb_database_metadata"
 	var exists bool
 	const find = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)"
 	if err := conn.QueryRow(ctx, find, store.DatabaseName, metadata).Scan(&exists); err != nil || !exists {
@@ -112,9 +118,9 @@ func mend(ctx context.Context, conn *pgx.Conn) error {
 	}
 	tables := `SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> $2
 		AND tablename NOT IN (SELECT _jsonb->>'table' FROM ` + schema + "." + metadata + ")"
-	indexes := `SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename <> $2 AND indexname NOT LIKE '%\_pkey'
+	indexes := `SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename <> $2 AND indexname NOT LIKE '%\_pkey' AND indexname NOT LIKE '%` + byIDSuffix + `'
 		AND indexname NOT IN (SELECT i->>'pgindex' FROM ` + schema + "." + metadata + `, jsonb_array_elements(_jsonb->'indexes') i)`
-	for _, orphans := range []struct{ query, drop string }{{tables, "DROP TABLE "}, {indexes, "DROP INDEX "}} {
+	for _, orphans := range []struct{ query, drop string }{{tables, "DROP TABLE %s CASCADE"}, {indexes, "DROP INDEX %s"}} {
 		rows, err := conn.Query(ctx, orphans.query, store.DatabaseName, metadata)
 		if err != nil {
 			return err
@@ -125,7 +131,7 @@ func mend(ctx context.Context, conn *pgx.Conn) error {
 		}
 		for _, name := range names {
 			slog.Info("removing what a process left half made", "name", name)
-			if _, err := conn.Exec(ctx, orphans.drop+schema+"."+pgx.Identifier{name}.Sanitize()); err != nil {
+			if _, err := conn.Exec(ctx, fmt.Sprintf(orphans.drop, inSchema(name))); err != nil {
 				return err
 			}
 		}

@@ -2,10 +2,15 @@ package database_test
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"balanceo/server/database"
 	"balanceo/server/store"
@@ -97,4 +102,132 @@ func TestPostgresTakesOver(t *testing.T) {
 	if got, err := storetest.Open(t, urlOf(t, second)).User(t.Context(), "a@example.com"); err != nil || got.Name != "A" {
 		t.Errorf("a user after the second has taken over: got %+v, %v", got, err)
 	}
+}
+
+// What a request asks of a PostgreSQL is found by an index, so that it costs the same however much there is, also by
+// connections that have known it empty.
+func TestPostgresReadsNoWholeTable(t *testing.T) {
+	const n = 5000
+	address := storetest.StartPostgres(t)
+	ready, end := serving(t, address)
+	url := urlOf(t, ready)
+	s, err := store.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request(t, s, "somebody")
+	fill(t, url, n)
+	request(t, s, strconv.Itoa(n-1))
+	following, stop := context.WithCancel(t.Context())
+	s.Follow(following, 200, store.Follower{
+		Start: func(newest []store.Product) {
+			stop()
+			if len(newest) != 200 || newest[0].Title != strconv.Itoa(n-1) || newest[199].Title != strconv.Itoa(n-200) {
+				t.Errorf("the newest of %d products: got %d, first %+v", n, len(newest), newest[0])
+			}
+		},
+		Product: func(store.Product) {}, Ended: func(string) {}, Resumed: func() {},
+	})
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	end()
+	if got := rowsScanned(t, address); got >= n {
+		t.Errorf("a few requests read %d rows of whole tables with %d each, want less than one table", got, n)
+	}
+}
+
+// request asks for a user and a session more often than a connection plans anew by itself.
+func request(t *testing.T, s *store.Store, key string) {
+	t.Helper()
+	ctx := t.Context()
+	for range 20 {
+		if err := s.AddUser(ctx, store.User{Email: key, Name: key}); err != nil && !errors.Is(err, store.ErrEmailTaken) {
+			t.Error(err)
+		}
+		if u, err := s.User(ctx, key); err != nil || u.Name != key {
+			t.Errorf("user %s: got %+v, %v", key, u, err)
+		}
+		if _, err := s.User(ctx, "nobody"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a user who is not there: got %v", err)
+		}
+		err := s.SaveSession(ctx, store.Session{Key: key, ExpiresAt: time.Now().Add(time.Hour)})
+		_, readErr := s.StoredSession(ctx, key, time.Now())
+		if err = errors.Join(err, readErr, s.RenewSession(ctx, key, time.Now().Add(time.Hour)), s.EndSession(ctx, key)); err != nil {
+			t.Errorf("session %s: %v", key, err)
+		}
+	}
+}
+
+// What has expired is removed, and nothing else.
+func TestPostgresPurges(t *testing.T) {
+	url, _ := serving(t, storetest.StartPostgres(t))
+	s := storetest.Open(t, urlOf(t, url))
+	now := time.Now()
+	for key, until := range map[string]time.Time{"ended": now.Add(-time.Minute), "lives": now.Add(time.Hour)} {
+		if err := s.SaveSession(t.Context(), store.Session{Key: key, ExpiresAt: until}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := func(key string) error {
+		_, err := s.StoredSession(t.Context(), key, now.Add(-time.Hour))
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); !errors.Is(found("ended"), store.ErrNotFound); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("a session that has expired is there still: %v", found("ended"))
+		}
+	}
+	if err := found("lives"); err != nil {
+		t.Errorf("a session that lives: %v", err)
+	}
+}
+
+// fill puts n users, sessions and products into a database.
+func fill(t *testing.T, url string, n int) {
+	t.Helper()
+	client, err := mongo.Connect(options.Client().ApplyURI(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	now := time.Now().Add(-time.Hour)
+	for name, document := range map[string]func(i int) any{
+		"usuarios": func(i int) any {
+			return bson.M{"_id": strconv.Itoa(i), "email": strconv.Itoa(i), "name": strconv.Itoa(i)}
+		},
+		"sessions": func(i int) any { return store.Session{Key: strconv.Itoa(i), ExpiresAt: now.Add(2 * time.Hour)} },
+		"productos": func(i int) any {
+			return store.Product{ID: bson.NewObjectID(), Title: strconv.Itoa(i), TimeStamp: now.Add(time.Duration(i) * time.Second)}
+		},
+	} {
+		documents := make([]any, n)
+		for i := range documents {
+			documents[i] = document(i)
+		}
+		if _, err := client.Database(store.DatabaseName).Collection(name).InsertMany(t.Context(), documents); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// rowsScanned is how many rows were read by looking through tables that grow, once nobody is connected any more: a
+// connection tells what it read at its end.
+func rowsScanned(t *testing.T, address string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for others := 1; others > 0; time.Sleep(10 * time.Millisecond) {
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()").Scan(&others); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const scanned = "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE relname ~ '^(usuarios|sessions|productos|failures)_'"
+	if err := conn.QueryRow(t.Context(), scanned).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

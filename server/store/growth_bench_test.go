@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,15 @@ import (
 )
 
 // BenchmarkGrowth shows how the cost of what a page needs grows with what the embedded database holds.
-func BenchmarkGrowth(b *testing.B) {
+func BenchmarkGrowth(b *testing.B) { growth(b, 0) }
+
+// BenchmarkPostgresGrowth is BenchmarkGrowth with the data kept by a PostgreSQL, whose processes count, too.
+func BenchmarkPostgresGrowth(b *testing.B) {
+	growth(b, storetest.UsePostgres(b))
+}
+
+// growth measures a database whose data are kept by the children of the process postgres; 0: by itself.
+func growth(b *testing.B, postgres int) {
 	for _, n := range []int{10, 1_000, 10_000, 100_000} {
 		db := storetest.Start(b, b.TempDir(), "127.0.0.1:0")
 		fill(b, db.URL, n)
@@ -27,13 +36,13 @@ func BenchmarkGrowth(b *testing.B) {
 		ctx := context.Background()
 		run := func(what string, do func(i int) error) {
 			b.Run(fmt.Sprintf("%s=%d", what, n), func(b *testing.B) {
-				before := cpu(b, db.PID())
+				before := cpu(b, db.PID(), postgres)
 				for i := 0; b.Loop(); i++ {
 					if err := do(i); err != nil {
 						b.Fatal(err)
 					}
 				}
-				b.ReportMetric(float64((cpu(b, db.PID())-before).Microseconds())/float64(b.N), "db-cpu-µs/op")
+				b.ReportMetric(float64((cpu(b, db.PID(), postgres)-before).Microseconds())/float64(b.N), "db-cpu-µs/op")
 			})
 		}
 		run("sign-in/users", func(i int) error {
@@ -61,10 +70,14 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// cpu is what the threads of a process have used of the processors.
-func cpu(b *testing.B, pid int) (used time.Duration) {
+// cpu is what the threads of a process and the children of another one have used of the processors.
+func cpu(b *testing.B, pid, parent int) (used time.Duration) {
 	b.Helper()
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", parent))
+	for child := range strings.FieldsSeq(string(children)) {
+		files = append(files, fmt.Sprintf("/proc/%s/schedstat", child))
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil { // the thread has ended

@@ -42,18 +42,19 @@ func AmongNewest(list []Product, p Product) []Product {
 	return list[:min(len(list), NewestTold)]
 }
 
-// tells is how the embedded database says where it tells changes. No other database has that document.
+// tells is how the process of the embedded database says where it tells changes, and that it sees to what expires. No other
+// database has that document. One that tells nowhere keeps the newest products in NewestName.
 type tells struct {
 	ID    string `bson:"_id"`
-	Port  int    `bson:"port"` // on the database's host
+	Port  int    `bson:"port"` // on the database's host; 0: nowhere
 	Token string `bson:"token"`
 	Keyed bool   `bson:"keyed"` // every user is kept under the e-mail
 }
 
 const tellsID = "news"
 
-// Announce says to every process that uses this database that changes are told at port. It is for the process of the
-// database, which has to see every change.
+// Announce says to every process that uses this database that changes are told at port; 0: nowhere. It is for the process
+// of the database, which has to see every change.
 func (s *Store) Announce(ctx context.Context, port int, token string) error {
 	before, err := s.where(ctx)
 	if err != nil && !errors.Is(err, errSilent) {
@@ -75,6 +76,7 @@ type hearing struct {
 	mu          sync.RWMutex
 	told        bool           // this database tells its changes, as far as is known
 	keyed       bool           // it has every user under the e-mail
+	tended      bool           // its process removes what has expired
 	listener    *news.Listener // nil: not connected
 	subscribers map[chan Change]struct{}
 
@@ -96,12 +98,13 @@ var errSilent = errors.New("the database does not tell its changes")
 func (s *Store) where(ctx context.Context) (tells, error) {
 	var at tells
 	err := s.db.Collection(newsName).FindOne(ctx, byKey(tellsID)).Decode(&at)
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	tended := err == nil
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && at.Port == 0 {
 		err = errSilent
 	}
 	s.hearing.mu.Lock()
 	if err == nil || errors.Is(err, errSilent) {
-		s.hearing.told, s.hearing.keyed = err == nil, at.Keyed
+		s.hearing.told, s.hearing.keyed, s.hearing.tended = err == nil, at.Keyed, tended
 	}
 	s.hearing.mu.Unlock()
 	if err != nil && !errors.Is(err, errSilent) {
@@ -224,6 +227,20 @@ func (h *hearing) tellsChanges() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.told
+}
+
+// isTended tells whether a process is known to remove what has expired.
+func (h *hearing) isTended() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.tended
+}
+
+// keepsNewest tells whether the newest products are known to be in a collection of their own.
+func (h *hearing) keepsNewest() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.tended && !h.told
 }
 
 func (h *hearing) usersKeyed() bool {

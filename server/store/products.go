@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -41,18 +42,33 @@ func (s *Store) AddProduct(ctx context.Context, p Product) error {
 
 // Newest returns the newest n products, newest first.
 func (s *Store) Newest(ctx context.Context, n int) ([]Product, error) {
+	from := ProductsName
+	if n <= NewestTold && s.hearing.keepsNewest() {
+		from = NewestName
+	}
 	order := bson.D{{Key: "timeStamp", Value: -1}}
-	return s.products(ctx, bson.D{}, options.Find().SetSort(order).SetLimit(int64(n)))
+	return s.products(ctx, from, bson.D{}, options.Find().SetSort(order).SetLimit(int64(n)))
 }
 
 // productsSince returns the products saved at or after a time, oldest first.
 func (s *Store) productsSince(ctx context.Context, since time.Time) ([]Product, error) {
+	if s.hearing.keepsNewest() {
+		newest, err := s.Newest(ctx, NewestTold)
+		if err != nil {
+			return nil, err
+		}
+		if len(newest) < NewestTold || newest[len(newest)-1].TimeStamp.Before(since) {
+			newest = slices.DeleteFunc(newest, func(p Product) bool { return p.TimeStamp.Before(since) })
+			slices.Reverse(newest)
+			return newest, nil
+		}
+	}
 	order := bson.D{{Key: "timeStamp", Value: 1}}
-	return s.products(ctx, bson.D{{Key: "timeStamp", Value: bson.D{{Key: "$gte", Value: since}}}}, options.Find().SetSort(order))
+	return s.products(ctx, ProductsName, bson.D{{Key: "timeStamp", Value: bson.D{{Key: "$gte", Value: since}}}}, options.Find().SetSort(order))
 }
 
-func (s *Store) products(ctx context.Context, filter bson.D, opt *options.FindOptionsBuilder) ([]Product, error) {
-	cursor, err := s.db.Collection(ProductsName).Find(ctx, filter, opt)
+func (s *Store) products(ctx context.Context, from string, filter bson.D, opt *options.FindOptionsBuilder) ([]Product, error) {
+	cursor, err := s.db.Collection(from).Find(ctx, filter, opt)
 	if err != nil {
 		return nil, asked("reading products", err)
 	}

@@ -88,7 +88,7 @@ func (s *Store) EndSession(ctx context.Context, key string) error {
 // purgeSessions removes what ended before now, and counts of failures, too. Reading asks for the time as well, so
 // this only saves space.
 func (s *Store) purgeSessions(ctx context.Context, now time.Time) error {
-	for _, name := range []string{SessionsName, failuresName} {
+	for _, name := range Expiring() {
 		if _, err := s.db.Collection(name).DeleteMany(ctx, bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: now}}}}); err != nil {
 			return asked("removing what has expired from "+name, err)
 		}

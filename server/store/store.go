@@ -38,10 +38,14 @@ const (
 	checksName   = "checks"
 	failuresName = "failures"
 	newsName     = "news"
+	NewestName   = "newest" // products, where the process of the database keeps them apart
 )
 
 // Indexed are the collections that grow, which exist once a database is prepared.
 func Indexed() []string { return []string{usersName, ProductsName, SessionsName, failuresName} }
+
+// Expiring are those whose documents have a time from which on they count no more, expiresAt.
+func Expiring() []string { return []string{SessionsName, failuresName} }
 
 // purgePeriod is how often sessions that have ended are removed, at least: MongoDB could do it by itself, the embedded
 // database has no such index and looks through all of them. It takes purgeShare of the time at most.
@@ -115,7 +119,7 @@ func Open(url string) (*Store, error) {
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.work.Go(func() { s.watch(ctx) })
 	s.work.Go(func() { s.hear(ctx) })
-	s.work.Go(func() { s.purge(ctx, func() bool { return !s.hearing.tellsChanges() }) })
+	s.work.Go(func() { s.purge(ctx, func() bool { return !s.hearing.isTended() }) })
 	return s, nil
 }
 
@@ -252,10 +256,8 @@ func (s *Store) tryWrite(ctx context.Context) {
 // prepare makes the collections and indexes where they are missing. Several processes may do it at once.
 func (s *Store) prepare(ctx context.Context) error {
 	s.streams.Store(s.hasStreams(ctx))
-	err := s.db.CreateCollection(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsMost))
-	var exists mongo.CommandError
-	if err != nil && (!errors.As(err, &exists) || exists.Name != "NamespaceExists") {
-		return fmt.Errorf("collection %q: %w", eventsName, err)
+	if err := s.create(ctx, eventsName, options.CreateCollection().SetCapped(true).SetSizeInBytes(1<<20).SetMaxDocuments(eventsMost)); err != nil {
+		return err
 	}
 	for _, index := range []struct {
 		collection string
@@ -274,6 +276,22 @@ func (s *Store) prepare(ctx context.Context) error {
 		if _, err := s.db.Collection(index.collection).Indexes().CreateOne(ctx, mongo.IndexModel{Keys: index.keys, Options: opt}); err != nil {
 			return fmt.Errorf("index on %q: %w", index.collection, err)
 		}
+	}
+	return nil
+}
+
+// CreateNewest makes the collection of the newest products. It is for the process of the database, which then has to see
+// that they are in it.
+func (s *Store) CreateNewest(ctx context.Context) error {
+	return s.create(ctx, NewestName, options.CreateCollection())
+}
+
+// create makes a collection if it is missing.
+func (s *Store) create(ctx context.Context, name string, opt *options.CreateCollectionOptionsBuilder) error {
+	err := s.db.CreateCollection(ctx, name, opt)
+	var exists mongo.CommandError
+	if err != nil && (!errors.As(err, &exists) || exists.Name != "NamespaceExists") {
+		return fmt.Errorf("collection %q: %w", name, err)
 	}
 	return nil
 }

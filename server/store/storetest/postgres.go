@@ -83,8 +83,22 @@ func postgresPrograms() (string, bool) {
 	return filepath.Dir(slices.Max(found)), true
 }
 
+// UsePostgres gives a test databases in a PostgreSQL, and returns the id of that process, whose children work for it.
+func UsePostgres(t testing.TB) (pid int) {
+	t.Helper()
+	address, pid := startPostgres(t)
+	t.Setenv(envPostgres, address)
+	return pid
+}
+
 // StartPostgres runs a PostgreSQL until the test ends and returns its address.
 func StartPostgres(t testing.TB) string {
+	t.Helper()
+	address, _ := startPostgres(t)
+	return address
+}
+
+func startPostgres(t testing.TB) (address string, pid int) {
 	t.Helper()
 	programs, ok := postgresPrograms()
 	if !ok {
@@ -119,12 +133,12 @@ func StartPostgres(t testing.TB) string {
 		_ = server.Process.Signal(syscall.SIGQUIT)
 		_ = server.Wait()
 	})
-	address := fmt.Sprintf("postgres://test@127.0.0.1:%d/postgres", port)
+	address = fmt.Sprintf("postgres://test@127.0.0.1:%d/postgres", port)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := pgx.Connect(context.Background(), address)
 		if err == nil {
 			_ = conn.Close(context.Background())
-			return address
+			return address, server.Process.Pid
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("PostgreSQL does not answer: %v", err)
