@@ -42,7 +42,7 @@ func (p *plan) attack(id string, l load, s pace.Schedule) (attack.Config, error)
 	cfg := attack.Config{
 		Target: p.target, Requests: l.Requests, At: l.At, Schedule: s, Engine: p.engine, Workers: p.workersFor(s), InTurn: p.inTurn,
 		NoKeepAlive: p.noKeepAlive, Timeout: p.timeout, UserAgent: agent(id), RequestID: id, Expect: p.expect, By: p.by, Client: p.client,
-		StartAt: p.startAt, Drain: drain,
+		StartAt: p.begin(), Drain: drain,
 	}
 	if u, err := url.Parse(l.Requests[0].URL); err == nil && u.Host != "" && p.targetsFile != "" { // whole URLs
 		if cfg.Target, err = attack.ParseTarget(u.Scheme + "://" + u.Host); err != nil {
@@ -177,7 +177,7 @@ func (p *plan) newRecord(id string, l load, started time.Time) *run.Record {
 		Status: map[string]int64{}, Errors: []run.ErrorCount{}, Groups: []run.Group{}, Routes: []run.Route{},
 	}
 	if p.parts > 0 {
-		r.Part = &run.Part{Number: int(p.part) + 1, Of: int(p.parts), StartAt: p.startAt, Started: started.UTC()}
+		r.Part = p.partOf(started)
 	}
 	return r
 }

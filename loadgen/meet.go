@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"balanceo/loadgen/promise"
+	"balanceo/results/run"
 	"balanceo/topology/balancer"
 	"balanceo/topology/cli"
 	"balanceo/topology/ledger"
@@ -53,8 +54,30 @@ func (p *plan) meetBefore(ctx context.Context, promised *promise.Promise) error 
 		return err
 	}
 	at, err := p.meet(ctx, "begin", meetLimit)
+	if err != nil {
+		return err
+	}
 	p.startAt = at.Add(lead)
+	p.clock, err = ledger.AskClock(ctx, p.meetAt, p.now)
 	return err
+}
+
+// begin is when to begin by this machine's clock; zero: at once.
+func (p *plan) begin() time.Time {
+	if p.clock == nil {
+		return p.startAt
+	}
+	return p.startAt.Add(p.clock.Offset)
+}
+
+// partOf is what a record says of the part that it is of.
+func (p *plan) partOf(started time.Time) *run.Part {
+	part := &run.Part{Number: int(p.part) + 1, Of: int(p.parts), StartAt: p.startAt, Started: started.UTC()}
+	if p.clock != nil {
+		offset := p.clock.Offset.Seconds()
+		part.ClockOffset, part.ClockBound = &offset, p.clock.Bound.Seconds()
+	}
+	return part
 }
 
 // meetAfter waits until no part sends any more: what is under way is counted by some and not by others. A part that

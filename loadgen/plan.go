@@ -14,6 +14,7 @@ import (
 	"balanceo/loadgen/scenario"
 	"balanceo/loadgen/slo"
 	"balanceo/topology/cli"
+	"balanceo/topology/ledger"
 )
 
 // plan is one call of loadgen, checked: options and nothing else.
@@ -27,7 +28,9 @@ type plan struct {
 	requests         uint64 // of the measured part, at most; 0: no limit
 	part, parts      uint64 // from 0; parts 0: the whole schedule
 	startAt          time.Time
-	meetAt           string // address of the ledger where the parts agree on startAt
+	meetAt           string        // address of the ledger where the parts agree on startAt
+	clock            *ledger.Clock // this machine's, beside that of where the parts met; nil: not known
+	now              func() time.Time
 
 	scenarioName, targetsFile string
 	cant, users, clients      int
@@ -59,7 +62,7 @@ type plan struct {
 // plan checks the flags. Every error is a cli.UsageError, but for files that can't be read.
 func (o *options) plan(set map[string]bool) (*plan, error) {
 	p := &plan{
-		targetText: o.Load.Target, paceText: o.Load.Pace, seed: o.Load.Seed, requests: o.Load.Requests, scenarioName: o.Load.Scenario,
+		now: time.Now, targetText: o.Load.Target, paceText: o.Load.Pace, seed: o.Load.Seed, requests: o.Load.Requests, scenarioName: o.Load.Scenario,
 		targetsFile: o.Load.Targets, cant: o.Load.Cant, users: o.Load.Users, clients: o.Load.Clients,
 		method: strings.ToUpper(o.Request.Method), expect: attack.Expect{Status: o.Request.ExpectStatus, Body: o.Request.ExpectBody},
 		engine: attack.Engine(o.Client.Engine), noKeepAlive: o.Client.NoKeepAlive,

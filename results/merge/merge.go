@@ -17,7 +17,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	}
 	first := parts[0]
 	m := &run.Record{
-		Schema: run.Schema, Started: first.Started, Layout: first.Layout, Label: first.Label, Scenario: first.Scenario,
+		Schema: run.Schema, Layout: first.Layout, Label: first.Label, Scenario: first.Scenario,
 		Target: first.Target, Pace: first.Pace, Warmup: first.Warmup, Env: first.Env, Command: command(first.Command),
 		Status: map[string]int64{},
 	}
@@ -50,7 +50,7 @@ func Records(parts []*run.Record) (*run.Record, error) {
 	m.Generator.WithoutLag = withoutLag
 	m.Load = load(parts)
 	m.Session, m.WS = session(parts), webSocket(parts)
-	m.Warnings = warnings(parts)
+	m.Warnings = warnings(m.Parts, parts)
 	if why != "" {
 		m.Warnings = append(m.Warnings, why)
 	}
@@ -62,8 +62,8 @@ func addUp(m, r *run.Record) {
 	part := *r.Part
 	part.Run, part.Started = r.ID, r.Started
 	m.Parts = append(m.Parts, part)
-	if r.Started.Before(m.Started) {
-		m.Started = r.Started
+	if began := part.Began(); m.Started.IsZero() || began.Before(m.Started) {
+		m.Started = began
 	}
 	m.Duration = max(m.Duration, r.Duration)
 	m.Partial = m.Partial || r.Partial

@@ -94,9 +94,9 @@ func command(args []string) []string {
 }
 
 // warnings tells of the clocks first, then what the parts warned of.
-func warnings(parts []*run.Record) []string {
+func warnings(met []run.Part, parts []*run.Record) []string {
 	var out []string
-	if text := clocks(parts); text != "" {
+	if text := clocks(met); text != "" {
 		out = append(out, text)
 	}
 	said := map[string][]string{}
@@ -124,33 +124,40 @@ func warnings(parts []*run.Record) []string {
 
 const notAsserted = "The parts' assertions are of the parts, and nothing is asserted of the sum."
 
-// clocks says how far the parts were apart and what that does to the sum; empty where it does nothing.
-func clocks(parts []*run.Record) string {
-	low, high := parts[0].Started, parts[0].Started
-	known := true
-	for _, r := range parts {
-		known = known && r.Part.ClockOffset != nil
-	}
-	for i, r := range parts {
-		started := r.Started
-		if known {
-			started = started.Add(-time.Duration(*r.Part.ClockOffset * float64(time.Second)))
-		}
-		if i == 0 || started.Before(low) {
-			low = started
-		}
-		if i == 0 || started.After(high) {
-			high = started
-		}
-	}
-	apart := high.Sub(low)
+// far is how far clocks, or the beginnings of parts, may be apart before it is worth a warning: beyond it the sums of a
+// second mix neighbouring ones.
+const far = time.Second / 10
+
+// clocks says how far the parts were apart where it does something to the sum, or would have; empty where not.
+func clocks(parts []run.Part) string {
+	c := run.ClocksOf(parts)
+	began := c.Began.Round(time.Millisecond)
 	switch {
-	case !known:
+	case !c.Known:
 		return fmt.Sprintf("The parts began within %v of each other by their own clocks; how far these are apart is not known. "+
-			"Counts and latencies are right nevertheless; the sums of a second may mix neighbouring ones.", apart.Round(time.Millisecond))
-	case apart >= time.Second/10:
-		return fmt.Sprintf("The parts began %v apart: so much of the load's beginning and end had fewer generators, "+
-			"and the sums of a second mix neighbouring ones. Counts and latencies are right.", apart.Round(time.Millisecond))
+			"Counts and latencies are right nevertheless; the sums of a second may mix neighbouring ones.", began)
+	case c.Began-c.Slack >= far:
+		return fmt.Sprintf("The parts began %v apart%s: so much of the load's beginning and end had fewer generators, "+
+			"and the sums of a second mix neighbouring ones. Counts and latencies are right.", began, odd(c))
+	case c.Began+c.Slack >= far:
+		return fmt.Sprintf("The parts began within %v of each other, as far as the round trips to where they met tell%s. "+
+			"Counts and latencies are right nevertheless; the sums of a second may mix neighbouring ones.", (c.Began + c.Slack).Round(time.Millisecond), odd(c))
+	case c.Surely >= far:
+		return fmt.Sprintf("The parts began within %v of each other by one clock%s. "+
+			"The sum is right; logs of that machine are to be read with its own clock in mind.", (c.Began + c.Slack).Round(time.Millisecond), odd(c))
 	}
 	return ""
+}
+
+// odd names the clock that is furthest from the others, if any two are surely far apart.
+func odd(c run.Clocks) string {
+	if c.Surely < far {
+		return ""
+	}
+	offset := time.Duration(*c.Odd.ClockOffset * float64(time.Second)).Round(time.Millisecond)
+	side := "ahead of"
+	if offset < 0 {
+		offset, side = -offset, "behind"
+	}
+	return fmt.Sprintf("; clocks are up to %v apart, and part %d's is %v %s that of where they met", c.AtMost.Round(time.Millisecond), c.Odd.Number, offset, side)
 }

@@ -120,6 +120,10 @@ func (p *page) origin(r *run.Record) {
 	perRequest := g.CPU / float64(max(r.Requests, 1))
 	p.fact("generator", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · sent %s of what was due · lag p99 %s",
 		seconds(g.CPU), seconds(perRequest), units.Format(float64(g.MaxRSS), units.Bytes), units.Percent(g.SendRatio), seconds(r.ScheduleLag.P99)))
+	if c := run.ClocksOf(r.Parts); c.Known {
+		p.fact("clocks", console.Dim, fmt.Sprintf("at most %s apart · the %d parts began within %s of each other, by the clock of where they met",
+			seconds(c.AtMost.Seconds()), len(r.Parts), seconds((c.Began+c.Slack).Seconds())))
+	}
 	if s := r.Servers; s != nil {
 		p.fact("servers", console.Dim, fmt.Sprintf("%s of CPU (%s a request) · %s · %s %s of CPU",
 			seconds(s.CPU), seconds(s.CPUPerRequest), units.Format(float64(s.RSS), units.Bytes), balancer(r), seconds(s.NginxCPU)))

@@ -82,8 +82,10 @@ type Part struct {
 	Of      int       `json:"of"`
 	StartAt time.Time `json:"start_at"` // when all parts were to begin
 	Started time.Time `json:"started"`  // when this one did, by its own clock
-	// ClockOffset is how far this generator's clock was before the target's, in seconds; null where that is not known.
+	// ClockOffset is how far this generator's clock was ahead of that of where the parts met, in seconds, give or take
+	// ClockBound; null where that is not known.
 	ClockOffset *float64 `json:"clock_offset_s"`
+	ClockBound  float64  `json:"clock_bound_s,omitempty"` // half the round trip of the question
 }
 
 // ErrorCount is a class of failure ("connect_refused", "timeout", "http_5xx", …) and how many requests ended in it.

@@ -7,6 +7,7 @@
 //	ship.go    the balancer's side: its access log is passed on as it grows
 //	read.go    the side of whoever measures
 //	meet.go    parts of a load wait for each other
+//	clock.go   how far their clocks are from the ledger's
 package ledger
 
 import (
@@ -25,6 +26,7 @@ const (
 	PathCounts = "/counts/" // INSTANCE/PROCESS
 	PathLog    = "/log/"    // SOURCE
 	pathMeet   = "/meet/"   // NAME
+	pathClock  = "/clock"
 	PathHealth = "/healthz"
 )
 
@@ -77,6 +79,7 @@ func (l *Ledger) Handler() http.Handler {
 	mux.HandleFunc("POST "+PathLog+"{source}", l.postLog)
 	mux.HandleFunc("GET "+PathLog, l.getLog)
 	mux.HandleFunc("GET "+pathMeet+"{name}", l.meet)
+	mux.HandleFunc("GET "+pathClock, func(w http.ResponseWriter, _ *http.Request) { writeTime(w, time.Now()) })
 	return mux
 }
 

@@ -211,3 +211,20 @@ func TestMeet(t *testing.T) {
 		t.Errorf("a load of one part: %v", err)
 	}
 }
+
+// A clock that is shifted is so by as much, give or take half a round trip; one that is not, is not.
+func TestAskClock(t *testing.T) {
+	url := serve(t)
+	for _, shift := range []time.Duration{0, 2 * time.Second, -time.Hour} {
+		c, err := AskClock(t.Context(), url, func() time.Time { return time.Now().Add(shift) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := (c.Offset - shift).Abs(); wrong > c.Bound {
+			t.Errorf("a clock shifted by %v: got %v ± %v", shift, c.Offset, c.Bound)
+		}
+	}
+	if _, err := AskClock(t.Context(), url+"/nowhere", time.Now); err == nil {
+		t.Error("where there is no ledger: no error")
+	}
+}

@@ -31,8 +31,7 @@ func (l *Ledger) meet(w http.ResponseWriter, r *http.Request) {
 	p := l.come(r.PathValue("name"), part, parts)
 	select {
 	case <-p.all:
-		w.Header().Set("Content-Type", "text/plain")
-		fmt.Fprint(w, p.at.UnixNano())
+		writeTime(w, p.at)
 	case <-r.Context().Done():
 	}
 }
@@ -62,7 +61,7 @@ func Meet(ctx context.Context, addr, name string, part, parts int) (time.Time, e
 	query := url.Values{"part": {strconv.Itoa(part)}, "parts": {strconv.Itoa(parts)}}
 	var lastErr error
 	for ctx.Err() == nil {
-		at, err := meetOnce(ctx, addr+pathMeet+url.PathEscape(name)+"?"+query.Encode())
+		at, err := askTime(ctx, addr+pathMeet+url.PathEscape(name)+"?"+query.Encode())
 		if err == nil {
 			return at, nil
 		}
@@ -73,17 +72,4 @@ func Meet(ctx context.Context, addr, name string, part, parts int) (time.Time, e
 		}
 	}
 	return time.Time{}, fmt.Errorf("waiting for the other parts of %d: %w", parts, lastErr)
-}
-
-func meetOnce(ctx context.Context, url string) (time.Time, error) {
-	resp, err := get(ctx, url)
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer resp.Body.Close()
-	var ns int64
-	if _, err := fmt.Fscan(resp.Body, &ns); err != nil {
-		return time.Time{}, err
-	}
-	return time.Unix(0, ns), nil
 }
