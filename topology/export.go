@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/jessevdk/go-flags"
@@ -162,8 +163,8 @@ type exportKubernetes struct {
 	StorageClass string            `long:"storage-class" value-name:"NAME" description:"keep the embedded database on a claim of this class (default: a folder that is gone with its pod)"`
 	StorageSize  string            `long:"storage-size" value-name:"SIZE" default:"1Gi" description:"of that claim"`
 	Loadgen      int               `long:"loadgen" value-name:"N" description:"add a load of N generators"`
-	Rate         string            `long:"rate" value-name:"N" default:"200" description:"requests per second of all generators together"`
-	Duration     string            `long:"duration" value-name:"TIME" default:"15s" description:"of the load"`
+	Rate         string            `long:"rate" value-name:"N" description:"requests per second of all generators together (default: 200)"`
+	Duration     string            `long:"duration" value-name:"TIME" description:"of the load (default: 15s)"`
 	Load         []string          `long:"load" value-name:"ARG" description:"a further argument of loadgen, as --load=-scenario=site; may be repeated"`
 }
 
@@ -210,13 +211,28 @@ func (c *exportKubernetes) config(runDir string) (*kubernetes.Config, error) {
 	if cfg.MongoURL, err = mongoURL(); err != nil {
 		return nil, err
 	}
-	if c.Loadgen < 0 {
+	cfg.Load, err = c.load()
+	return cfg, err
+}
+
+// load is the load that is asked for; nil: none.
+func (c *exportKubernetes) load() (*kubernetes.Load, error) {
+	switch {
+	case c.Loadgen < 0:
 		return nil, cli.Usagef("--loadgen %d: a number from 1 on is accepted", c.Loadgen)
+	case c.Loadgen == 0 && (c.Rate != "" || c.Duration != "" || len(c.Load) > 0):
+		return nil, cli.Usagef("--rate, --duration and --load are of a load, which --loadgen N adds")
+	case c.Loadgen == 0:
+		return nil, nil
 	}
-	if c.Loadgen > 0 {
-		cfg.Load = &kubernetes.Load{Generators: c.Loadgen, Args: append([]string{"-rate", c.Rate, "-duration", c.Duration}, c.Load...)}
+	rate, duration := cmp.Or(c.Rate, "200"), cmp.Or(c.Duration, "15s")
+	if n, err := strconv.ParseFloat(rate, 64); err != nil || n < 0 {
+		return nil, cli.Usagef("--rate %q: a number of requests per second is accepted", rate)
 	}
-	return cfg, nil
+	if d, err := time.ParseDuration(duration); err != nil || d <= 0 {
+		return nil, cli.Usagef("--duration %q: a time as 15s or 2m is accepted", duration)
+	}
+	return &kubernetes.Load{Generators: c.Loadgen, Args: append([]string{"-rate", rate, "-duration", duration}, c.Load...)}, nil
 }
 
 // balancer checks which one is asked for. The shares of HAProxy are known by trying it: on this machine.

@@ -3,6 +3,7 @@ package haproxy
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"text/template"
 	"time"
@@ -116,10 +117,14 @@ func server(s balancer.Server) string {
 
 func render(s *balancer.Site, plan *balancer.Plan) ([]byte, error) {
 	var b bytes.Buffer
+	elsewhere, source := s.Move.Hosts != nil, s.Source
+	if elsewhere {
+		source = filepath.Base(source)
+	}
 	err := template.Must(template.New("haproxy.cfg").Funcs(functions()).Parse(conf)).Execute(&b, struct {
 		*balancer.Plan
 		Source, Socket string
 		Elsewhere      bool // not on this machine
-	}{plan, s.Source, s.Socket(), s.Move.Hosts != nil})
+	}{plan, source, s.Socket(), elsewhere})
 	return b.Bytes(), err
 }

@@ -89,9 +89,8 @@ func (w *writer) block(inside string, block crossplane.Directives) (crossplane.D
 		if inside == "" && d.Directive == "daemon" {
 			continue
 		}
-		w.directive(inside, d)
-		var err error
-		if d.Directive == "upstream" && inside == "http" {
+		err := w.directive(inside, d)
+		if err == nil && d.Directive == "upstream" && inside == "http" {
 			err = w.upstream(d)
 		}
 		if err == nil && d.IsBlock() {
@@ -139,9 +138,9 @@ func isConfPath(directive string) bool {
 }
 
 // directive changes the first argument of a line, where it is a port or a path.
-func (w *writer) directive(inside string, d *crossplane.Directive) {
+func (w *writer) directive(inside string, d *crossplane.Directive) error {
 	if len(d.Args) == 0 {
-		return
+		return nil
 	}
 	arg := &d.Args[0]
 	switch {
@@ -164,9 +163,13 @@ func (w *writer) directive(inside string, d *crossplane.Directive) {
 		*arg = "stderr"
 	case d.Directive == "pid" && inside == "":
 		*arg = pidFile
-	case isConfPath(d.Directive) && !filepath.IsAbs(*arg) && !strings.ContainsAny(*arg, "$:"):
+	case !isConfPath(d.Directive) || strings.ContainsAny(*arg, "$:") || *arg == "off":
+	case w.Move.Hosts != nil:
+		return at(d, "%s %s: this file is of this machine, and is not there where nginx is to run", d.Directive, *arg)
+	case !filepath.IsAbs(*arg):
 		*arg = filepath.Join(w.folder, *arg)
 	}
+	return nil
 }
 
 // moveServer moves the port of an address on this machine, or names where that server is instead.

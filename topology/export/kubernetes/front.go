@@ -23,20 +23,23 @@ import (
 
 	"balanceo/topology/balancer"
 	"balanceo/topology/export/image"
+	"balanceo/topology/layout"
 )
 
 // Folders of the balancer's pod.
 const (
 	confDir  = "/etc/balanceo"
 	frontDir = "/run/balanceo" // what it writes; its log is read there
+
+	accessLog = frontDir + "/access.log"
 )
 
 type balancerServer = balancer.Server
 
 // isServer tells whether a server of the source is that instance.
 func isServer(s balancer.Server, p part) bool {
-	_, port, err := net.SplitHostPort(s.Addr)
-	return err == nil && port == strconv.Itoa(p.Port)
+	host, port, err := net.SplitHostPort(s.Addr)
+	return err == nil && layout.IsLocal(host) && port == strconv.Itoa(p.Port)
 }
 
 // front is the balancer.
@@ -90,7 +93,7 @@ func (e *exporter) frontPod(p program, conf string) corev1.PodTemplateSpec {
 	})
 	t.Annotations = map[string]string{partOf + "/configuration": digest(conf)}
 	ship := corev1.Container{
-		Name: "log", Image: image.Ref("topology"), Args: []string{"ship", "--log", frontDir + "/access.log", "--to", e.ledgerURL()},
+		Name: "log", Image: image.Ref("topology"), Args: []string{"ship", "--log", accessLog, "--to", e.ledgerURL()},
 		RestartPolicy: ptr(corev1.ContainerRestartPolicyAlways), // begins before the balancer and ends after it
 		Resources:     needs("20m", "24Mi", "128Mi"), VolumeMounts: []corev1.VolumeMount{run},
 	}
@@ -101,9 +104,12 @@ func (e *exporter) frontPod(p program, conf string) corev1.PodTemplateSpec {
 	return t
 }
 
+// tempName begins the name of the folder in which a configuration is rendered.
+const tempName = "balanceo-export-"
+
 // render writes the balancer's configuration for the cluster, over the names of the services.
 func (e *exporter) render(p program) (*balancer.Config, string, error) {
-	dir, err := os.MkdirTemp("", "balanceo-export-*")
+	dir, err := os.MkdirTemp("", tempName+"*")
 	if err != nil {
 		return nil, "", err
 	}
@@ -127,6 +133,12 @@ func (e *exporter) render(p program) (*balancer.Config, string, error) {
 		if e.Program != "" && g.Promise.Kind == balancer.Exact {
 			g.Promise.Because += " That was tried where the manifests were made, and what runs in the cluster may be of another version."
 		}
+	}
+	for i, warning := range conf.Warnings { // they name the file by the folder that is gone then
+		conf.Warnings[i] = strings.ReplaceAll(warning, dir+string(filepath.Separator), "")
+	}
+	if conf.AccessLog != "" && conf.AccessLog != accessLog {
+		return nil, "", fmt.Errorf("%s: its access log is %s; in a cluster it is passed on from where \"access_log access.log\" writes it", e.Conf, conf.AccessLog)
 	}
 	text, err := os.ReadFile(file)
 	return conf, string(text), err

@@ -87,7 +87,7 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 	t.Spec.Affinity = apart(selects(server, ""))
 	for _, g := range e.groups {
 		if slices.ContainsFunc(g.Servers, func(s balancerServer) bool { return isServer(s, p) }) {
-			t.Labels[groupLabel] = g.name
+			t.Labels[groupLabel(g.name)] = "true"
 		}
 	}
 	return t
@@ -96,8 +96,8 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 // podNetworks are those in which pods can have their addresses: the private ones.
 const podNetworks = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
 
-// groupLabel tells to which group of the balancer a pod belongs.
-const groupLabel = partOf + "/group"
+// groupLabel tells that a pod belongs to that group of the balancer; it may belong to several.
+func groupLabel(group string) string { return "group." + partOf + "/" + group }
 
 // env is what an instance is told: who it is, where the database is, and who keeps its count.
 func (e *exporter) env(p part) []corev1.EnvVar {

@@ -15,6 +15,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"balanceo/topology/balancer"
@@ -151,6 +152,73 @@ func haproxyPath() string {
 	return programs[max(i, 0)]
 }
 
+// edited is the configuration of testdata/two in a folder of its own, with a text of nginx.conf replaced.
+func edited(t *testing.T, from, to string) *Config {
+	t.Helper()
+	cfg := config(t, "testdata/two.yaml")
+	text, err := os.ReadFile("testdata/two.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, found := strings.Cut(string(text), from)
+	if !found {
+		t.Fatalf("there is no %q to replace", from)
+	}
+	cfg.Conf = filepath.Join(t.TempDir(), "nginx.conf")
+	if err := os.WriteFile(cfg.Conf, []byte(before+to+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// Nothing in a manifest is of the machine that made it.
+func TestNoPathOfThisMachine(t *testing.T) {
+	cfgs := []*Config{edited(t, "zone ", "unheard_of 1; zone "), edited(t, "zone ", "unheard_of 1; zone "), edited(t, "", "")}
+	cfgs[1].Balancer = Service
+	if found, err := exec.LookPath(haproxyPath()); err == nil {
+		cfgs[2].Balancer, cfgs[2].Program = haproxy.Name, found
+	}
+	for _, cfg := range cfgs {
+		cfg.Load = &Load{Generators: 2}
+		var out, again bytes.Buffer
+		for _, w := range []*bytes.Buffer{&out, &again} {
+			if err := Write(w, objects(t, cfg)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out.String() != again.String() {
+			t.Errorf("%s: the same layout gives other manifests the second time", cfg.Balancer)
+		}
+		for _, path := range []string{filepath.Dir(cfg.Conf), tempName} {
+			if before, after, found := strings.Cut(out.String(), path); found {
+				t.Errorf("%s: a path of this machine: %s%s%s", cfg.Balancer, before[max(0, len(before)-80):], path, after[:80])
+			}
+		}
+	}
+}
+
+// An instance that several groups share is behind the Service of each.
+func TestServicesOfSharedServers(t *testing.T) {
+	cfg := edited(t, "upstream app {", "upstream other { server 127.0.0.1:8080; }\n    upstream app {")
+	cfg.Balancer = Service
+	behind := map[string]int{}
+	all := objects(t, cfg)
+	for _, o := range all {
+		s, ok := o.(*corev1.Service)
+		if !ok {
+			continue
+		}
+		for _, o := range all {
+			if d, ok := o.(*appsv1.Deployment); ok && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(d.Spec.Template.Labels)) {
+				behind[s.Name]++
+			}
+		}
+	}
+	if behind["app"] != 2 || behind["other"] != 1 {
+		t.Errorf("Deployments behind the Services: got %v, want 2 behind app and 1 behind other", behind)
+	}
+}
+
 // HAProxy gets the services for servers, is tried for its shares, and takes no more connections than there is memory for.
 func TestHAProxy(t *testing.T) {
 	cfg := config(t, "seed")
@@ -212,6 +280,15 @@ func TestRefused(t *testing.T) {
 		tt.change(cfg)
 		if _, err := Objects(cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("got %v, want %q", err, tt.want)
+		}
+	}
+	for _, tt := range []struct{ from, to, want string }{
+		{"listen 127.0.0.1:80;", "listen 80; auth_basic_user_file users;", "auth_basic_user_file users: this file is of this machine"},
+		{"access_log access.log", "access_log logs/a.log", "its access log is /run/balanceo/logs/a.log; in a cluster"},
+		{"server 127.0.0.1:8081;", "server 127.0.0.1:9000;", "server 127.0.0.1:9000 of upstream app is on this machine and no instance of layout two"},
+	} {
+		if _, err := Objects(edited(t, tt.from, tt.to)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("with %q: got %v, want %q", tt.to, err, tt.want)
 		}
 	}
 }

@@ -28,10 +28,7 @@ func (e *exporter) load() error {
 		return nil
 	}
 	args := append([]string{}, e.Load.Args...)
-	args = append(args, "-out", temporary+"/runs", "-json", "-quiet")
-	if e.Load.Generators > 1 {
-		args = append(args, "-part=-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
-	}
+	args = append(args, "-out", temporary+"/runs", "-json", "-quiet", "-part=-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
 	shares := []corev1.Volume{configVolume("shares", sharesName)}
 	if e.Balancer == Service {
 		for _, g := range e.groups {

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,13 @@ func (e *exporter) read() error {
 		name := ClusterName(g.Name)
 		if err := claim(&taken, g.Name, name); err != nil {
 			return err
+		}
+		for _, server := range g.Servers {
+			host, _, err := net.SplitHostPort(server.Addr)
+			if err == nil && layout.IsLocal(host) && !slices.ContainsFunc(e.parts, func(p part) bool { return isServer(server, p) }) {
+				return fmt.Errorf("%s: server %s of upstream %s is on this machine and no instance of layout %s, so the cluster won't have it",
+					e.Conf, server.Addr, g.Name, e.Layout.Name)
+			}
 		}
 		e.groups = append(e.groups, group{g, name})
 	}

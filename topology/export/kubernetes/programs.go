@@ -26,7 +26,7 @@ func programs() []program {
 		{nginx.Nginx{}, "nginx:1.28.0", "nginx.conf", []string{"nginx", "-p", frontDir + "/", "-c", confDir + "/nginx.conf", "-e", "stderr", "-g", "daemon off;"}},
 		// It writes its log to its standard output, which the shell makes the file.
 		{haproxy.HAProxy{}, "haproxy:3.0.5", "haproxy.cfg", []string{
-			"/bin/sh", "-c", "exec haproxy -db -n " + haproxyMost + " -f " + confDir + "/haproxy.cfg >>" + frontDir + "/access.log",
+			"/bin/sh", "-c", "exec haproxy -db -n " + haproxyMost + " -f " + confDir + "/haproxy.cfg >>" + accessLog,
 		}},
 	}
 }

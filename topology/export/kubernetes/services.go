@@ -11,7 +11,7 @@ func (e *exporter) services() error {
 	files := map[string]*balancer.Config{}
 	for _, g := range e.groups {
 		labels := selects(server, "")
-		labels[groupLabel] = g.name
+		labels[groupLabel(g.name)] = "true"
 		e.add(service(meta(g.name, server, g.name), labels, frontServicePort, "http"))
 		conf := &balancer.Config{Balancer: Service, File: "the Service " + g.name, Workers: 1, Ledger: e.ledgerURL()}
 		named := balancer.Group{Name: byPod, Method: balancer.Random}
