@@ -32,7 +32,8 @@ const (
 // servePostgres runs FerretDB on a PostgreSQL. One process serves a database, because each remembers which collections
 // there are: another one waits, and takes over when the first is gone.
 func servePostgres(ctx context.Context, cfg Config) error {
-	owner, err := own(ctx, cfg.Postgres)
+	address := planned(cfg.Postgres)
+	owner, err := own(ctx, address)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -45,7 +46,7 @@ func servePostgres(ctx context.Context, cfg Config) error {
 	}
 	db, err := open(ctx, cfg.Listen, func(c *ferretdb.Config) {
 		c.Handler = "postgresql"
-		c.PostgreSQLURL = planned(cfg.Postgres)
+		c.PostgreSQLURL = address
 		c.Logger = slog.New(slog.DiscardHandler) // it logs with its data what is refused as it is in use, too
 	})
 	if err != nil {

@@ -97,8 +97,8 @@ func tableOf(ctx context.Context, conn *pgx.Conn, collection string) (table stri
 
 func inSchema(table string) string { return pgx.Identifier{store.DatabaseName, table}.Sanitize() }
 
-// planned is the address with which FerretDB's queries are planned for what they ask: which field it is, is a parameter,
-// and without its value no index serves.
+// planned is the address with which queries are planned for what they ask each time: in FerretDB's, which field it is, is a
+// parameter without whose value no index serves, and what was planned for a few documents is wrong for many.
 func planned(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +29,11 @@ func (e *exporter) load() error {
 		return nil
 	}
 	args := append([]string{}, e.Load.Args...)
-	args = append(args, "-out", temporary+"/runs", "-json", "-quiet", "-part=-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
+	args = append(args, "-out", temporary+"/runs", "-json", "-quiet")
+	search := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(strings.TrimLeft(arg, "-"), "find-max") })
+	if e.Load.Generators > 1 || !search { // which has no parts
+		args = append(args, "-part=-/"+strconv.Itoa(e.Load.Generators), "-start-at", e.ledgerURL())
+	}
 	shares := []corev1.Volume{configVolume("shares", sharesName)}
 	if e.Balancer == Service {
 		for _, g := range e.groups {
