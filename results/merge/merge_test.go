@@ -302,10 +302,16 @@ func TestClocks(t *testing.T) {
 		{"equal", 0, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "", ""},
 		{"equal, a long way off", 0, [2]func(*run.Part){known(0, 0.3), known(0.25, 0.3)}, "The parts began within 850ms of each other, as far as the round trips", "part 2's"},
 		{"equal and late", 3 * time.Second, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "The parts began 3s apart: so much of", "part 2's"},
-		{"shifted, begun together", 2 * time.Second, [2]func(*run.Part){known(0, 0.001), known(2, 0.001)},
-			"The parts began within 2ms of each other by one clock; clocks are up to 2.002s apart, and part 2's is 2s ahead of that of where they met. The sum is right", ""},
-		{"shifted, begun apart", 0, [2]func(*run.Part){known(0, 0.001), known(-2, 0.001)},
-			"The parts began 2s apart; clocks are up to 2.002s apart, and part 2's is 2s behind that of where they met: so much of", ""},
+		{
+			"shifted, begun together", 2 * time.Second,
+			[2]func(*run.Part){known(0, 0.001), known(2, 0.001)},
+			"The parts began within 2ms of each other by one clock; clocks are up to 2.002s apart, and part 2's is 2s ahead of that of where they met. The sum is right", "",
+		},
+		{
+			"shifted, begun apart", 0,
+			[2]func(*run.Part){known(0, 0.001), known(-2, 0.001)},
+			"The parts began 2s apart; clocks are up to 2.002s apart, and part 2's is 2s behind that of where they met: so much of", "",
+		},
 		{"both shifted alike", 0, [2]func(*run.Part){known(-5, 0.001), known(-5, 0.001)}, "", ""},
 	} {
 		parts := split(t, hits(400), 2) // the second comes first
