@@ -36,6 +36,9 @@ func (w *Watch) Finish(ctx context.Context, counts tally.Counts, resent int64) O
 		// Lines of others may still lie in the buffer of a worker process that has none of the run's.
 		pause(ctx, quiet-time.Since(w.ended))
 		log, note = w.readLog(ctx, counts)
+		if w.ledger != nil && srv != nil && log != nil { // what these lines tell of, the servers had perhaps not told it yet
+			srv = w.askServers(ctx, log)
+		}
 		out = w.settle(log, srv, own, counts, resent)
 	}
 	if note != "" {

@@ -2,10 +2,14 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"balanceo/loadgen/tally"
 	"balanceo/topology/balancer"
 	"balanceo/topology/ledger"
 )
@@ -83,5 +87,47 @@ func TestCountedWithoutLog(t *testing.T) {
 		if got.Unexplained != want || got.Attributed[Gone] != 3-want {
 			t.Errorf("a process died: %v: got %d attributed to it and %d unexplained, of 3", gone, got.Attributed[Gone], got.Unexplained)
 		}
+	}
+}
+
+// What a ledger hears late, lines and counts of requests that others sent, is heard before anything is called unexplained.
+func TestLedgerHearsLate(t *testing.T) {
+	kept, err := ledger.OpenLog(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	handler := ledger.New(kept).Handler()
+	answer := func(method, path, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRecorder()
+		handler.ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+		return r
+	}
+	line := func(agent string) string {
+		return fmt.Sprintf(`{"msec":%.3f,"request_time":0.001,"method":"GET","uri":"/","status":200,"upstream_group":"g","upstream_addr":"10.0.0.1:8080",`+
+			`"upstream_status":"200","upstream_response_time":"0.001","user_agent":%q,"request_id":""}`+"\n", float64(time.Now().UnixMilli())/1000, agent)
+	}
+	late := func() {}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+		if r.Method == http.MethodGet && r.URL.Path == ledger.PathCounts {
+			late()
+		}
+	}))
+	defer s.Close()
+	conf := &balancer.Config{Ledger: s.URL, AccessLog: s.URL, Groups: []balancer.Group{{Name: "g", Servers: []balancer.Server{{Addr: "10.0.0.1:8080", Name: "a"}}}}}
+	w := Begin(t.Context(), Config{Agent: "mine", Nginx: conf, Part: true})
+	time.Sleep(20 * blur * time.Millisecond) // beyond doubt after the servers were asked
+	mine, others := line("mine")+line("mine"), line("theirs")+line("theirs")+line("theirs")
+	time.Sleep(20 * blur * time.Millisecond) // and before the end
+	answer(http.MethodPost, ledger.PathLog+"nginx?at=0", mine)
+	answer(http.MethodPut, ledger.PathCounts+"a/a-1", "3") // mine, and one of another's
+	late = func() {
+		answer(http.MethodPost, ledger.PathLog+fmt.Sprintf("nginx?at=%d", len(mine)), others)
+		answer(http.MethodPut, ledger.PathCounts+"a/a-1", "5")
+	}
+	out := w.Finish(t.Context(), tally.Counts{Requests: 2, Responses: 2}, 0)
+	if c := out.Reconciliation; c.Unexplained != 0 || c.Servers == nil || *c.Servers != 2 || c.Attributed[Others] != 3 {
+		t.Errorf("got %+v, %q; want 2 of mine, 3 of others and nothing unexplained", c, out.Warnings)
 	}
 }
