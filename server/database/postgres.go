@@ -119,7 +119,7 @@ func mend(ctx context.Context, conn *pgx.Conn) error {
 	}
 	tables := `SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> $2
 		AND tablename NOT IN (SELECT _jsonb->>'table' FROM ` + schema + "." + metadata + ")"
-	indexes := `SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename <> $2 AND indexname NOT LIKE '%\_pkey' AND indexname NOT LIKE '%` + byIDSuffix + `'
+	indexes := `SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename <> $2 AND indexname NOT LIKE '%\_pkey' AND strpos(indexname, '` + indexMark + `') = 0
 		AND indexname NOT IN (SELECT i->>'pgindex' FROM ` + schema + "." + metadata + `, jsonb_array_elements(_jsonb->'indexes') i)`
 	for _, orphans := range []struct{ query, drop string }{{tables, "DROP TABLE %s CASCADE"}, {indexes, "DROP INDEX %s"}} {
 		rows, err := conn.Query(ctx, orphans.query, store.DatabaseName, metadata)

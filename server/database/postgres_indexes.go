@@ -14,23 +14,20 @@ import (
 // metadata is the table in which FerretDB takes down which table is which collection.
 const metadata = "_ferretdb_database_metadata"
 
-// byIDSuffix ends the names of our indexes, which FerretDB does not know.
-const byIDSuffix = "_by_id"
+// indexMark is in the names of our indexes, which FerretDB does not know: TABLE_by_FIELD.
+const indexMark = "_by_"
 
 // indexPostgres lets FerretDB find what a request asks for without reading whole tables. It looks a document up by
 // containment, which its own index does not serve, and sorts all of a collection for its newest: these it finds in a
 // collection of their own, which is a view.
 func indexPostgres(ctx context.Context, conn *pgx.Conn, s *store.Store) error {
 	for _, c := range store.Indexed() {
-		table, err := tableOf(ctx, conn, c)
-		if err != nil {
+		if err := indexField(ctx, conn, c, "_id"); err != nil {
 			return err
 		}
-		index := fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s USING gin ((_jsonb->'_id') jsonb_path_ops) WITH (fastupdate = off)",
-			pgx.Identifier{table + byIDSuffix}.Sanitize(), inSchema(table))
-		if _, err := conn.Exec(ctx, index); err != nil {
-			return fmt.Errorf("indexing collection %q: %w", c, err)
-		}
+	}
+	if err := indexField(ctx, conn, store.UsersName, "email"); err != nil { // of users who signed up with an earlier version
+		return err
 	}
 	if err := s.CreateNewest(ctx); err != nil {
 		return err
@@ -39,6 +36,20 @@ func indexPostgres(ctx context.Context, conn *pgx.Conn, s *store.Store) error {
 		return fmt.Errorf("the newest products: %w", err)
 	}
 	return s.Announce(ctx, 0, "")
+}
+
+// indexField makes the index by which FerretDB finds documents of a collection that have a value in a field.
+func indexField(ctx context.Context, conn *pgx.Conn, collection, field string) error {
+	table, err := tableOf(ctx, conn, collection)
+	if err != nil {
+		return err
+	}
+	index := fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s USING gin ((_jsonb->'%s') jsonb_path_ops) WITH (fastupdate = off)",
+		pgx.Identifier{table + indexMark + field}.Sanitize(), inSchema(table), field)
+	if _, err := conn.Exec(ctx, index); err != nil {
+		return fmt.Errorf("indexing %q of collection %q: %w", field, collection, err)
+	}
+	return nil
 }
 
 // viewNewest puts a view where FerretDB has made a table for the newest products.

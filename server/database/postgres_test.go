@@ -118,6 +118,7 @@ func TestPostgresReadsNoWholeTable(t *testing.T) {
 	request(t, s, "somebody")
 	fill(t, url, n)
 	request(t, s, strconv.Itoa(n-1))
+	byEmail(t, url, strconv.Itoa(n-1), "nobody")
 	following, stop := context.WithCancel(t.Context())
 	s.Follow(following, 200, store.Follower{
 		Start: func(newest []store.Product) {
@@ -135,6 +136,22 @@ func TestPostgresReadsNoWholeTable(t *testing.T) {
 	end()
 	if got := rowsScanned(t, address); got >= n {
 		t.Errorf("a few requests read %d rows of whole tables with %d each, want less than one table", got, n)
+	}
+}
+
+// byEmail looks for users as those are looked for who may have signed up with an earlier version.
+func byEmail(t *testing.T, url string, emails ...string) {
+	t.Helper()
+	client, err := mongo.Connect(options.Client().ApplyURI(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	for _, email := range emails {
+		err := client.Database(store.DatabaseName).Collection(store.UsersName).FindOne(t.Context(), bson.M{"email": email}).Err()
+		if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+			t.Errorf("the user of e-mail %s: %v", email, err)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *Store) Announce(ctx context.Context, port int, token string) error {
 	}
 	keyed := before.Keyed
 	if !keyed {
-		err := s.db.Collection(usersName).FindOne(ctx, bson.D{}).Err()
+		err := s.db.Collection(UsersName).FindOne(ctx, bson.D{}).Err()
 		if keyed = errors.Is(err, mongo.ErrNoDocuments); err != nil && !keyed {
 			return asked("looking for users", err)
 		}

@@ -31,7 +31,7 @@ const DatabaseName = "balanceo"
 
 // Collections.
 const (
-	usersName    = "usuarios"
+	UsersName    = "usuarios"
 	ProductsName = "productos"
 	SessionsName = "sessions"
 	eventsName   = "events"
@@ -42,7 +42,7 @@ const (
 )
 
 // Indexed are the collections that grow, which exist once a database is prepared.
-func Indexed() []string { return []string{usersName, ProductsName, SessionsName, failuresName} }
+func Indexed() []string { return []string{UsersName, ProductsName, SessionsName, failuresName} }
 
 // Expiring are those whose documents have a time from which on they count no more, expiresAt.
 func Expiring() []string { return []string{SessionsName, failuresName} }
@@ -264,7 +264,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		keys       bson.D
 		unique     bool
 	}{
-		{usersName, bson.D{{Key: "email", Value: 1}}, true},
+		{UsersName, bson.D{{Key: "email", Value: 1}}, true},
 		{ProductsName, bson.D{{Key: "timeStamp", Value: -1}}, false},
 		{SessionsName, bson.D{{Key: "expiresAt", Value: 1}}, false},
 		{failuresName, bson.D{{Key: "expiresAt", Value: 1}}, false},

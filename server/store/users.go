@@ -30,7 +30,7 @@ func (s *Store) AddUser(ctx context.Context, u User) error {
 	case <-ctx.Done():
 		return fmt.Errorf("store: adding a user: %w: %w", ErrUnavailable, ctx.Err())
 	}
-	_, err := s.atOnce(usersName).InsertOne(ctx, struct {
+	_, err := s.atOnce(UsersName).InsertOne(ctx, struct {
 		ID   string `bson:"_id"`
 		User `bson:",inline"`
 	}{u.Email, u})
@@ -43,9 +43,9 @@ func (s *Store) AddUser(ctx context.Context, u User) error {
 // User returns the user with the e-mail, or ErrNotFound.
 func (s *Store) User(ctx context.Context, email string) (User, error) {
 	var u User
-	err := s.atOnce(usersName).FindOne(ctx, byKey(email)).Decode(&u)
+	err := s.atOnce(UsersName).FindOne(ctx, byKey(email)).Decode(&u)
 	if errors.Is(err, mongo.ErrNoDocuments) && !s.hearing.usersKeyed() { // who signed up with an earlier version has another _id
-		err = s.atOnce(usersName).FindOne(ctx, bson.D{{Key: "email", Value: email}}).Decode(&u)
+		err = s.atOnce(UsersName).FindOne(ctx, bson.D{{Key: "email", Value: email}}).Decode(&u)
 	}
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return User{}, ErrNotFound
