@@ -181,8 +181,11 @@ type tail struct {
 // opened is a log that is read.
 type opened struct {
 	f    *os.File
-	rest []byte
+	rest []byte // what was read after the last whole line; a busy log is read into the same memory again and again
 }
+
+// piece is how much of a log is read at once.
+const piece = 64 << 10
 
 func (t *tail) open(whence int) error {
 	f, err := os.Open(t.source.Path)
@@ -242,18 +245,26 @@ func (t *tail) read() (out []Line, err error) {
 
 // lines returns the whole lines that were not read yet.
 func (o *opened) lines(source string) (out []Line, err error) {
-	text, err := io.ReadAll(o.f)
-	if err != nil {
-		return nil, err
-	}
-	o.rest = append(o.rest, text...)
 	for {
-		line, rest, ok := bytes.Cut(o.rest, []byte("\n"))
+		o.rest = slices.Grow(o.rest, piece)
+		n, err := o.f.Read(o.rest[len(o.rest) : len(o.rest)+piece])
+		o.rest = o.rest[:len(o.rest)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	rest := o.rest
+	for {
+		line, after, ok := bytes.Cut(rest, []byte("\n"))
 		if !ok {
+			o.rest = append(o.rest[:0], rest...)
 			return out, nil
 		}
-		out = append(out, parse(source, strings.TrimRight(string(line), "\r")))
-		o.rest = rest
+		out = append(out, parse(source, string(bytes.TrimRight(line, "\r"))))
+		rest = after
 	}
 }
 

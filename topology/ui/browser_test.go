@@ -141,10 +141,16 @@ func TestE2EHands(t *testing.T) {
 	}
 	v.until("the mark of the command line", "/slow serverC 120ms by command line/.test(document.getElementById('marks').innerText)")
 	v.until("serverC slow", "/120/.test(document.querySelector('.row[data-name=serverC] .c-p99').textContent) || parseInt(document.querySelector('.row[data-name=serverC] .c-p99').textContent) > 100")
+	v.click("#client")
+	v.click(`.hand[data-key=stop]`)
+	v.until("no load", "document.getElementById('client').lastChild.textContent === 'no load'")
 	target := v.js("document.getElementById('where').textContent.match(/:\\d+/)[0]")
-	if out, err := exec.Command(filepath.Join(bin, "loadgen"), "-target", target, "-rate", "20", "-duration", "2s", "-quiet", "-out", t.TempDir()).CombinedOutput(); err != nil {
-		t.Logf("loadgen: %v\n%s", err, out) // with serverC slow and least_conn, whatever it finds
+	terminal := exec.Command(filepath.Join(bin, "loadgen"), "-target", target, "-rate", "20", "-duration", "5s", "-quiet", "-out", t.TempDir())
+	if err := terminal.Start(); err != nil {
+		t.Fatal(err)
 	}
+	defer func() { _ = terminal.Wait() }() // with serverC slow and least_conn, whatever it finds
+	v.until("a load that is not the page's", "/^loadgen [1-9]/.test(document.getElementById('client').lastChild.textContent) && /not from this page: loadgen\\/2/.test(document.getElementById('panel').textContent)")
 	v.until("the mark of a load from a terminal", "/load begins by loadgen\\/2/.test(document.getElementById('marks').innerText)")
 	v.until("the mark of its end", "/load ends by loadgen\\/2/.test(document.getElementById('marks').innerText)")
 	if marks := v.js("document.getElementById('marks').innerText.match(/load begins/g).length"); marks != "1" {

@@ -37,6 +37,8 @@ type feed struct {
 	due     atomic.Bool // a look at the layout: something has happened
 
 	mu       sync.Mutex // of what follows
+	line     []byte
+	reader   reader
 	counts   *counts
 	judge    *judge
 	compared map[string]*comparison // by server
@@ -104,13 +106,14 @@ func (f *feed) run(ctx context.Context) error {
 
 // read counts a line of the log.
 func (f *feed) read(l logs.Line) {
-	r, ok := parse(f.balance.LogLine([]byte(l.Text)))
-	if !ok {
-		return
-	}
 	at := time.Now().UnixMilli()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.line = append(f.line[:0], l.Text...)
+	r, ok := f.reader.request(f.balance.LogLine(f.line))
+	if !ok {
+		return
+	}
 	f.counts.add(&r, at)
 	f.judge.add(&r)
 	if r.run == f.own && r.run != "" && !r.warmup {
@@ -119,14 +122,16 @@ func (f *feed) read(l logs.Line) {
 	if m := f.runs.see(&r); m != nil {
 		f.mark(*m)
 	}
-	var via []string
 	for _, a := range r.attempts {
-		via = append(via, a.addr)
 		if a.answered {
 			f.compare(a.addr).add(r.ended)
 		}
 	}
 	if len(f.samples) < shownTick && rand.Float64() < f.chance {
+		var via []string
+		for _, a := range r.attempts {
+			via = append(via, a.addr)
+		}
 		f.samples = append(f.samples, sample{Ended: r.ended, Group: r.group, Via: via, Failed: r.failed(), Took: r.took})
 	}
 }

@@ -88,6 +88,9 @@ type LoadState struct {
 	Failed   int64  `json:"failed"`
 	Said     string `json:"said,omitempty"` // why the last one ended, where that was no success
 	Last     *last  `json:"last,omitempty"` // what the last one has found
+
+	// Elsewhere are the loads that are not the page's, by the ids of their runs.
+	Elsewhere []string `json:"elsewhere,omitempty"`
 }
 
 // last is what a load that has ended says of itself: the answers of its measured part, as each has counted them.

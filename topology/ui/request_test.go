@@ -40,12 +40,17 @@ func TestParse(t *testing.T) {
 			logged("1.000", "g", "a:1 : b:2", "404 : 200", "0.001 : 0.002", "0.001 : 0.002", 200, ""),
 			&request{ended: 1000, took: 12, group: "g", status: 200, attempts: []attempt{{"a:1", true, 1}, {"b:2", true, 2}}},
 		},
+		"an internal redirect after a retry": {
+			logged("1.000", "g", "a:1, b:2 : c:3", "502, 404 : 200", "-, 0.001 : 0.002", "0.001, 0.001 : 0.002", 200, `a \" b\\`),
+			&request{ended: 1000, took: 12, group: "g", status: 200, attempts: []attempt{{"a:1", false, 1}, {"b:2", true, 1}, {"c:3", true, 2}}},
+		},
 		"no live server":          {logged("1.000", "g", "g", "502", "-", "0.000", 502, ""), &request{ended: 1000, took: 12, group: "g", status: 502}},
 		"nginx answers by itself": {logged("1.000", "", "", "", "", "", 404, ""), nil},
 		"half a line":             {`{"time":"2026-11-27T21:11:33+00:00","msec":179581`, nil},
+		"half a server":           {`{"msec":1.0,"upstream_group":"g","upstream_addr":"a:1`, nil},
 		"nothing":                 {"", nil},
 	} {
-		got, ok := parse([]byte(tt.line))
+		got, ok := new(reader).request([]byte(tt.line))
 		if ok != (tt.want != nil) {
 			t.Errorf("%s: got %v, want one: %v", name, ok, tt.want != nil)
 			continue
@@ -63,7 +68,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(logged("1.000", "g", "a:1, b:2", "502, 200", "-, 0.001", "0.001, 0.003", 200, "x"))
 	f.Add(`{"msec":1,"upstream_group":"g","upstream_addr":", "}`)
 	f.Fuzz(func(t *testing.T, line string) {
-		r, ok := parse([]byte(line))
+		r, ok := new(reader).request([]byte(line))
 		if !ok {
 			return
 		}
@@ -78,8 +83,9 @@ func FuzzParse(f *testing.F) {
 
 func BenchmarkParse(b *testing.B) {
 	line := []byte(logged("1795813893.171", "node_app_api", "127.0.0.1:8082", "200", "0.001", "0.002", 200, "loadgen/x"))
+	var r reader
 	b.ReportAllocs()
 	for b.Loop() {
-		parse(line)
+		r.request(line)
 	}
 }

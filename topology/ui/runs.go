@@ -74,6 +74,18 @@ func (r *runs) ended(complete int64) []*fleet.Event {
 	return out
 }
 
+// elsewhere are the runs that go on and are not the page's own.
+func (r *runs) elsewhere() []string {
+	var ids []string
+	for id, s := range r.all {
+		if !s.own && !s.over {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 func markOf(id, text string, at int64) *fleet.Event {
 	return &fleet.Event{At: time.UnixMilli(at), Kind: fleet.EventAction, By: agentOf + id, Text: text}
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,6 +13,12 @@ func TestRuns(t *testing.T) {
 	r := runs{begun: begun, all: map[string]*stay{}}
 	var got []string
 	at := begun
+	elsewhere := func(want ...string) {
+		t.Helper()
+		if ids := r.elsewhere(); !slices.Equal(ids, want) {
+			t.Errorf("after %d ms loads run elsewhere: got %q, want %q", at-begun, ids, want)
+		}
+	}
 	run := func(id string, every, seconds int64) {
 		for until := at + seconds*1000; at < until; at += every {
 			if m := r.see(&request{run: strings.TrimSuffix(id, "-warmup"), warmup: strings.HasSuffix(id, "-warmup"), ended: at, took: 10}); m != nil {
@@ -24,16 +31,20 @@ func TestRuns(t *testing.T) {
 	}
 	run("before", 100, 1)
 	run("early-warmup", 100, 1) // begins while the page is new, and says so
-	run("", 100, 3)             // somebody's browser
+	elsewhere("before", "early")
+	run("", 100, 3) // somebody's browser
 	run("slow", 4000, 20)
+	elsewhere("slow")
 	r.begin("own", at)
 	run("own", 100, 3)
+	elsewhere("slow")
 	r.begin("", at) // ended by hand
 	run("own", 100, 1)
 	run("", 1000, 30)
 	r.begin("own2", at)
 	run("own2", 100, 1)
 	run("", 1000, 30) // over by itself
+	elsewhere()
 	want := []string{
 		"990 load begins by loadgen/early",
 		"4990 load begins by loadgen/slow",

@@ -86,6 +86,9 @@ func (f *feed) fill(u *update, slow bool) {
 	for _, m := range f.runs.ended(u.Complete) {
 		f.mark(*m)
 	}
+	if u.Load != nil {
+		u.Load.Elsewhere = f.runs.elsewhere()
+	}
 	u.Marks = slices.Clone(f.marks[f.told:])
 	f.told = len(f.marks)
 	members := map[string][]string{}
@@ -195,6 +198,7 @@ func (f *feed) everything() *update {
 	}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	u.Load.Elsewhere = f.runs.elsewhere()
 	u.Complete, u.OneOf, u.Live = f.counts.complete(time.Now()), 1/f.chance, map[string]now{}
 	u.Rows, u.Marks = f.counts.rows(), slices.Clone(f.marks[:f.told])
 	u.Recent, u.Verdicts, u.Agree = f.recent, f.verdicts, &f.agree

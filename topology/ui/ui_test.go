@@ -156,12 +156,13 @@ func TestFeed(t *testing.T) {
 	}
 	k.events <- fleet.Event{Number: 1, At: time.Now(), Kind: fleet.EventAction, By: "command line", Text: "kill one"}
 	seen := map[string]bool{}
-	for i := 0; len(seen) < 5; i++ {
+	for i := 0; len(seen) < 6; i++ {
 		now := float64(time.Now().UnixMilli()) / 1e3
 		for _, addr := range []string{"127.0.0.1:8001", "127.0.0.1:8002"} {
-			fmt.Fprintln(log, logged(fmt.Sprintf("%.3f", now), "g", addr, "200", "0.001", "0.002", 200, "curl"))
+			fmt.Fprintln(log, logged(fmt.Sprintf("%.3f", now), "g", addr, "200", "0.001", "0.002", 200, "loadgen/a-run"))
 		}
 		u := next()
+		seen["a load from a terminal"] = seen["a load from a terminal"] || u.Load != nil && slices.Equal(u.Load.Elsewhere, []string{"a-run"})
 		for _, s := range u.Samples {
 			seen["samples"] = seen["samples"] || s.Group == "g" && len(s.Via) == 1
 		}
@@ -201,6 +202,9 @@ func TestRotatedLog(t *testing.T) {
 	old := log
 	for seconds := 0; seconds < 7; {
 		for _, r := range next().Rows {
+			if first == 0 && r.Groups["g"].Requests == 0 {
+				continue // where following begins is not known from outside
+			}
 			if last = r.At; first == 0 {
 				first = r.At
 			}

@@ -70,6 +70,16 @@ function withRates(p, now) {
   return p;
 }
 
+// arrivals is how many requests a second come, from whomever.
+export const arrivals = () => Object.values(model.live).reduce((n, s) => n + s.rate, 0);
+
+// elsewhere says who sends requests that are not the page's.
+export function elsewhere() {
+  const others = model.load?.elsewhere ?? [];
+  if (others.length) return word('elsewhere', others.map((id) => 'loadgen/' + id).join(', '));
+  return !model.load?.running && arrivals() ? word('elsewhere', word('otherClients')) : '';
+}
+
 export const instances = () => [...model.parts.values()].filter((p) => p.kind === 'instance');
 
 // addressOf is the server of the balancer that an instance is.

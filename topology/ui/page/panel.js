@@ -1,7 +1,7 @@
 // The panel at the side, with the hands: what can be done to a part, and the command that does the same in a terminal.
 
 import { clock, count, millis, onLang, word } from './words.js';
-import { model, on, why } from './model.js';
+import { elsewhere, model, on, why } from './model.js';
 
 const panel = () => document.getElementById('panel');
 let shown = null; // {kind, name, draw}
@@ -212,7 +212,7 @@ function load() {
   const l = model.load;
   return {
     title: word('load'),
-    key: [l?.running, l?.command, l?.last, l?.said],
+    key: [l?.running, l?.command, l?.last, l?.said, elsewhere()],
     parts() {
       if (!l?.possible) return [e('p', {}, word('noLoadgen'))];
       const field = (key, input) => e('label', {}, word(key), input);
@@ -228,7 +228,7 @@ function load() {
       const start = hand(word(l.running ? 'change' : 'start'), null, { command: typed(wanted()), key: 'start', class: 'main', click: () => setLoad(wanted()) });
       for (const i of [number, what, pace, minutes]) i.addEventListener('input', () => { start.querySelector('code').textContent = typed(wanted()); });
       return [
-        e('p', { class: 'about' }, l.running ? word('runsUntil', clock(l.until)) : word('nobody')),
+        e('p', { class: 'about' }, l.running ? word('runsUntil', clock(l.until)) : elsewhere() || word('nobody')),
         e('div', { class: 'fields' }, field('rateSet', number), field('scenario', what), field('pace', pace), field('minutes', minutes)),
         start,
         l.running ? hand(word('stop'), null, { command: 'Ctrl-C', key: 'stop', click: () => setLoad({ rate: 0 }) }) : null,

@@ -1,7 +1,7 @@
 // The picture's parts that are text: clients, balancer, groups, and a row for each instance.
 
 import { clock, count, decimal, megabytes, millis, onLang, percent, rate, word } from './words.js';
-import { addressOf, colourOf, instances, model, on, why } from './model.js';
+import { addressOf, arrivals, colourOf, elsewhere, instances, model, on, why } from './model.js';
 import { openPanel } from './panel.js';
 
 const rows = new Map(); // by the instance's name
@@ -155,8 +155,10 @@ function nodes() {
   const client = document.getElementById('client');
   put(client.firstChild, word('clients'));
   const l = model.load;
-  put(client.lastChild, l?.running ? `loadgen ${count(l.rate)}/s` : word('nobody'));
-  client.title = l?.running ? l.command + '\n' + word('runsUntil', clock(l.until)) : '';
+  const others = l?.elsewhere ?? [];
+  const arriving = l?.running && !others.length ? l.rate : arrivals();
+  put(client.lastChild, !l?.running && !arriving ? word('nobody') : `${l?.running || others.length ? 'loadgen ' : ''}${rate(arriving)}/s`);
+  client.title = [l?.running ? l.command + '\n' + word('runsUntil', clock(l.until)) : '', elsewhere()].filter(Boolean).join('\n');
   const b = document.getElementById('balancer');
   const part = [...model.parts.values()].find((p) => p.kind === 'balancer');
   put(b.firstChild, model.hello.balancer);
