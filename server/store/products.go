@@ -40,6 +40,12 @@ func (s *Store) AddProduct(ctx context.Context, p Product) error {
 	return nil
 }
 
+// CreateNewest makes the collection of the newest products. It is for the process of the database, which then has to see
+// that they are in it.
+func (s *Store) CreateNewest(ctx context.Context) error {
+	return s.create(ctx, NewestName, options.CreateCollection())
+}
+
 // Newest returns the newest n products, newest first.
 func (s *Store) Newest(ctx context.Context, n int) ([]Product, error) {
 	from := ProductsName

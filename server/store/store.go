@@ -280,12 +280,6 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// CreateNewest makes the collection of the newest products. It is for the process of the database, which then has to see
-// that they are in it.
-func (s *Store) CreateNewest(ctx context.Context) error {
-	return s.create(ctx, NewestName, options.CreateCollection())
-}
-
 // create makes a collection if it is missing.
 func (s *Store) create(ctx context.Context, name string, opt *options.CreateCollectionOptionsBuilder) error {
 	err := s.db.CreateCollection(ctx, name, opt)

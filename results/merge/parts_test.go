@@ -1,0 +1,53 @@
+package merge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"balanceo/results/run"
+)
+
+// A clock that is off is named, and what the clocks do to the sum is said; clocks that are alike are not spoken of.
+func TestClocks(t *testing.T) {
+	known := func(offset, bound float64) func(p *run.Part) {
+		return func(p *run.Part) { p.ClockOffset, p.ClockBound = &offset, bound }
+	}
+	unknown := func(p *run.Part) { p.ClockOffset = nil }
+	for _, c := range []struct {
+		name    string
+		late    time.Duration // of the second part, by its own clock
+		clocks  [2]func(*run.Part)
+		want    string // warning
+		notWant string
+	}{
+		{"not known", 3 * time.Second, [2]func(*run.Part){known(0, 0.001), unknown}, "began within 3s of each other by their own clocks; how far these are apart is not known", "part 2's"},
+		{"equal", 0, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "", ""},
+		{"equal, a long way off", 0, [2]func(*run.Part){known(0, 0.3), known(0.25, 0.3)}, "The parts began within 850ms of each other, as far as the round trips", "part 2's"},
+		{"equal and late", 3 * time.Second, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "The parts began 3s apart: so much of", "part 2's"},
+		{
+			"shifted, begun together", 2 * time.Second,
+			[2]func(*run.Part){known(0, 0.001), known(2, 0.001)},
+			"The parts began within 2ms of each other by one clock; clocks are up to 2.002s apart, and part 2's is 2s ahead of that of where they met. The sum is right", "",
+		},
+		{
+			"shifted, begun apart", 0,
+			[2]func(*run.Part){known(0, 0.001), known(-2, 0.001)},
+			"The parts began 2s apart; clocks are up to 2.002s apart, and part 2's is 2s behind that of where they met: so much of", "",
+		},
+		{"both shifted alike", 0, [2]func(*run.Part){known(-5, 0.001), known(-5, 0.001)}, "", ""},
+	} {
+		parts := split(t, hits(400), 2) // the second comes first
+		parts[0].Started, parts[1].Started = start.Add(c.late), start
+		c.clocks[0](parts[1].Part)
+		c.clocks[1](parts[0].Part)
+		m, err := Records(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(m.Warnings, "\n")
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) || c.notWant != "" && strings.Contains(got, c.notWant) {
+			t.Errorf("%s: warnings %q, want %q and not %q", c.name, got, c.want, c.notWant)
+		}
+	}
+}
