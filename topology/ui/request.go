@@ -114,7 +114,7 @@ func fieldsOf(line []byte) (f fields) {
 		if !ok {
 			return f
 		}
-		value, rest := valueOf(bytes.TrimPrefix(rest, []byte(":")))
+		value, rest := valueOf(bytes.TrimLeft(rest, ": \t"))
 		switch line = rest; string(key) {
 		case "msec":
 			f.msec = value
@@ -144,7 +144,7 @@ var quote = []byte{'"'}
 func valueOf(rest []byte) (value, after []byte) {
 	if !bytes.HasPrefix(rest, quote) {
 		end := bytes.IndexAny(rest, ",}")
-		return rest[:max(0, end)], rest[max(0, end):]
+		return bytes.TrimRight(rest[:max(0, end)], " \t"), rest[max(0, end):]
 	}
 	for end := 1; ; end++ {
 		i := bytes.IndexByte(rest[end:], '"')

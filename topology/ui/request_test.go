@@ -44,6 +44,10 @@ func TestParse(t *testing.T) {
 			logged("1.000", "g", "a:1, b:2 : c:3", "502, 404 : 200", "-, 0.001 : 0.002", "0.001, 0.001 : 0.002", 200, `a \" b\\`),
 			&request{ended: 1000, took: 12, group: "g", status: 200, attempts: []attempt{{"a:1", false, 1}, {"b:2", true, 1}, {"c:3", true, 2}}},
 		},
+		"with spaces, as somebody else writes JSON": {
+			`{ "msec" : 1.000 , "request_time": 0.012, "upstream_group": "g", "upstream_addr": "a:1", "upstream_status": "200", "status": 200 }`,
+			&request{ended: 1000, took: 12, group: "g", status: 200, attempts: []attempt{{"a:1", true, 0}}},
+		},
 		"no live server":          {logged("1.000", "g", "g", "502", "-", "0.000", 502, ""), &request{ended: 1000, took: 12, group: "g", status: 502}},
 		"nginx answers by itself": {logged("1.000", "", "", "", "", "", 404, ""), nil},
 		"half a line":             {`{"time":"2026-11-27T21:11:33+00:00","msec":179581`, nil},
