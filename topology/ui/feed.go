@@ -81,14 +81,12 @@ func (f *feed) run(ctx context.Context) error {
 	defer cancel()
 	var tasks sync.WaitGroup
 	failed := make(chan error, 2)
-	tasks.Go(func() {
-		if f.conf.AccessLog == "" {
-			<-ctx.Done()
-			return
-		}
-		background()
-		failed <- logs.Follow(ctx, f.read, logs.Source{Name: f.cfg.State.Balancer, Path: f.conf.AccessLog})
-	})
+	if log := f.conf.AccessLog; log != "" {
+		tasks.Go(func() {
+			background()
+			failed <- logs.Follow(ctx, f.read, logs.Source{Name: f.cfg.State.Balancer, Path: log})
+		})
+	}
 	tasks.Go(func() { failed <- f.cfg.Keeper.Events(ctx, 0, f.event) })
 	tasks.Go(func() {
 		background()
