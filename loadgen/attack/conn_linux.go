@@ -135,7 +135,7 @@ func (l *loop) refused(c *conn, err error) {
 
 func (l *loop) write(c *conn) {
 	for c.sent < len(c.out) {
-		n, err := transfer(unix.SYS_WRITE, c.fd, c.out[c.sent:])
+		n, err := transfer(unix.SYS_SENDTO, c.fd, c.out[c.sent:])
 		if err == unix.EAGAIN || err == unix.EINTR {
 			return
 		}
@@ -148,9 +148,9 @@ func (l *loop) write(c *conn) {
 	c.state = reading
 }
 
-// transfer reads or writes without telling Go's scheduler, as the call never waits.
+// transfer sends or receives without telling Go's scheduler, as the call never waits. read and write would do more for the same.
 func transfer(call uintptr, fd int, b []byte) (n int, err syscall.Errno) {
-	r, _, err := syscall.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	r, _, err := syscall.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
 	return int(r), err
 }
 
@@ -171,7 +171,7 @@ func (l *loop) ready(c *conn, events uint32) {
 // arrived, too.
 func (l *loop) read(c *conn, ended bool) {
 	for {
-		n, err := transfer(unix.SYS_READ, c.fd, l.buffer)
+		n, err := transfer(unix.SYS_RECVFROM, c.fd, l.buffer)
 		switch {
 		case err == unix.EINTR:
 			continue

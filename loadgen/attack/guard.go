@@ -80,11 +80,13 @@ const busyGCPercent = 400
 // tune sets the runtime up for an attack: it returns on how many cores hits are sent, and how to undo it. A loop
 // keeps its processor while it waits, so Go gets one more. $GOMAXPROCS and $GOGC overrule it.
 func tune(cfg *Config) (shards int, undo func()) {
-	shortSlices()
 	before := runtime.GOMAXPROCS(0)
 	shards, gc := before, busyGCPercent
-	if s := &cfg.Schedule; s.Paced() && s.Peak() <= oneCoreRate {
-		shards, gc = 1, 100
+	if s := &cfg.Schedule; s.Paced() {
+		shortSlices() // without a pace nobody waits for a time, and shorter turns are only more of them
+		if s.Peak() <= oneCoreRate {
+			shards, gc = 1, 100
+		}
 	}
 	shards = min(shards, cfg.Workers)
 	procs := shards

@@ -23,11 +23,20 @@ const (
 	serverEnv = "BENCH_SERVER"
 	stallAt   = "BENCH_STALL_AT"
 	delayEnv  = "BENCH_DELAY" // name of a distribution of latencies
+	// floorEnv makes this binary the least that a client can do, see runFloor: ADDRESS, RATE and DURATION.
+	floorEnv = "BENCH_FLOOR"
 )
 
 func TestMain(m *testing.M) {
 	if stall, ok := os.LookupEnv(serverEnv); ok {
 		serve(stall)
+		return
+	}
+	if setting, ok := os.LookupEnv(floorEnv); ok {
+		if err := runFloor(setting); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	code := m.Run()

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ type figures struct {
 // tool is a load generator.
 type tool struct {
 	name    string
-	highest func(addr string, d time.Duration) (figures, error)
+	highest func(addr string, d time.Duration) (figures, error)           // nil: it needs a pace
 	paced   func(addr string, rate int, d time.Duration) (figures, error) // nil: it has no pace
 }
 
@@ -72,7 +73,21 @@ func tools(b *testing.B) []tool {
 			return other.run(path, addr, d)
 		}})
 	}
+	if runtime.GOOS == "linux" {
+		out = append(out, tool{name: "3 syscalls", paced: floor})
+	}
 	return out
+}
+
+// floor is the processor time of the system alone: for sleeping until a request is due, sending it, and sleeping until its
+// answer is there.
+func floor(addr string, rate int, d time.Duration) (figures, error) {
+	o, err := execute("", "env", floorEnv+"="+fmt.Sprint(addr, " ", rate, " ", d), os.Args[0])
+	if err != nil {
+		return figures{}, err
+	}
+	hits, err := strconv.Atoi(o.stdout)
+	return figures{float64(hits) / d.Seconds(), micros(o.cpu) / float64(hits)}, err
 }
 
 func loadgen(path, addr string, rate int, d time.Duration) (figures, error) {
