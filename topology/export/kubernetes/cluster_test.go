@@ -136,7 +136,8 @@ func (c *cluster) until(what string, there func() bool) {
 	c.t.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); !there(); time.Sleep(500 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			c.t.Fatalf("waited in vain until %s:\n%s", what, c.kubectl("get", "pods", "--output=wide"))
+			said, _ := c.try("", "logs", "--selector=job-name="+c.job, "--prefix", "--tail=30")
+			c.t.Fatalf("waited in vain until %s:\n%s\n%s", what, c.kubectl("get", "pods", "--output=wide"), said)
 		}
 	}
 }
