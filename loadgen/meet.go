@@ -53,12 +53,15 @@ func (p *plan) meetBefore(ctx context.Context, promised *promise.Promise) error 
 	if err := awaitInstances(ctx, promised.Config); err != nil {
 		return err
 	}
-	at, err := p.meet(ctx, "begin", meetLimit)
-	if err != nil {
+	// Before they meet: a busy ledger takes its time to answer, and from then on they have lead and no more.
+	asking, cancel := context.WithTimeout(ctx, meetLimit)
+	defer cancel()
+	var err error
+	if p.clock, err = ledger.AskClock(asking, p.meetAt, p.now); err != nil {
 		return err
 	}
+	at, err := p.meet(ctx, "begin", meetLimit)
 	p.startAt = at.Add(lead)
-	p.clock, err = ledger.AskClock(ctx, p.meetAt, p.now)
 	return err
 }
 

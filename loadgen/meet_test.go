@@ -1,7 +1,9 @@
 package main
 
 import (
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,5 +53,33 @@ func TestMeetWithAShiftedClock(t *testing.T) {
 	}
 	if c := run.ClocksOf([]run.Part{parts[0], parts[2]}); !c.Known || c.Surely > 0 {
 		t.Errorf("equal clocks: surely %v apart, want 0", c.Surely)
+	}
+}
+
+// A ledger that is slow to tell the time, and does not at first, takes nothing from what is left until the parts begin.
+func TestMeetAtASlowLedger(t *testing.T) {
+	log, err := ledger.OpenLog(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	handler, asked := ledger.New(log).Handler(), 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/meet/") {
+			if asked++; asked == 1 {
+				http.Error(w, "not yet", http.StatusServiceUnavailable)
+				return
+			}
+			time.Sleep(lead / 6)
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	p := &plan{meetAt: server.URL, parts: 1, now: time.Now}
+	if err := p.meetBefore(t.Context(), &promise.Promise{}); err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(p.begin()); left < lead/2 {
+		t.Errorf("%v are left until the beginning, want some %v", left, lead)
 	}
 }

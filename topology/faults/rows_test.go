@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"balanceo/topology/procs"
 	"balanceo/topology/status"
 )
 
@@ -30,7 +31,7 @@ func rows() []row {
 		{name: "database -9 while products are added", short: true, fault: kill("database", first), says: `topology: database: starting again: signal: killed`},
 		{name: "nginx reloaded", short: true, fault: command("reload", "nginx"), says: `topology: nginx: reads its configuration anew`},
 		{name: "everything reloaded", fault: command("reload"), says: `topology: reload \(by command line\)`},
-		{name: "nginx -9", short: true, fault: kill("nginx", first), says: `topology: nginx: starting again: signal: killed`},
+		{name: "nginx -9", short: true, fault: killWhole("nginx", first), says: `topology: nginx: starting again: signal: killed`},
 		{name: "disk full", apart: "mount", lasts: 5 * time.Second, prepare: smallDisk, fault: fillDisk, says: `the disk under .* is full`},
 		{name: "descriptors of serverA exhausted", lasts: 5 * time.Second, fault: exhaust("serverA"), says: `too many open files`},
 		{name: "everything reloaded while serverA crashes in a loop", fault: crashLoop, lasts: 2 * time.Second, says: `serverA: backoff for .*CANT_MAX`},
@@ -46,6 +47,25 @@ func kill(name string, which func(status.Part) int) func(*rig) func() {
 	return func(r *rig) func() {
 		r.signal(which(r.part(name)), syscall.SIGKILL)
 		return nil
+	}
+}
+
+// killWhole is kill of a leader whose group does not serve without it: topology ends the rest.
+func killWhole(name string, which func(status.Part) int) func(*rig) func() {
+	return func(r *rig) func() {
+		pid := which(r.part(name))
+		r.signal(pid, syscall.SIGKILL)
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			left, err := procs.Groups([]int{pid})
+			switch {
+			case err != nil:
+				r.Fatal(err)
+			case len(left) == 0:
+				return nil
+			case time.Now().After(deadline):
+				r.Fatalf("of the group of %s %d processes go on", name, len(left))
+			}
+		}
 	}
 }
 

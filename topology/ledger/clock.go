@@ -13,19 +13,23 @@ type Clock struct{ Offset, Bound time.Duration }
 // clockAsked is how often a ledger is asked for the time: the quickest answer tells most.
 const clockAsked = 8
 
-// AskClock compares the clock now with that of the ledger at addr. As NTP does, it takes the answer to be of the middle
-// between question and answer, so that it is wrong by half the round trip at most.
+// AskClock compares the clock now with that of the ledger at addr, until ctx ends. As NTP does, it takes the answer to be of
+// the middle between question and answer, so that it is wrong by half the round trip at most.
 func AskClock(ctx context.Context, addr string, now func() time.Time) (*Clock, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
 	var best *Clock
-	for range clockAsked {
+	for answers := 0; answers < clockAsked; {
 		asked, begun := now(), time.Now()
 		theirs, err := askTime(ctx, addr+pathClock)
 		trip := time.Since(begun)
 		if err != nil {
-			return nil, fmt.Errorf("the ledger's clock: %w", err)
+			select {
+			case <-ctx.Done():
+				return nil, fmt.Errorf("the ledger's clock: %w", err)
+			case <-time.After(shipPeriod):
+			}
+			continue
 		}
+		answers++
 		if best == nil || trip/2 < best.Bound {
 			best = &Clock{Offset: asked.Add(trip / 2).Sub(theirs), Bound: trip / 2}
 		}

@@ -224,7 +224,9 @@ func TestAskClock(t *testing.T) {
 			t.Errorf("a clock shifted by %v: got %v ± %v", shift, c.Offset, c.Bound)
 		}
 	}
-	if _, err := AskClock(t.Context(), url+"/nowhere", time.Now); err == nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*shipPeriod)
+	defer cancel()
+	if _, err := AskClock(ctx, url+"/nowhere", time.Now); err == nil {
 		t.Error("where there is no ledger: no error")
 	}
 }
