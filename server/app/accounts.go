@@ -69,14 +69,15 @@ func (a *App) login(ctx *fasthttp.RequestCtx) {
 		}
 		return a.guesses.failed(try)
 	})
+	if ok {
+		err = a.enter(ctx, user)
+	}
 	switch {
 	case err != nil || wait > 0:
 		a.refuseGuess(ctx, wait, err)
 	case !ok:
 		remember(ctx, routeLogin, given)
 		seeOther(ctx, routeFailLogin)
-	default:
-		a.enter(ctx, user)
 	}
 }
 
@@ -90,76 +91,13 @@ func (a *App) refuseGuess(ctx *fasthttp.RequestCtx, wait time.Duration, err erro
 	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 }
 
-// signupPage answers GET /signup: with what was given after an e-mail was taken.
-func (a *App) signupPage(ctx *fasthttp.RequestCtx) {
-	given, again := recall(ctx)
-	if !again {
-		a.pages.signup.serve(ctx)
-		return
-	}
-	a.pages.serve(ctx, fasthttp.StatusOK, "signup.html", view{
-		Title: "Crear cuenta", Form: given,
-		Problems: []problem{{"email", "Ese e-mail ya está registrado: elegí otro, o ingresá con tu cuenta."}},
-	})
-}
-
-// signup answers POST /signup.
-func (a *App) signup(ctx *fasthttp.RequestCtx) {
-	if !sameSite(ctx) {
-		a.pages.forbidden.serve(ctx)
-		return
-	}
-	given := accountIn(ctx.PostArgs())
-	if problems := given.check(); len(problems) > 0 {
-		given.Password = ""
-		a.pages.serve(ctx, fasthttp.StatusBadRequest, "signup.html", view{Title: "Crear cuenta", Form: given, Problems: problems})
-		return
-	}
-	// Of several at once with one e-mail only one is tried here; the others learn from it that the e-mail is
-	// taken. Between processes the index decides.
-	first := false
-	made, err, _ := a.signups.Do(given.Email, func() (any, error) {
-		first = true
-		return a.register(ctx, given)
-	})
-	switch {
-	case errors.Is(err, store.ErrEmailTaken) || err == nil && !first:
-		remember(ctx, routeSignup, given)
-		seeOther(ctx, routeFailSignup)
-	case err != nil:
-		a.fail(ctx, err)
-	default:
-		a.enter(ctx, made.(store.User)) //nolint:forcetypeassert // what register returned
-	}
-}
-
-// register makes an account, or returns store.ErrEmailTaken.
-func (a *App) register(ctx *fasthttp.RequestCtx, given account) (user store.User, err error) {
-	// Asked before the password is hashed, which costs more.
-	switch _, err := a.user(given.Email); {
-	case err == nil:
-		return user, store.ErrEmailTaken
-	case !errors.Is(err, store.ErrNotFound):
-		return user, err
-	}
-	user = store.User{Email: given.Email, Name: given.Name}
-	err = a.hasher.inTurn(ctx, clientAddress(ctx), func() (err error) {
-		user.Password, err = a.hasher.hash(given.Password)
-		return err
-	})
-	if err != nil {
-		return user, err
-	}
-	return user, a.addUser(user)
-}
-
 // enter signs a user in and goes to the main page.
-func (a *App) enter(ctx *fasthttp.RequestCtx, u store.User) {
+func (a *App) enter(ctx *fasthttp.RequestCtx, u store.User) error {
 	if err := a.sessions.begin(ctx, visitor{Email: u.Email, Name: u.Name}); err != nil {
-		a.fail(ctx, err)
-		return
+		return err
 	}
 	seeOther(ctx, routeHome)
+	return nil
 }
 
 // logout answers GET and POST /logout.
@@ -232,15 +170,6 @@ func (a *App) user(email string) (store.User, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)
 	defer cancel()
 	return a.cfg.Store.User(ctx, email)
-}
-
-func (a *App) addUser(u store.User) error {
-	if a.cfg.Store == nil {
-		return errNoStore
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), dbBudget)
-	defer cancel()
-	return a.cfg.Store.AddUser(ctx, u)
 }
 
 // fail answers with the page for err. What was not foreseen is logged.

@@ -154,6 +154,7 @@ func signupForm(email, password, name string) url.Values {
 // signup makes an account, after which the browser is signed in.
 func (b *browser) signup(p *process, email, name string) {
 	b.t.Helper()
+	<-p.store.Prepared() // on a busy machine that may take longer than a request waits
 	got := b.post(p.url+"/signup", signupForm(email, "una clave", name))
 	if got.status != 302 || got.location != "/" {
 		b.t.Fatalf("POST /signup: got %d to %q, want 302 to /; %s", got.status, got.location, got.body)

@@ -13,8 +13,8 @@ import (
 	"balanceo/server/store/storetest"
 )
 
-// A database that hangs, and one that is gone: what needs none answers as before, the rest says 503 within two
-// seconds, and all recovers by itself with nothing lost or doubled.
+// A database that hangs, and one that is gone: what needs none answers as before, the rest says 503 soon, and all recovers
+// by itself with nothing lost or doubled.
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -72,8 +72,8 @@ func TestDatabaseOutage(t *testing.T) {
 				} else {
 					got = b.post(one.url+c.path, signupForm("eva@example.com", "clave", "Eva"))
 				}
-				if took := time.Since(began); got.status != 503 || got.header.Get("Retry-After") == "" || took > 2*time.Second {
-					t.Errorf("%s: %s %s: got %d after %v, want 503 with Retry-After within 2 s", what, c.method, c.path, got.status, took)
+				if took := time.Since(began); got.status != 503 || got.header.Get("Retry-After") == "" || took > 3*dbBudget {
+					t.Errorf("%s: %s %s: got %d after %v, want 503 with Retry-After soon", what, c.method, c.path, got.status, took)
 				}
 			})
 		}
