@@ -54,15 +54,6 @@ const (
 	purgeShare  = 0.02
 )
 
-// How often a database is asked whether it answers, and every second while it does not.
-const pingPeriod = 2 * time.Second
-
-// Whether a database that answers also writes is tried every writePeriod, and every second while it does not.
-const (
-	writePeriod = 5 * time.Second
-	writeLimit  = 2 * time.Second
-)
-
 // ErrUnavailable is returned, wrapped, by whatever could not be done because the database did not answer in
 // time.
 var ErrUnavailable = errors.New("database unavailable")
@@ -136,76 +127,6 @@ func (s *Store) Close(ctx context.Context) error {
 // Prepared is closed once collections and indexes exist.
 func (s *Store) Prepared() <-chan struct{} { return s.prepared }
 
-// State is what is known of a database. None of them is a reason to take a process out of service: whatever needs
-// no database goes on, and a new process would find the same one.
-type State string
-
-// The states.
-const (
-	Available   State = "available"
-	Unavailable State = "unavailable"    // does not answer
-	Refusing    State = "refuses writes" // answers, but writes fail
-)
-
-// State tells how the database was when it was asked last, which is about every two seconds.
-func (s *Store) State() State {
-	switch {
-	case !s.available.Load():
-		return Unavailable
-	case s.refusing.Load() != nil:
-		return Refusing
-	}
-	return Available
-}
-
-// refusal is a database's refusal to write.
-type refusal struct {
-	since time.Time
-	err   error
-}
-
-// Refusal tells since when writes have failed, and why; err is nil where they don't.
-func (s *Store) Refusal() (since time.Time, err error) {
-	if r := s.refusing.Load(); r != nil {
-		return r.since, r.err
-	}
-	return time.Time{}, nil
-}
-
-// watch prepares the database once it answers and then keeps asking whether it does, and whether it writes.
-func (s *Store) watch(ctx context.Context) {
-	prepared, reported := false, false
-	written := time.Time{}
-	for ctx.Err() == nil {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		var err error
-		if prepared {
-			err = s.client.Ping(try, nil)
-		} else if err = s.prepare(try); err == nil {
-			prepared = true
-			close(s.prepared)
-		}
-		cancel()
-		s.available.Store(err == nil)
-		if err != nil && !reported && ctx.Err() == nil {
-			slog.Warn("database does not answer", "error", err)
-		}
-		if err == nil && reported {
-			slog.Info("database answers again")
-		}
-		reported = err != nil
-		if err == nil && (s.refusing.Load() != nil || time.Since(written) > writePeriod) {
-			s.tryWrite(ctx)
-			written = time.Now()
-		}
-		period := pingPeriod
-		if s.State() != Available {
-			period = time.Second
-		}
-		wait(ctx, period)
-	}
-}
-
 // Purge removes what has expired, now and then, until ctx ends. It is for the process of the embedded database.
 func (s *Store) Purge(ctx context.Context) { s.purge(ctx, func() bool { return true }) }
 
@@ -228,28 +149,6 @@ func (s *Store) purgeOnce(ctx context.Context) {
 	defer cancel()
 	if err := s.purgeSessions(try, time.Now()); err != nil && ctx.Err() == nil {
 		slog.Warn("what has expired was not removed", "error", err)
-	}
-}
-
-// tryWrite finds out whether the database writes.
-func (s *Store) tryWrite(ctx context.Context) {
-	try, cancel := context.WithTimeout(ctx, writeLimit)
-	defer cancel()
-	set := bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: time.Now()}}}}
-	_, err := s.db.Collection(checksName).UpdateOne(try, byKey("write"), set, options.UpdateOne().SetUpsert(true))
-	before := s.refusing.Load()
-	switch {
-	case ctx.Err() != nil:
-	case err == nil || mongo.IsDuplicateKeyError(err): // another process was first
-		if before != nil {
-			slog.Info("database writes again", "after", time.Since(before.since).Round(time.Second))
-		}
-		s.refusing.Store(nil)
-	case before != nil:
-		s.refusing.Store(&refusal{before.since, err})
-	default:
-		slog.Error("database refuses writes", "error", err)
-		s.refusing.Store(&refusal{time.Now(), err})
 	}
 }
 
