@@ -3,12 +3,9 @@
 package caddy
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -128,42 +125,31 @@ func (Caddy) Command(s *balancer.Site) *exec.Cmd {
 	return cmd
 }
 
-// ask sends a request to the admin API of the site's Caddy.
-func ask(ctx context.Context, s *balancer.Site, method, path string, body []byte) ([]byte, error) {
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", s.Socket())
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, method, "http://caddy"+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("caddy's admin API: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Cache-Control", "must-revalidate") // reload even what has not changed
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("caddy's admin API: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", resp.Status, bytes.TrimSpace(text))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("caddy's admin API: %s %s: %w", method, path, err)
-	}
-	return text, nil
-}
-
-// Reload implements balancer.Balancer. Caddy answers once the new configuration serves.
+// Reload implements balancer.Balancer. Caddy answers once the new configuration serves; the server of the one before may
+// accept some connections more until it has seen that it is to end, so that its end is waited for.
 func (Caddy) Reload(ctx context.Context, s *balancer.Site, _ int) error {
 	text, err := os.ReadFile(s.File)
 	if err != nil {
 		return fmt.Errorf("caddy: %w", err)
 	}
-	_, err = ask(ctx, s, http.MethodPost, "/load", text)
-	return err
+	if _, err := ask(ctx, s, http.MethodPost, "/load", text); err != nil {
+		return err
+	}
+	want, err := listeners(text)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		got, err := accepting(ctx, s)
+		if err != nil || got <= want {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("caddy: %d listeners of the configuration before still accept connections: %w", got-want, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
