@@ -21,6 +21,7 @@ import (
 	"balanceo/topology/balancer"
 	"balanceo/topology/balancer/nginx"
 	"balanceo/topology/layout"
+	"balanceo/topology/ports"
 )
 
 // foreign is an HTTP server that knows nothing of this project.
@@ -80,12 +81,11 @@ func startNginx(t *testing.T, conf string, port int) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // runLoadgen runs the command and returns its record, exit code, but for the generator's lag, and standard error.

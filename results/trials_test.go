@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"balanceo/results/compare"
 	"balanceo/results/run"
+	"balanceo/topology/ports"
 )
 
 var campaigns = flag.Int("campaigns", 20, "how many of each kind")
@@ -197,12 +197,11 @@ func (b *bench) up(name string, ports int, delay string) string {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // run loads one and returns the record; one that is of no use is repeated.

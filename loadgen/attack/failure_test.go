@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 
 	"balanceo/loadgen/pace"
 	"balanceo/loadgen/tally"
+	"balanceo/topology/ports"
 )
 
 // listen serves each connection with handle until the test is over.
@@ -69,12 +71,11 @@ func request(conn net.Conn) bool {
 // refused is an address at which nothing listens.
 func refused(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // errorsOf counts the classes of the hits.

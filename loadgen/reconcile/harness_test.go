@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ import (
 	"balanceo/results/run"
 	"balanceo/topology/balancer"
 	"balanceo/topology/balancer/nginx"
+	"balanceo/topology/ports"
 )
 
 // backend is an HTTP server of the standard library.
@@ -136,12 +138,11 @@ func startLogging(t *testing.T, log string, upstreams ...string) (*balancer.Conf
 		names[i] = strings.Fields(u)[1]
 	}
 	for attempt := 0; ; attempt++ {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := ports.Free()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr := ln.Addr().String()
-		_ = ln.Close()
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		conf := filepath.Join(dir, "nginx.conf")
 		text := `worker_processes 2; pid nginx.pid; error_log error.log warn; events { worker_connections 512; }
 http {

@@ -5,17 +5,18 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"balanceo/server/store/storetest"
+	"balanceo/topology/ports"
 )
 
 func TestMain(m *testing.M) {
@@ -50,18 +51,11 @@ type instance struct {
 // serve starts a server in dir, which shares its database with the others there.
 func serve(t testing.TB, program, dir string, env ...string) *instance {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := &instance{t: t, program: program, dir: dir, port: port, env: env}
+	s := &instance{t: t, program: program, dir: dir, port: strconv.Itoa(port), env: env}
 	s.start()
 	t.Cleanup(func() {
 		s.stop()

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"balanceo/topology/ports"
 )
 
 // Try asks the program itself what it does: it runs it in a place of its own in front of servers of ours, with the
@@ -78,12 +80,9 @@ func (o *oracle) serve(g *Group) (source string, err error) {
 		go func() { _ = server.Serve(ln) }() // ends with close
 		fmt.Fprintf(&lines, "server %s weight=%d max_fails=0; ", ln.Addr(), s.Weight)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it waits for nobody
-	if err != nil {
+	if o.port, err = ports.FreeAside("127.0.0.1"); err != nil {
 		return "", err
 	}
-	o.port = free.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of a TCP listener
-	_ = free.Close()
 	return fmt.Sprintf("worker_processes 1; events {} http { upstream g { zone g 64k; %s} server { listen 127.0.0.1:%d; location / { proxy_pass http://g; } } }",
 		&lines, o.port), nil
 }

@@ -29,8 +29,9 @@ type Server struct {
 func NewServer(t *testing.T) *Server {
 	t.Helper()
 	s := &Server{}
-	s.Server = httptest.NewServer(s)
+	s.Server = httptest.NewUnstartedServer(s)
 	s.Addr = s.Listener.Addr().String()
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }
