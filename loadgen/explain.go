@@ -2,11 +2,17 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
+	"time"
 
 	"balanceo/loadgen/distribution"
 	"balanceo/loadgen/promise"
 	"balanceo/loadgen/reconcile"
+	"balanceo/loadgen/tally"
+	"balanceo/results/run"
+	"balanceo/topology/balancer"
 	"balanceo/topology/layout"
 )
 
@@ -62,6 +68,7 @@ func (w *watcher) explain(ctx context.Context, m *measurement) {
 		name = w.Config.Balancer
 	}
 	r.Warnings = append(r.Warnings, notRead(w.Promise)...)
+	r.Warnings = append(r.Warnings, atReload(in.Balancer, r.Errors, in.Began)...)
 	r.Warnings = append(r.Warnings, unsigned(m.tally.Unsigned(), w.plan.by, name)...)
 	distribution.Explain(r.Groups, in)
 	for i := range r.Groups {
@@ -83,6 +90,24 @@ func notRead(p *promise.Promise) (out []string) {
 		out = append(out, "Of "+p.From+": "+text+".")
 	}
 	return out
+}
+
+// atReload tells that a reload of the balancer may be why connections were reset.
+func atReload(conf *balancer.Config, failed []run.ErrorCount, began time.Time) []string {
+	if conf == nil || conf.AtReload == "" {
+		return nil
+	}
+	var reset int64
+	for _, e := range failed {
+		if e.Class == tally.Reset.String() || e.Class == tally.ConnectFailed.String() {
+			reset += e.Count
+		}
+	}
+	reloaded := slices.ContainsFunc(conf.Epochs, func(e balancer.Epoch) bool { return e.Began.After(began) })
+	if reset == 0 || !reloaded {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d requests over connections that were reset, and %s was reloaded during the run: %s.", reset, conf.Balancer, conf.AtReload)}
 }
 
 // remote tells whether the balancer is on another machine.

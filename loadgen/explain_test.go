@@ -25,6 +25,31 @@ func TestNotRead(t *testing.T) {
 	}
 }
 
+// What a reload may cost is told where the balancer was reloaded during the run, and connections were reset.
+func TestAtReload(t *testing.T) {
+	began := time.Now()
+	conf := &balancer.Config{Balancer: "caddy", AtReload: "it listens anew", Epochs: []balancer.Epoch{{Began: began.Add(-time.Hour)}, {Began: began.Add(time.Second)}}}
+	before, lossless := *conf, *conf
+	before.Epochs, lossless.AtReload = conf.Epochs[:1], ""
+	reset, refused := []run.ErrorCount{{Class: "reset", Count: 2}, {Class: "http_5xx", Count: 1}}, []run.ErrorCount{{Class: "connect_refused", Count: 3}}
+	for _, tt := range []struct {
+		name   string
+		conf   *balancer.Config
+		errors []run.ErrorCount
+		want   []string
+	}{
+		{"reset", conf, reset, []string{"2 requests over connections that were reset, and caddy was reloaded during the run: it listens anew."}},
+		{"refused", conf, refused, nil},
+		{"not reloaded", &before, reset, nil},
+		{"one that loses none", &lossless, reset, nil},
+		{"no balancer", nil, reset, nil},
+	} {
+		if got := atReload(tt.conf, tt.errors, began); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // Where a run ends early, a request that was no later than others were is not one that was never sent. Where it had its
 // time, it is, and so is one that waited for longer.
 func TestUnsentAtTheEnd(t *testing.T) {

@@ -40,6 +40,7 @@ type Config struct {
 	Ledger    string   `json:"ledger,omitempty"`     // address of the ledger that has the log and the servers' counts
 	Groups    []Group  `json:"groups"`               // sorted by name
 	Warnings  []string `json:"warnings,omitempty"`   // what could not be read and may matter
+	AtReload  string   `json:"at_reload,omitempty"`  // what requests a reload may cost on this machine; empty: none
 	// Epochs are the configurations that the running balancer has had, oldest first. The last one has the groups
 	// above. Of one that does not run there are none.
 	Epochs []Epoch `json:"epochs,omitempty"`

@@ -4,10 +4,13 @@ package balancertest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,7 +121,8 @@ func (r *Rig) stop(t *testing.T) {
 		}
 	}
 	if t.Failed() {
-		t.Logf("%s said:\n%s", r.Name(), r.out)
+		log, _ := os.ReadFile(filepath.Join(r.Site.Dir, "error.log")) // where it has one
+		t.Logf("%s said:\n%s%s", r.Name(), r.out, log)
 	}
 }
 
@@ -165,9 +169,12 @@ type Answer struct {
 	Header http.Header
 }
 
-// Get sends one request and returns the answer, when its body is read.
+// Get sends one request and returns the answer, when its body is read. As HTTP has it (RFC 9112, 9.3.1), one is sent again
+// if a connection that was kept for it turns out to have been closed.
 func (r *Rig) Get(client *http.Client, path string, header ...string) (Answer, error) {
-	req, err := http.NewRequest(http.MethodGet, r.URL+path, nil) //nolint:noctx // the client has a time-out
+	kept := false
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { kept = c.Reused }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), http.MethodGet, r.URL+path, nil)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -176,6 +183,9 @@ func (r *Rig) Get(client *http.Client, path string, header ...string) (Answer, e
 		req.Header.Set(header[i], header[i+1])
 	}
 	resp, err := client.Do(req)
+	if kept && errors.Is(err, syscall.ECONNRESET) {
+		resp, err = client.Do(req)
+	}
 	if err != nil {
 		return Answer{}, err
 	}
@@ -187,7 +197,11 @@ func (r *Rig) Get(client *http.Client, path string, header ...string) (Answer, e
 // Split sends n requests over that many connections at once and counts the answers by X-Upstream.
 func (r *Rig) Split(t *testing.T, n, connections int, path string) map[string]int {
 	t.Helper()
-	client := r.Client(t, connections)
+	return r.SplitBy(r.Client(t, connections), n, connections, path)
+}
+
+// SplitBy is Split with a client that has connections already.
+func (r *Rig) SplitBy(client *http.Client, n, connections int, path string) map[string]int {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	counts := map[string]int{}

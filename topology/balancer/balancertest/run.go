@@ -69,6 +69,7 @@ func Run(t *testing.T, b balancer.Balancer) {
 	t.Run("log", func(t *testing.T) { log(t, b) })
 	t.Run("dead server", func(t *testing.T) { dead(t, b) })
 	t.Run("reload", func(t *testing.T) { reload(t, b) })
+	t.Run("reload, new connections", func(t *testing.T) { opening(t, b) })
 	t.Run("own configuration", func(t *testing.T) { own(t, b) })
 	t.Run("refused", func(t *testing.T) { refused(t, b) })
 }
@@ -188,41 +189,77 @@ func dead(t *testing.T, b balancer.Balancer) {
 	}
 }
 
-// reload: new weights, another method and a server that is left out are in force when Reload returns, and no
-// request is lost meanwhile.
-func reload(t *testing.T, b balancer.Balancer) {
-	r := rig(t, b, []int{2, 1}, 2)
-	var stop atomic.Bool
-	lost := make(chan map[string]int, 1)
-	go func() {
-		all := map[string]int{}
-		for !stop.Load() {
-			for addr, n := range r.Split(t, 100, 4, "/b") {
-				if r.server(addr) == nil {
-					all[addr] += n
-				}
+// opening: a reload loses no request over a new connection either, unless the balancer is said to.
+func opening(t *testing.T, b balancer.Balancer) {
+	r := rig(t, b, []int{2, 1}, 1)
+	lost := r.Reloads(t, 10)
+	if len(lost) > 0 && r.Conf.AtReload == "" {
+		t.Errorf("lost while it was reloaded: %v", lost)
+	}
+}
+
+// Reloads reloads n times and returns how the requests that are sent meanwhile, each over a new connection, were lost.
+func (r *Rig) Reloads(t *testing.T, n int) (lost map[string]int) {
+	t.Helper()
+	return r.meanwhile(t, 0, func() {
+		for range n {
+			if err := r.Reload(t.Context(), r.Site, r.process.Process.Pid); err != nil {
+				t.Error(err)
 			}
 		}
-		lost <- all
-	}()
-	for _, weights := range [][]int{{1, 3}, {5, 1}, {1, 1}} {
-		r.Renew(t, func(s *balancer.Site) { s.Changes = map[string]balancer.Change{"a": {Weights: weights}} })
-		Judge(t, r, "a", r.Split(t, 240, 1, "/"))
-		if got := r.Conf.Group("a").Share(r.Servers[0].Addr); math.Abs(got-float64(weights[0])/float64(weights[0]+weights[1])) > 1e-9 {
-			t.Errorf("weights %v: the first share is %v", weights, got)
-		}
-	}
-	r.Renew(t, func(s *balancer.Site) { s.Down = map[int]bool{r.Servers[0].port(): true} })
-	if got := r.Split(t, 30, 1, "/"); got[r.Servers[1].Addr] != 30 {
-		t.Errorf("with %s left out: got %v, want 30 by the other", r.Servers[0].Addr, got)
-	}
-	r.Renew(t, func(s *balancer.Site) {
-		s.Down, s.Changes = nil, map[string]balancer.Change{"a": {Method: "least_conn"}}
 	})
-	Judge(t, r, "a", r.Split(t, 60, 1, "/"))
-	stop.Store(true)
-	if all := <-lost; len(all) > 0 {
-		t.Errorf("lost while it was reloaded: %v", all)
+}
+
+// meanwhile sends requests to group b while do runs, and returns how they were lost. They are sent over that many connections,
+// or each over a new one, and at least one before and one after.
+func (r *Rig) meanwhile(t *testing.T, connections int, do func()) (lost map[string]int) {
+	t.Helper()
+	client := r.Client(t, connections)
+	lost = map[string]int{}
+	var over atomic.Bool
+	begun, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for round := 0; !over.Load() || round == 0; round++ {
+			for addr, n := range r.SplitBy(client, 20, max(connections, 1), "/b") {
+				if r.server(addr) == nil {
+					lost[addr] += n
+				}
+			}
+			if round == 0 {
+				close(begun)
+			}
+		}
+	}()
+	<-begun
+	defer func() { over.Store(true); <-done }()
+	do()
+	return lost
+}
+
+// reload: new weights, another method and a server that is left out are in force when Reload returns, and no
+// request over connections that are kept is lost meanwhile.
+func reload(t *testing.T, b balancer.Balancer) {
+	r := rig(t, b, []int{2, 1}, 2)
+	lost := r.meanwhile(t, 4, func() {
+		for _, weights := range [][]int{{1, 3}, {5, 1}, {1, 1}} {
+			r.Renew(t, func(s *balancer.Site) { s.Changes = map[string]balancer.Change{"a": {Weights: weights}} })
+			Judge(t, r, "a", r.Split(t, 240, 1, "/"))
+			if got := r.Conf.Group("a").Share(r.Servers[0].Addr); math.Abs(got-float64(weights[0])/float64(weights[0]+weights[1])) > 1e-9 {
+				t.Errorf("weights %v: the first share is %v", weights, got)
+			}
+		}
+		r.Renew(t, func(s *balancer.Site) { s.Down = map[int]bool{r.Servers[0].port(): true} })
+		if got := r.Split(t, 30, 1, "/"); got[r.Servers[1].Addr] != 30 {
+			t.Errorf("with %s left out: got %v, want 30 by the other", r.Servers[0].Addr, got)
+		}
+		r.Renew(t, func(s *balancer.Site) {
+			s.Down, s.Changes = nil, map[string]balancer.Change{"a": {Method: "least_conn"}}
+		})
+		Judge(t, r, "a", r.Split(t, 60, 1, "/"))
+	})
+	if len(lost) > 0 {
+		t.Errorf("lost while it was reloaded: %v", lost)
 	}
 	select {
 	case err := <-r.ended:

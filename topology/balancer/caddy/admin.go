@@ -1,7 +1,6 @@
 package caddy
 
 import (
-	"balanceo/topology/balancer"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,6 +11,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"balanceo/topology/balancer"
 )
 
 // ask sends a request to the admin API of the site's Caddy.

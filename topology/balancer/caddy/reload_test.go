@@ -2,11 +2,14 @@ package caddy
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"balanceo/topology/balancer"
@@ -67,5 +70,48 @@ func TestAccepting(t *testing.T) {
 	}
 	if got, err := accepting(t.Context(), r.Site); err != nil || got != want {
 		t.Errorf("%d listeners accept (%v), want %d", got, err, want)
+	}
+}
+
+// Requests over new connections are lost at a reload where the kernel does not move what waits, and none where it does: each
+// is tried in a network of its own.
+func TestReloadListensAnew(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a network of its own needs root")
+	}
+	for _, moved := range []string{"0", "1"} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReloadApart$", "-test.v")
+		cmd.Env = append(os.Environ(), apart+"="+moved)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s=%s: %v\n%s", migrate, moved, err, out)
+		}
+	}
+}
+
+// apart is set to what tcp_migrate_req is to be, in a process that has a network of its own.
+const apart = "BALANCEO_CADDY_APART"
+
+func TestReloadApart(t *testing.T) {
+	moved := os.Getenv(apart)
+	if moved == "" {
+		t.Skip("it is a part of TestReloadListensAnew")
+	}
+	if out, err := exec.CommandContext(t.Context(), "ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.WriteFile(migrate, []byte(moved), 0); err != nil {
+		t.Fatal(err)
+	}
+	r := balancertest.Start(t, Caddy{}, balancertest.Source([]int{1}, 1), balancertest.NewServer(t), balancertest.NewServer(t))
+	lost := map[string]int{}
+	for range 12 { // until some is lost
+		maps.Copy(lost, r.Reloads(t, 10))
+		if len(lost) > 0 {
+			break
+		}
+	}
+	if told := r.Conf.AtReload != ""; told != (len(lost) > 0) || told != (moved == "0") {
+		t.Errorf("tcp_migrate_req %s: lost %v, told %q", moved, lost, r.Conf.AtReload)
 	}
 }
