@@ -59,7 +59,7 @@ func New(cfg Config) *Server {
 	}
 	s.ln = &trackedListener{Listener: cfg.Listener, connections: s.conns}
 	who := newIdentity(cfg.Instance, cfg.Listener.Addr())
-	handler := s.byName(cfg.Slot.Counting(delayed(cfg.Delay, cfg.Handler), cfg.Metrics))
+	handler := s.countable(s.byName(cfg.Slot.Counting(delayed(cfg.Delay, cfg.Handler), cfg.Metrics)))
 	s.fast = Limited(s.closingWhenDraining(who.signed(handler)))
 	s.fast.ConnState = changeState
 	s.fast.Logger = slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)

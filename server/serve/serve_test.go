@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"balanceo/server/scoreboard"
+	"balanceo/topology/layout"
 )
 
 func TestDelayed(t *testing.T) {
@@ -73,6 +75,50 @@ func TestUnreadableAfterIdle(t *testing.T) {
 // A connection on which nothing comes is closed without an answer, and is no request; one on which half a request came is.
 func TestNothingAsked(t *testing.T) {
 	t.Parallel()
+	board, addr := serving(t, 50*time.Millisecond)
+	for sent, want := range map[string]string{"": "", "GET /half": "HTTP/1.1 408"} {
+		before := board.Requests()
+		got, err := talk(t, addr, sent)
+		if err != nil || len(got) > 0 != (want != "") || !strings.HasPrefix(got, want) {
+			t.Errorf("after %q: got %q, %v, want %q", sent, got, err, want)
+		}
+		if n := board.Requests() - before; n != int64(len(want)/len("HTTP/1.1 408")) {
+			t.Errorf("after %q: %d requests counted", sent, n)
+		}
+	}
+}
+
+// Fields that are counted in hundreds are refused before anything makes room for each of them.
+func TestFieldsAreCounted(t *testing.T) {
+	t.Parallel()
+	board, addr := serving(t, 0)
+	ask := func(query, cookies string, form int) string {
+		body := strings.Repeat("a&", form)
+		return fmt.Sprintf("POST /?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+			query, cookies, len(body), body)
+	}
+	few, enough := strings.Repeat("Cookie: a"+strings.Repeat(";a", 50)+"\r\n", 5), strings.Repeat("a&", fieldsMost-1)
+	for _, c := range []struct{ what, text, want string }{
+		{"as many as may be", ask(enough, few, fieldsMost-1), "HTTP/1.1 200"},
+		{"fields of a query", ask(enough+"&", "", 0), "HTTP/1.1 400"},
+		{"fields of a form", ask("", "", fieldsMost), "HTTP/1.1 400"},
+		{"cookies, in several headers", ask("", few+few, 0), "HTTP/1.1 400"},
+		{"headers", ask("", strings.Repeat("a:\r\n", fieldsMost), 0), "HTTP/1.1 400"},
+	} {
+		before := board.Requests()
+		got, err := talk(t, addr, c.text)
+		if err != nil || !strings.HasPrefix(got, c.want) || !strings.Contains(got, layout.HeaderWorker) {
+			t.Errorf("%s: got %q, %v, want %q with %s", c.what, got, err, c.want, layout.HeaderWorker)
+		}
+		if n := board.Requests() - before; n != 1 {
+			t.Errorf("%s: %d requests counted", c.what, n)
+		}
+	}
+}
+
+// serving runs a server that answers 200 to everything, until the test ends. patience is for a request; 0: the usual.
+func serving(t *testing.T, patience time.Duration) (board *scoreboard.Board, addr string) {
+	t.Helper()
 	board, err := scoreboard.Open(filepath.Join(t.TempDir(), "board"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -87,26 +133,26 @@ func TestNothingAsked(t *testing.T) {
 	}
 	handler := func(*fasthttp.RequestCtx) {}
 	s := New(Config{Listener: ln, Slot: slot, Handler: handler, Delay: func() time.Duration { return 0 }})
-	s.fast.ReadTimeout = 50 * time.Millisecond
+	if patience > 0 {
+		s.fast.ReadTimeout = patience
+	}
 	s.Start()
 	t.Cleanup(func() {
 		_ = s.Drain(context.Background(), time.Second, func(context.Context) error { return nil })
 		_ = board.Close()
 	})
-	for sent, want := range map[string]string{"": "", "GET /half": "HTTP/1.1 408"} {
-		before := board.Requests()
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.WriteString(conn, sent)
-		got, err := io.ReadAll(conn)
-		_ = conn.Close()
-		if err != nil || len(got) > 0 != (want != "") || !strings.HasPrefix(string(got), want) {
-			t.Errorf("after %q: got %q, %v, want %q", sent, got, err, want)
-		}
-		if n := board.Requests() - before; n != int64(len(want)/len("HTTP/1.1 408")) {
-			t.Errorf("after %q: %d requests counted", sent, n)
-		}
+	return board, ln.Addr().String()
+}
+
+// talk sends text on a connection of its own and returns what comes until that is closed.
+func talk(t *testing.T, addr, text string) (string, error) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, text)
+	got, err := io.ReadAll(conn)
+	return string(got), err
 }
