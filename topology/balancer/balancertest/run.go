@@ -69,7 +69,7 @@ func Run(t *testing.T, b balancer.Balancer) {
 	t.Run("log", func(t *testing.T) { log(t, b) })
 	t.Run("dead server", func(t *testing.T) { dead(t, b) })
 	t.Run("reload", func(t *testing.T) { reload(t, b) })
-	t.Run("reload, new connections", func(t *testing.T) { opening(t, b) })
+	t.Run("opening", func(t *testing.T) { opening(t, b) })
 	t.Run("own configuration", func(t *testing.T) { own(t, b) })
 	t.Run("refused", func(t *testing.T) { refused(t, b) })
 }
