@@ -32,7 +32,7 @@ func (o *requestOptions) into(p *plan) error {
 		p.header[name] = append(p.header[name], value)
 	}
 	for _, code := range o.ExpectStatus {
-		if err := between("-expect-status", code, 100, 599); err != nil {
+		if err := between("-expect-status", code, 100, 999); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"balanceo/loadgen/socket"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/results/units"
 	"balanceo/topology/cli"
 )
 
@@ -147,6 +148,9 @@ func (m *measurement) warn(workers int) {
 	if r.AnswerTime > r.Duration && r.Duration > 0 {
 		say("Answers came at %.4g/s where %.4g/s were asked for: a backlog was left that took %v longer.", float64(r.Responses)/r.AnswerTime,
 			cmp.Or(r.RequestedRate, r.ActualRate), text(r.AnswerTime-r.Duration))
+	}
+	if n := m.outcome.Unasked; n > 0 {
+		say("After %s the server sent more than was asked for: answers may have been counted for other requests than their own.", units.Count(n, "answer"))
 	}
 	if r.Missing > 0 && r.Latency.P50 > 0 {
 		say("%d requests lie above all percentiles: %d were never sent, %d never answered.", r.Missing, r.Unsent, r.Missing-r.Unsent)

@@ -136,9 +136,12 @@ func (a *answer) readHead(b []byte, isHead bool) (used int, err error) {
 	a.reader.Reset(&a.source)
 	h := &a.head
 	if err := h.Read(a.reader); err != nil {
-		return 0, err
+		return 0, malformed{err}
 	}
 	code, length := h.StatusCode(), h.ContentLength()
+	if code < 100 || statusZero(b) {
+		return 0, malformed{errStatus}
+	}
 	if code < 200 && code != fasthttp.StatusSwitchingProtocols {
 		return end, nil // an interim answer, as 103 Early Hints
 	}
@@ -155,6 +158,14 @@ func (a *answer) readHead(b []byte, isHead bool) (used int, err error) {
 		a.part = inChunkSize
 	}
 	return end, nil
+}
+
+var errStatus = errors.New("status below 100")
+
+// statusZero tells that the status in a head is 000, of which fasthttp makes 200.
+func statusZero(head []byte) bool {
+	_, rest, _ := bytes.Cut(head, []byte{' '})
+	return bytes.HasPrefix(bytes.TrimLeft(rest, " "), []byte("000"))
 }
 
 // headEnd is how long the head at the beginning of b is; 0: its end has not come yet.

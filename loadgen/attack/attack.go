@@ -102,6 +102,7 @@ type Outcome struct {
 	Partial  bool          // it was ended early
 	Nobody   bool          // it was given up as no request reached the target
 	Resent   int64         // requests sent again as a kept connection turned out to have been closed
+	Unasked  int64         // answers after which the server sent more on the connection; told by Fast only
 	Late     int64         // hits sent so long after the end of the schedule that they don't count as sent in time
 	LastSent time.Duration // when the last hit was sent
 	Grid     time.Duration // how late this machine's timers are: hits due closer to each other may leave together

@@ -19,6 +19,7 @@ type (
 	dialError      struct{ error }
 	handshakeError struct{ error }
 	responseError  struct{ error }
+	malformed      struct{ error } // whatever the parser says of a head that is all there, it is no end of the connection
 )
 
 func (e dialError) Unwrap() error      { return e.error }
@@ -32,6 +33,7 @@ func classify(err error) tally.Class {
 		dial      dialError
 		handshake handshakeError
 		response  responseError
+		head      malformed
 		cert      *tls.CertificateVerificationError
 		record    tls.RecordHeaderError
 		op        *net.OpError
@@ -55,6 +57,8 @@ func classify(err error) tally.Class {
 		return tally.TLS
 	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls reports an alert of the other side
 		return tally.TLS
+	case errors.As(err, &head):
+		return tally.BadResponse
 	case isTimeout(err):
 		return tally.Timeout
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
@@ -97,6 +101,8 @@ func (e *Expect) class(status int, body []byte) tally.Class {
 	case len(e.Status) > 0 && !slices.Contains(e.Status, status):
 		return tally.WrongStatus
 	case len(e.Status) > 0:
+	case status >= 600:
+		return tally.WrongStatus
 	case status >= 500:
 		return tally.HTTP5xx
 	case status >= 400:

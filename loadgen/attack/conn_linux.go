@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -185,13 +186,21 @@ func (l *loop) read(c *conn, ended bool) {
 			return
 		}
 		if c.state == free {
-			l.disconnect(c) // nobody asked for what it said
+			l.more(l.buffer[:n])
+			l.disconnect(c)
 		} else {
 			l.arrived(c, l.buffer[:n])
 		}
 		if c.fd < 0 || n < len(l.buffer) && !ended {
 			return
 		}
+	}
+}
+
+// more counts what nobody asked for, but for what servers say before they close a connection that was idle for too long.
+func (l *loop) more(b []byte) {
+	if version, rest, _ := bytes.Cut(b, []byte{' '}); !bytes.HasPrefix(version, []byte("HTTP/1.")) || !bytes.HasPrefix(rest, []byte("408")) {
+		l.unasked++
 	}
 }
 
@@ -213,7 +222,10 @@ func (l *loop) arrived(c *conn, b []byte) {
 		l.finish(c, err)
 	case c.answer.part == complete:
 		c.in = c.in[:0]
-		c.answer.keep = c.answer.keep && len(rest) == 0
+		if len(rest) > 0 {
+			l.more(rest)
+			c.answer.keep = false
+		}
 		l.finish(c, nil)
 	}
 }

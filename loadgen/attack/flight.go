@@ -63,6 +63,13 @@ func (v *attacker) RoundTrip(r *http.Request) (*http.Response, error) {
 		f.err = f.explain(err)
 		return &http.Response{Body: http.NoBody, Header: http.Header{HeaderRequestID: {id}}, Status: classify(f.err).String(), Request: r}, nil
 	}
+	if resp.StatusCode == http.StatusSwitchingProtocols { // its body is the connection, which no deadline ends
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	if resp.StatusCode < 100 {
+		f.err = malformed{errStatus}
+	}
 	resp.Header.Set(HeaderRequestID, id)
 	resp.Body = &body{resp.Body, f, func() { release(); cancel() }}
 	return resp, nil
@@ -134,7 +141,9 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.flight.bytes += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		b.flight.err = b.flight.explain(err)
+		if b.flight.err == nil { // whoever reads on is told that the connection is closed
+			b.flight.err = b.flight.explain(err)
+		}
 		err = io.EOF
 	}
 	return n, err

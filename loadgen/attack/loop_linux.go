@@ -43,6 +43,7 @@ type loop struct {
 	absent   time.Duration // for how long the loop may not have looked before it read what it reads now
 	pauses   pauses
 	resent   int64
+	unasked  int64
 	late     int64
 	lastSent time.Duration
 }
@@ -77,6 +78,7 @@ func (a *attack) runFast(abort context.Context, shards int) error {
 	}
 	for _, l := range loops {
 		a.out.Resent += l.resent
+		a.out.Unasked += l.unasked
 		a.out.Late += l.late
 		a.out.LastSent = max(a.out.LastSent, l.lastSent)
 	}

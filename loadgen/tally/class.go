@@ -20,8 +20,8 @@ const (
 	EOF                      // the connection was closed before the answer was complete
 	BadResponse              // the answer is not HTTP
 	HTTP4xx                  // answered with a status from 400 to 499
-	HTTP5xx                  // answered with a status from 500 on
-	WrongStatus              // answered with a status that -expect-status leaves out
+	HTTP5xx                  // answered with a status from 500 to 599
+	WrongStatus              // answered with a status that -expect-status leaves out, or with none of HTTP's, as 999
 	WrongBody                // answered without the text of -expect-body
 	WebSocket                // the websocket was not opened
 	Interrupted              // under way when the attack was ended from outside

@@ -27,7 +27,7 @@ type Tally struct {
 
 	requests, responses, successes int64
 
-	status  [600]int64 // by code; 0: no answer, codes beyond are counted under 599
+	status  [1000]int64 // by code, which has three digits; 0: no answer
 	errors  [classes]int64
 	in, out int64 // bytes of bodies
 
