@@ -60,9 +60,9 @@ func (b By) text() bool { return b.where == inJSON }
 func (b By) peek(h *fasthttp.ResponseHeader, body []byte) (group, server []byte) {
 	switch b.where {
 	case inHeaders:
-		return h.Peek(layout.HeaderUpstreamGroup), h.Peek(layout.HeaderUpstream)
+		return last(h.PeekAll(layout.HeaderUpstreamGroup)), last(h.PeekAll(layout.HeaderUpstream))
 	case inHeader:
-		server = h.Peek(b.name)
+		server = last(h.PeekAll(b.name))
 	case inCookie:
 		var c fasthttp.Cookie
 		c.SetKey(b.name)
@@ -79,9 +79,9 @@ func (b By) peek(h *fasthttp.ResponseHeader, body []byte) (group, server []byte)
 func (b By) get(h http.Header, body []byte) (group, server []byte) {
 	switch b.where {
 	case inHeaders:
-		return []byte(h.Get(layout.HeaderUpstreamGroup)), []byte(h.Get(layout.HeaderUpstream))
+		return []byte(last(h.Values(layout.HeaderUpstreamGroup))), []byte(last(h.Values(layout.HeaderUpstream)))
 	case inHeader:
-		server = []byte(h.Get(b.name))
+		server = []byte(last(h.Values(b.name)))
 	case inCookie:
 		for _, c := range (&http.Response{Header: h}).Cookies() {
 			if c.Name == b.name {
@@ -92,6 +92,14 @@ func (b By) get(h http.Header, body []byte) (group, server []byte) {
 		server = b.find(body)
 	}
 	return b.signed(server)
+}
+
+// last is the header of several of one name that the balancer added itself: those that a server sent are before it.
+func last[T string | []byte](values []T) (v T) {
+	if n := len(values); n > 0 {
+		v = values[n-1]
+	}
+	return v
 }
 
 // signed is the group of a server that was named. What would be a list in X-Upstream is one name here.

@@ -51,3 +51,30 @@ func TestBy(t *testing.T) {
 		}
 	}
 }
+
+// TestByOfTwo: a server behind nginx that sends the headers itself is not believed, for nginx adds its own after them.
+func TestByOfTwo(t *testing.T) {
+	var fast fasthttp.ResponseHeader
+	std := http.Header{}
+	for _, h := range [][2]string{
+		{"X-Upstream", "lie:1"}, {"X-Upstream-Group", "lie"}, {"X-Upstream", "a:1"}, {"X-Upstream-Group", "g"},
+	} {
+		fast.Add(h[0], h[1])
+		std.Add(h[0], h[1])
+	}
+	by, err := ParseBy("header:X-Upstream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		by    By
+		group string
+	}{{By{}, "g"}, {by, "header:X-Upstream"}} {
+		if group, server := c.by.peek(&fast, nil); string(group) != c.group || string(server) != "a:1" {
+			t.Errorf("peek by %q = %q, %q; want %q, a:1", c.by, group, server, c.group)
+		}
+		if group, server := c.by.get(std, nil); string(group) != c.group || string(server) != "a:1" {
+			t.Errorf("get by %q = %q, %q; want %q, a:1", c.by, group, server, c.group)
+		}
+	}
+}

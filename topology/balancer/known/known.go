@@ -30,7 +30,7 @@ func Signatures() []Signature {
 		{"nginx", "add_header X-Upstream $upstream_addr always; add_header X-Upstream-Group $proxy_host always;", nginx.LogFormat},
 		{"haproxy", "in each backend, http-after-response set-header X-Upstream %si:%sp and http-after-response set-header X-Upstream-Group %b", ""},
 		{"caddy", "in each reverse_proxy, header_down X-Upstream {rp.upstream.hostport} and header_down X-Upstream-Group NAME", ""},
-		{"apache", `Header always set X-Upstream "%{BALANCER_WORKER_NAME}e" and Header always set X-Upstream-Group "%{BALANCER_NAME}e"`, ""},
+		{"apache", `Header unset X-Upstream, Header unset X-Upstream-Group, Header always set X-Upstream "%{BALANCER_WORKER_NAME}e" and Header always set X-Upstream-Group "%{BALANCER_NAME}e"`, ""},
 		{"envoy", `response_headers_to_add X-Upstream "%UPSTREAM_HOST%" and X-Upstream-Group "%UPSTREAM_CLUSTER%"`, ""},
 		{"traefik", "it has no such header: let the servers name themselves", ""},
 	}
