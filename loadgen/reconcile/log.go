@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"syscall"
 
 	"balanceo/topology/ledger"
 )
@@ -41,9 +42,9 @@ type logFile struct {
 
 // openLog opens the log at its present end.
 func openLog(path string) (*logFile, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("access log: %w", err)
+		return nil, err
 	}
 	end, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -138,11 +139,25 @@ func openNewer(path string) (*os.File, error) {
 	if path == "" {
 		return nil, nil
 	}
-	next, err := os.Open(path)
+	return openFile(path)
+}
+
+// openFile opens a log without waiting, as opening a pipe would until somebody writes into it. What can't be read from a
+// place is refused: others would miss what is read.
+func openFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("access log: %w", err)
 	}
-	return next, nil
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	return f, nil
 }
 
 func (l *logFile) whole() error {
