@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fasthttp/websocket"
 
@@ -87,10 +88,17 @@ func (c *client) read() {
 			return c.conn.SetReadDeadline(time.Now().Add(pongWait))
 		}
 	}
-	c.conn.SetPongHandler(alive)
 	if alive("") != nil {
 		return
 	}
+	paced := func(handle func(string) error) func(string) error {
+		return func(data string) error {
+			c.paced() // also what only asks for an answer
+			return handle(data)
+		}
+	}
+	c.conn.SetPongHandler(paced(alive))
+	c.conn.SetPingHandler(paced(c.conn.PingHandler()))
 	for {
 		_, message, err := c.conn.ReadMessage()
 		if err != nil || !c.paced() {
@@ -122,6 +130,10 @@ func (c *client) paced() bool {
 // receive handles one message of the browser. The session is asked for each time: it may have ended, here or
 // through another process, since the page was opened.
 func (c *client) receive(message []byte) {
+	if !utf8.Valid(message) { // RFC 6455, 8.1
+		c.leave(goodbye{code: websocket.CloseInvalidFramePayloadData, reason: "not UTF-8"})
+		return
+	}
 	p, err := decodeProduct(message, time.Now())
 	if err == nil {
 		err = c.add(p)

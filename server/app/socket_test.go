@@ -430,6 +430,68 @@ func TestBurstsAreLimited(t *testing.T) {
 	})
 }
 
+// What a library answers by itself counts, too: nobody keeps a process busy with pings.
+func TestControlFramesAreLimited(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	for what, kind := range map[string]int{"pings": websocket.PingMessage, "pongs": websocket.PongMessage} {
+		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/ws", http.Header{"Cookie": {b.cookie(p)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, done := make(chan struct{}), make(chan struct{})
+		conn.SetPongHandler(func(data string) error {
+			if data == "last" {
+				close(last)
+			}
+			return nil
+		})
+		go func() {
+			defer close(done)
+			for err := error(nil); err == nil; {
+				_, _, err = conn.ReadMessage()
+			}
+		}()
+		began := time.Now()
+		for range burstMost + perSecond {
+			if err := conn.WriteControl(kind, nil, began.Add(limit)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := conn.WriteControl(websocket.PingMessage, []byte("last"), began.Add(limit)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-last:
+			if took := time.Since(began); took < 900*time.Millisecond {
+				t.Errorf("%d %s beyond the burst are taken within %v, want 1 s", perSecond, what, took)
+			}
+		case <-done:
+			t.Errorf("after %s the connection is closed", what)
+		case <-time.After(limit):
+			t.Errorf("after %s a ping gets no answer", what)
+		}
+		_ = conn.Close()
+		<-done
+	}
+}
+
+// A message that is no text ends the connection, as the protocol has it, and is no product.
+func TestMessageThatIsNoText(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	s := watch(t, p)
+	var list []store.Product
+	s.next("PRODLIST", &list)
+	s.send(strings.Replace(newProduct("mal ?", 1, picture), "?", "\xff\xfe", 1))
+	if code := s.closed(); code != websocket.CloseInvalidFramePayloadData {
+		t.Errorf("closed with %d, want %d", code, websocket.CloseInvalidFramePayloadData)
+	}
+	if newest, err := p.store.Newest(t.Context(), 1); err != nil || len(newest) > 0 {
+		t.Errorf("products afterwards: %v, %v; want none", newest, err)
+	}
+}
+
 // size is how many clients there are.
 func (h *hub) size() int {
 	h.mu.Lock()
