@@ -37,6 +37,8 @@ func Limited(handler fasthttp.RequestHandler) *fasthttp.Server {
 		CloseOnShutdown:       true,
 		StreamRequestBody:     false,
 		SecureErrorLogMessage: true,
+
+		DisablePreParseMultipartForm: true, // nobody here takes one
 	}
 }
 

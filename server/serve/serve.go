@@ -64,7 +64,7 @@ func New(cfg Config) *Server {
 	s.fast.ConnState = changeState
 	s.fast.Logger = slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)
 	s.fast.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
-		if unasked(err) {
+		if unasked(ctx.Conn()) {
 			_ = ctx.Conn().Close() // an answer would be taken for that of the first request
 			return
 		}
@@ -181,10 +181,10 @@ func pause(d time.Duration) {
 }
 
 // unasked tells whether a connection ended or was given up before anything of a request had come, as with one that a
-// balancer opened to spare: an error that is not of reading a request is that of the connection itself.
-func unasked(err error) bool {
-	_, ok := err.(net.Error) //nolint:errorlint // one that is wrapped says what was read
-	return ok
+// balancer opened to spare.
+func unasked(conn net.Conn) bool {
+	c, ok := conn.(*trackedConn)
+	return ok && c.idle.Load() != busy
 }
 
 // answerUnreadable answers what could not be read as a request.

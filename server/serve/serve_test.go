@@ -76,13 +76,18 @@ func TestUnreadableAfterIdle(t *testing.T) {
 func TestNothingAsked(t *testing.T) {
 	t.Parallel()
 	board, addr := serving(t, 50*time.Millisecond)
-	for sent, want := range map[string]string{"": "", "GET /half": "HTTP/1.1 408"} {
+	const late = "HTTP/1.1 408"
+	for sent, want := range map[string]string{
+		"": "", "GET /half": late,
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf":               late,
+		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf": late,
+	} {
 		before := board.Requests()
 		got, err := talk(t, addr, sent)
 		if err != nil || len(got) > 0 != (want != "") || !strings.HasPrefix(got, want) {
 			t.Errorf("after %q: got %q, %v, want %q", sent, got, err, want)
 		}
-		if n := board.Requests() - before; n != int64(len(want)/len("HTTP/1.1 408")) {
+		if n := board.Requests() - before; n != int64(len(want)/len(late)) {
 			t.Errorf("after %q: %d requests counted", sent, n)
 		}
 	}
@@ -103,6 +108,7 @@ func TestFieldsAreCounted(t *testing.T) {
 		{"fields of a query", ask(enough+"&", "", 0), "HTTP/1.1 400"},
 		{"fields of a form", ask("", "", fieldsMost), "HTTP/1.1 400"},
 		{"cookies, in several headers", ask("", few+few, 0), "HTTP/1.1 400"},
+		{"a form that is none", strings.ReplaceAll(ask("", "", 1), "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"), "HTTP/1.1 200"},
 		{"headers", ask("", strings.Repeat("a:\r\n", fieldsMost), 0), "HTTP/1.1 400"},
 	} {
 		before := board.Requests()
