@@ -50,7 +50,7 @@ type metric struct {
 // beyond all of them, so where there are more than that, the figure is not known, but it is no small one.
 func latency(above float64, pick func(run.Latency) float64) metric {
 	return metric{duration, func(r *run.Record) (float64, error) {
-		answered := successes(r)
+		answered := float64(r.Successes())
 		switch missing := float64(r.Missing); {
 		case r.Requests == 0:
 			return 0, errors.New("no request was sent")
@@ -61,11 +61,6 @@ func latency(above float64, pick func(run.Latency) float64) metric {
 		}
 		return pick(r.Latency), nil
 	}, above}
-}
-
-// successes is how many requests succeeded.
-func successes(r *run.Record) float64 {
-	return math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent))
 }
 
 func plain(u unit, pick func(*run.Record) float64) metric {

@@ -1,8 +1,6 @@
 package compare
 
 import (
-	"math"
-
 	"balanceo/results/run"
 	"balanceo/results/units"
 )
@@ -92,7 +90,7 @@ func throughput(r *run.Record) (float64, bool) {
 func quantile(q float64, of func(*run.Latency) float64) func(*run.Record) (float64, bool) {
 	return func(r *run.Record) (float64, bool) {
 		v := of(&r.Latency)
-		return v, v > 0 && run.Supports(q, int64(math.Round(r.SuccessRatio*float64(r.Requests+r.Unsent))))
+		return v, v > 0 && run.Supports(q, r.Successes())
 	}
 }
 

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -35,9 +34,9 @@ func (p *page) answers(r *run.Record) {
 	if r.Missing > 0 {
 		missing = units.Number(float64(r.Missing)) + " slower or never answered are missing"
 	}
-	p.latency("latency", r.Latency, successes(r), missing)
+	p.latency("latency", r.Latency, r.Successes(), missing)
 	if r.Failures != nil {
-		p.latency("of failures", *r.Failures, max(r.Requests-successes(r), 1), "")
+		p.latency("of failures", *r.Failures, max(r.Requests-r.Successes(), 1), "")
 	}
 	p.events(r)
 	if text := slowest(r.Slowest); text != "" {
@@ -118,11 +117,6 @@ func failures(r *run.Record) string {
 		parts = append(parts, e.Class+" × "+units.Number(float64(e.Count)))
 	}
 	return join(parts...)
-}
-
-// successes is how many requests the latencies of a run are of.
-func successes(r *run.Record) int64 {
-	return int64(math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent)))
 }
 
 // slowest names the slowest request, or all that took half as long at least where one process is behind them.

@@ -35,7 +35,7 @@ func (p *page) routes(r *run.Record) {
 		throughput += route.Throughput
 	}
 	if len(r.Routes) > 1 {
-		row("all", r.Requests, successes(r), throughput, nil, r.Latency)
+		row("all", r.Requests, r.Successes(), throughput, nil, r.Latency)
 	}
 	p.table("routes", t)
 }

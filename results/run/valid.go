@@ -6,10 +6,15 @@ import (
 	"strings"
 )
 
+// Successes is how many requests succeeded, which is how many the latencies are of.
+func (r *Record) Successes() int64 {
+	return int64(math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent)))
+}
+
 // Failed is how many requests failed, and whether that breaks a promise: by default any failed request does, but not where
 // an assertion on errors holds, nor in a search, whose conditions say what is allowed.
 func (r *Record) Failed() (n int64, broken bool) {
-	n = r.Requests - int64(math.Round(r.SuccessRatio*float64(r.Requests+r.Unsent)))
+	n = r.Requests - r.Successes()
 	for _, a := range r.Asserts {
 		if a.Passed && (strings.HasPrefix(a.Expr, "errors") || strings.HasPrefix(a.Expr, "success")) {
 			return n, false
@@ -56,7 +61,7 @@ type Moved struct {
 // late one decides p99, and nobody is told a p99 of 30 requests. What moves a percentile by less than leastLag is no
 // finding either.
 func (r *Record) Lagged() *Moved {
-	n := int64(math.Round(r.SuccessRatio * float64(r.Requests+r.Unsent)))
+	n := r.Successes()
 	if r.WS != nil || r.Generator.Lag.Max == 0 {
 		return nil
 	}
