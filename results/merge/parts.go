@@ -78,20 +78,7 @@ func sent(r *run.Record) string {
 }
 
 // command is what repeats the whole load from one generator.
-func command(args []string) []string {
-	var out []string
-	for i := 0; i < len(args); i++ {
-		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		if strings.HasPrefix(args[i], "-") && (name == "part" || name == "start-at") {
-			if !joined {
-				i++ // its value
-			}
-			continue
-		}
-		out = append(out, args[i])
-	}
-	return out
-}
+func command(args []string) []string { return run.WithoutFlags(args, "part", "start-at") }
 
 // warnings tells of the clocks first, then what the parts warned of.
 func warnings(met []run.Part, parts []*run.Record) []string {

@@ -29,15 +29,8 @@ func facts(in Input) []fact {
 	if len(rated) == 0 {
 		rated = runs
 	}
-	first, last := runs[0].Started, runs[0].Started
-	for _, r := range runs {
-		if r.Started.Before(first) {
-			first = r.Started
-		}
-		if r.Started.After(last) {
-			last = r.Started
-		}
-	}
+	earlier := func(a, b *run.Record) int { return a.Started.Compare(b.Started) }
+	first, last := slices.MinFunc(runs, earlier).Started, slices.MaxFunc(runs, earlier).Started
 	when := first.Local().Format("2 January 2006, 15:04")
 	if !first.Equal(last) {
 		when += " to " + last.Local().Format("15:04")
@@ -190,19 +183,7 @@ func commands(sets []compare.Set) []string {
 }
 
 // withoutTarget drops -target: topology tells loadgen where the layout is, and that may be elsewhere next time.
-func withoutTarget(args []string) []string {
-	var out []string
-	for i := 0; i < len(args); i++ {
-		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		switch {
-		case !strings.HasPrefix(args[i], "-") || name != "target" && name != "t":
-			out = append(out, args[i])
-		case !joined:
-			i++ // its value
-		}
-	}
-	return out
-}
+func withoutTarget(args []string) []string { return run.WithoutFlags(args, "target", "t") }
 
 // quote writes arguments so that a shell reads them as they were.
 func quote(args []string) string {
@@ -217,9 +198,4 @@ func quote(args []string) string {
 	return strings.Join(out, " ")
 }
 
-func countRuns(n int) string {
-	if n == 1 {
-		return "1 run"
-	}
-	return fmt.Sprintf("%d runs", n)
-}
+func countRuns(n int) string { return units.Count(int64(n), "run") }

@@ -5,7 +5,11 @@
 // Absent figures are absent keys or nulls, never zeros that mean "unknown".
 package run
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Schema is the version that Record has in this source. A record of another one is refused.
 const Schema = 1
@@ -71,6 +75,21 @@ type Record struct {
 	Asserts  []Assert `json:"asserts,omitempty"`
 	Warnings []string `json:"warnings,omitempty"` // whole sentences, most important first
 	Command  []string `json:"command,omitempty"`  // the arguments that repeat this run
+}
+
+// WithoutFlags are the arguments of a run's command without those flags and their values.
+func WithoutFlags(args []string, names ...string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case !strings.HasPrefix(args[i], "-") || !slices.Contains(names, name):
+			out = append(out, args[i])
+		case !joined:
+			i++ // its value
+		}
+	}
+	return out
 }
 
 // Part says which of the hits of a schedule a generator sent: every Of-th, from the Number-th on. Its record's
