@@ -88,7 +88,7 @@ func exactByConnection(g *run.Group, conf *balancer.Group, e tally.Evidence) boo
 	case least*float64(total) <= g.Bound:
 		g.Verdict = run.Info
 		g.Reasons = append(g.Reasons, fmt.Sprintf("%s %s too few to tell: a server that got none would still be within the bound of %.3g.",
-			units.Count(total, "connection"), isAre(total), g.Bound))
+			units.Count(total, "connection"), units.IsAre(total), g.Bound))
 	default:
 		g.Verdict = run.Pass
 	}

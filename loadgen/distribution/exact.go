@@ -51,7 +51,7 @@ func (in *Input) exact(g *run.Group, conf *balancer.Group, e tally.Evidence) {
 	case least*total <= g.Bound:
 		g.Verdict = run.Info
 		g.Reasons = append(g.Reasons, fmt.Sprintf("%s %s too few to tell: a server that got nothing would still be within the bound of %.3g.",
-			units.Count(g.Requests, "request"), isAre(g.Requests), g.Bound))
+			units.Count(g.Requests, "request"), units.IsAre(g.Requests), g.Bound))
 	default:
 		g.Verdict = run.Pass
 	}
@@ -149,24 +149,12 @@ func (in *Input) exactNotes(g *run.Group, conf *balancer.Group, e tally.Evidence
 // measured part. Leaving out a of those that the peer answered and b of the others moves its deviation by
 // b·p - a·(1-p).
 func stragglers(g *run.Group, e tally.Evidence) (most float64, n int64) {
-	return border(g, e.Stragglers)
-}
-
-// border is what requests, by who answered them, that may lie on either side of a border can change a deviation by.
-func border(g *run.Group, byAddr map[string]int64) (most float64, n int64) {
-	for _, k := range byAddr {
+	for _, k := range e.Stragglers {
 		n += k
 	}
 	for _, u := range g.Upstreams {
-		own := byAddr[u.Addr]
+		own := e.Stragglers[u.Addr]
 		most = max(most, float64(own)*(1-u.ExpectedShare), float64(n-own)*u.ExpectedShare)
 	}
 	return most, n
-}
-
-func isAre(n int64) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }

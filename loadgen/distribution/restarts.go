@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"balanceo/results/run"
+	"balanceo/results/units"
 )
 
 // Restart is a process of a server that began while a run lasted, by what the server says of itself.
@@ -74,8 +74,5 @@ func numbers(pids []int) string {
 	for i, pid := range pids {
 		texts[i] = strconv.Itoa(pid)
 	}
-	if n := len(texts) - 1; n > 0 {
-		return strings.Join(texts[:n], ", ") + " and " + texts[n]
-	}
-	return strings.Join(texts, "")
+	return units.List(texts)
 }

@@ -134,7 +134,7 @@ func (in *Input) judgeSides(g *run.Group, sides []side) {
 		g.Upstreams[j].ExpectedShare = expected[j] / float64(seen)
 	}
 	if left := g.Requests - seen; left > 0 {
-		g.Notes = append(g.Notes, fmt.Sprintf("%s under way while %s changed %s in no part.", units.Count(left, "request"), in.who(), isAre(left)))
+		g.Notes = append(g.Notes, fmt.Sprintf("%s under way while %s changed %s in no part.", units.Count(left, "request"), in.who(), units.IsAre(left)))
 	}
 }
 

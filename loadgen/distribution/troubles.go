@@ -178,7 +178,7 @@ func (in *Input) foreign(group string) []string {
 	var out []string
 	if n > 0 {
 		out = append(out, fmt.Sprintf("Foreign traffic: %s of others came through the group meanwhile, and %s counted in.",
-			units.Count(n, "request"), isAre(n)))
+			units.Count(n, "request"), units.IsAre(n)))
 	}
 	if f.Failed > 0 {
 		out = append(out, fmt.Sprintf("Foreign traffic: %s of others failed and went to other servers.", units.Count(f.Failed, "attempt")))

@@ -108,7 +108,7 @@ func (s *settlement) nginx(c client, log *logCount) {
 	s.attribute(Unlogged, unlogged)
 	switch left += unlogged; {
 	case left < 0:
-		s.leave(left, "%s that the client saw %s not in nginx's access log.", units.Count(-left, "answer"), isAre(-left))
+		s.leave(left, "%s that the client saw %s not in nginx's access log.", units.Count(-left, "answer"), units.IsAre(-left))
 	case left > 0:
 		s.leave(left, "nginx's access log has %s of this run more than the client knows of.", units.Count(left, "request"))
 	}
@@ -122,7 +122,7 @@ func (s *settlement) byID(c *tally.IDs, log *logCount) {
 	dropped := min(unlogged, log.dropped)
 	s.attribute(Unlogged, dropped)
 	unlogged -= dropped
-	s.leave(unlogged, "%s that the client saw %s not in nginx's access log: %s.", units.Count(unlogged, "answer"), isAre(unlogged), numbers(unlogged, which))
+	s.leave(unlogged, "%s that the client saw %s not in nginx's access log: %s.", units.Count(unlogged, "answer"), units.IsAre(unlogged), numbers(unlogged, which))
 	unknown, which := log.ids.Without(shownIDs, &c.Answered, &c.Lost)
 	unknown += log.strange
 	s.leave(unknown, "nginx's access log has %s of this run that the client has not sent: %s.", units.Count(unknown, "request"), numbers(unknown, which))
@@ -175,7 +175,7 @@ func (s *settlement) servers(c client, log *logCount, srv *servers, gone map[str
 		unlogged += take(log.dropped - unlogged)
 		switch {
 		case more > 0:
-			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, units.Count(more, "request"), isAre(more))
+			s.leave(more, "%s counted %s that did not come through nginx, or %s not in its access log.", addr, units.Count(more, "request"), units.IsAre(more))
 		case more < 0 && gone[addr]:
 			s.attribute(Gone, -more)
 		case more < 0:
@@ -216,11 +216,4 @@ func (s *settlement) withoutLog(c client, srv *servers, sum int64, gone map[stri
 		s.leave(counted-c.responses-late, "The servers counted %s, the client %s, and without nginx's access log the difference can't be attributed.",
 			units.Count(counted, "request"), units.Count(c.responses, "answer"))
 	}
-}
-
-func isAre(n int64) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }

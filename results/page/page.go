@@ -257,7 +257,7 @@ func about(in Input) string {
 	for i, s := range in.Sets {
 		names[i] = s.Name
 	}
-	return list(names)
+	return units.List(names)
 }
 
 func all(sets []compare.Set) []*run.Record {

@@ -48,10 +48,10 @@ func compareVerdict(in Input) string {
 	}
 	against := len(parts) > 0
 	if len(same) > 0 {
-		parts = append(parts, fmt.Sprintf("%s and %s are the same within what matters", list(same), base))
+		parts = append(parts, fmt.Sprintf("%s and %s are the same within what matters", units.List(same), base))
 	}
 	if len(unknown) > 0 {
-		parts = append(parts, fmt.Sprintf("these runs can't tell %s from %s", list(unknown), base))
+		parts = append(parts, fmt.Sprintf("these runs can't tell %s from %s", units.List(unknown), base))
 	}
 	sentence := at + strings.Join(parts, "; ") + "."
 	if against {
@@ -86,17 +86,7 @@ func findings(t *compare.Table) string {
 		}
 		found = append(found, amount+way+" "+name)
 	}
-	return list(found)
-}
-
-func list(items []string) string {
-	switch len(items) {
-	case 0:
-		return ""
-	case 1:
-		return items[0]
-	}
-	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+	return units.List(found)
 }
 
 // asPromised names the balancer whose promise it is, where it is known and one.
@@ -142,7 +132,7 @@ func runVerdict(sets []compare.Set) string {
 	}
 	switch {
 	case len(failed) > 0:
-		parts = append(parts, "and load was not shared "+asPromised(runs)+" in "+list(failed))
+		parts = append(parts, "and load was not shared "+asPromised(runs)+" in "+units.List(failed))
 	case judged:
 		parts = append(parts, "and load was shared "+asPromised(runs))
 	}

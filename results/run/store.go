@@ -1,11 +1,12 @@
 package run
 
 import (
+	"cmp"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +29,7 @@ const staleAfter = time.Hour
 func NewID(started time.Time) string {
 	var b [3]byte
 	_, _ = rand.Read(b[:])
-	return started.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+	return fmt.Sprintf("%s-%x", started.UTC().Format("20060102-150405"), b)
 }
 
 // Write stores r as DIR/ID.json, whole or not at all, and returns the file's path. An earlier record of the
@@ -117,15 +118,8 @@ func List(dir string) ([]*Record, []Damaged, error) {
 		damaged = append(damaged, duplicates(id, names)...)
 	}
 	slices.SortFunc(damaged, func(a, b Damaged) int { return strings.Compare(a.File, b.File) })
-	runs := make([]*Record, 0, len(records))
-	for _, r := range records {
-		runs = append(runs, r)
-	}
-	slices.SortFunc(runs, func(a, b *Record) int {
-		if c := a.Started.Compare(b.Started); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
+	runs := slices.SortedFunc(maps.Values(records), func(a, b *Record) int {
+		return cmp.Or(a.Started.Compare(b.Started), strings.Compare(a.ID, b.ID))
 	})
 	return runs, damaged, nil
 }

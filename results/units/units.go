@@ -122,6 +122,23 @@ func Count(n int64, noun string) string {
 	return humanize.Comma(n) + " " + noun + "s"
 }
 
+// List joins texts for a sentence: "a, b and c".
+func List(texts []string) string {
+	last := len(texts) - 1
+	if last < 1 {
+		return strings.Join(texts, "")
+	}
+	return strings.Join(texts[:last], ", ") + " and " + texts[last]
+}
+
+// IsAre is the verb of so many.
+func IsAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 // digits writes three significant digits, and all of an integer part.
 func digits(v float64) string {
 	abs := math.Abs(v)

@@ -42,3 +42,11 @@ func TestFormat(t *testing.T) {
 		t.Errorf("Signed(+Inf) = %q, want %q", got, want)
 	}
 }
+
+func TestList(t *testing.T) {
+	for want, texts := range map[string][]string{"": nil, "a": {"a"}, "a and b": {"a", "b"}, "a, b and c": {"a", "b", "c"}} {
+		if got := List(texts); got != want {
+			t.Errorf("List(%q) = %q, want %q", texts, got, want)
+		}
+	}
+}
