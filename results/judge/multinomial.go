@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"sort"
 
 	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/combin"
@@ -100,32 +101,18 @@ func binomial(x, n int64, p float64) float64 {
 	observed := g(x)
 	observed -= tie * (1 + observed)
 	// The count on the other side of the expected one that is as far off: G grows to both ends.
-	below := float64(x) <= float64(n)*p
-	low, high := int64(math.Ceil(float64(n)*p)), n+1
-	if !below {
-		low, high = -1, int64(math.Floor(float64(n)*p))
+	if float64(x) <= float64(n)*p {
+		least := int64(math.Ceil(float64(n) * p))
+		far := least + first(n+1-least, func(more int64) bool { return g(least+more) >= observed })
+		return min(1, atMost(x, n, p)+atMost(n-far, n, 1-p))
 	}
-	for low < high {
-		middle := low + (high-low)/2
-		if below {
-			if g(middle) >= observed {
-				high = middle
-			} else {
-				low = middle + 1
-			}
-			continue
-		}
-		middle = high - (high-low)/2
-		if g(middle) >= observed {
-			low = middle
-		} else {
-			high = middle - 1
-		}
-	}
-	if below {
-		return min(1, atMost(x, n, p)+atMost(n-low, n, 1-p))
-	}
-	return min(1, atMost(n-x, n, 1-p)+atMost(low, n, p))
+	far := first(int64(float64(n)*p)+1, func(x int64) bool { return g(x) < observed }) - 1
+	return min(1, atMost(n-x, n, 1-p)+atMost(far, n, p))
+}
+
+// first is the least of 0…n-1 for which a condition holds that holds for all that are greater, too; n: for none.
+func first(n int64, holds func(int64) bool) int64 {
+	return int64(sort.Search(int(n), func(i int) bool { return holds(int64(i)) }))
 }
 
 // atMost is the probability of x or fewer of n.
@@ -186,16 +173,7 @@ func needed(expected, level, precision float64) int64 {
 // where none is.
 func found(n int64, expected, level float64) (below, above float64) {
 	critical := func(p float64) int64 { // the largest count below the expected one that is rejected, or -1
-		low, high := int64(-1), int64(float64(n)*p)
-		for low < high {
-			middle := high - (high-low)/2
-			if binomial(middle, n, p) <= level {
-				low = middle
-			} else {
-				high = middle - 1
-			}
-		}
-		return low
+		return first(int64(float64(n)*p)+1, func(x int64) bool { return binomial(x, n, p) > level }) - 1
 	}
 	share := func(p float64) float64 {
 		c := critical(p)

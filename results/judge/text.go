@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"balanceo/results/units"
 )
 
 // describe is the verdict for people.
@@ -61,7 +65,7 @@ func chance(p float64) string {
 	case p < 1e-15:
 		return "by chance less than once in 10¹⁵ such runs"
 	}
-	return "by chance once in " + whole(roundTo2(1/p)) + " such runs"
+	return "by chance once in " + humanize.Comma(roundTo2(1/p)) + " such runs"
 }
 
 func roundTo2(v float64) int64 {
@@ -69,21 +73,7 @@ func roundTo2(v float64) int64 {
 	return int64(math.Round(v/unit) * unit)
 }
 
-// whole writes a number with separators of thousands.
-func whole(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-func (r *Result) units(n int64) string {
-	if n == 1 {
-		return "1 " + r.Unit
-	}
-	return whole(n) + " " + r.Unit + "s"
-}
+func (r *Result) units(n int64) string { return units.Count(n, r.Unit) }
 
 func percent(v float64) string { return strconv.FormatFloat(math.Round(1000*v)/10, 'f', -1, 64) + " %" }
 
@@ -96,7 +86,7 @@ func (r *Result) Details() []string {
 	var lines []string
 	for _, s := range r.Shares {
 		name := s.Name + strings.Repeat(" ", width-len([]rune(s.Name)))
-		line := fmt.Sprintf("%s  %12s  %7s of %7s", name, whole(s.Count), percent(s.Share), percent(s.Expected))
+		line := fmt.Sprintf("%s  %12s  %7s of %7s", name, humanize.Comma(s.Count), percent(s.Share), percent(s.Expected))
 		if r.Needed > 0 {
 			line += fmt.Sprintf("  not excluded: %s … %s", percent(s.Lo), percent(s.Hi))
 		}
