@@ -36,7 +36,8 @@ func CSV(w io.Writer, runs []*run.Record) error {
 		"valid", "partial",
 	}
 	for _, m := range compare.Metrics() {
-		heading = append(heading, m.Key+"_"+unitName(m.Unit))
+		unit, _, _ := names(m.Unit)
+		heading = append(heading, m.Key+"_"+unit)
 	}
 	if err := out.Write(heading); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
@@ -64,16 +65,18 @@ func CSV(w io.Writer, runs []*run.Record) error {
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-func unitName(u units.Unit) string {
+// names are what a unit is called in the heading of a column of CSV; as Prometheus wants it, in whole words; and at the end
+// of the name of a metric by which benchstat scales it.
+func names(u units.Unit) (csv, prometheus, benchmark string) {
 	switch u {
 	case units.Seconds:
-		return "s"
+		return "s", "seconds", "-sec"
 	case units.PerSecond:
-		return "per_s"
+		return "per_s", "per_second", "/s"
 	case units.Bytes:
-		return "bytes"
+		return "bytes", "bytes", "-B"
 	}
-	return string(u)
+	return string(u), string(u), ""
 }
 
 // HGRM writes the latency distribution of all runs together, in milliseconds, as HdrHistogram's own tools
@@ -95,7 +98,8 @@ func Prometheus(w io.Writer, runs []*run.Record) error {
 	var families []*dto.MetricFamily
 	latency := gauge("balanceo_run_latency_seconds", "latency of the requests of one run, counted from when they were due")
 	for _, m := range compare.Metrics() {
-		f := gauge("balanceo_run_"+m.Key+"_"+promUnit(m.Unit), m.Name+" of one run")
+		_, unit, _ := names(m.Unit)
+		f := gauge("balanceo_run_"+m.Key+"_"+unit, m.Name+" of one run")
 		quantile := map[string]string{"p50": "0.5", "p90": "0.9", "p99": "0.99", "p999": "0.999"}[m.Key]
 		for _, r := range runs {
 			v, ok := m.Of(r)
@@ -129,19 +133,6 @@ func Prometheus(w io.Writer, runs []*run.Record) error {
 		}
 	}
 	return nil
-}
-
-// promUnit names a unit as Prometheus wants it: whole words, base units.
-func promUnit(u units.Unit) string {
-	switch u {
-	case units.Seconds:
-		return "seconds"
-	case units.PerSecond:
-		return "per_second"
-	case units.Bytes:
-		return "bytes"
-	}
-	return string(u)
 }
 
 func gauge(name, help string) *dto.MetricFamily {
@@ -227,15 +218,8 @@ func benchName(r *run.Record) benchfmt.Name {
 
 // benchUnit names a metric as a unit that benchstat scales by its ending.
 func benchUnit(m compare.Metric) string {
-	switch m.Unit {
-	case units.Seconds:
-		return m.Key + "-sec"
-	case units.PerSecond:
-		return m.Key + "/s"
-	case units.Bytes:
-		return m.Key + "-B"
-	}
-	return m.Key
+	_, _, ending := names(m.Unit)
+	return m.Key + ending
 }
 
 // word makes text a part of a benchmark's name, which ends at a space and splits at a slash.
