@@ -28,9 +28,8 @@ type Snapshot struct {
 
 // Method is a way to choose an upstream.
 type Method struct {
-	Name  string // in the words of a balancer
-	make  func(c Config, rng *rand.Rand) picker
-	loads bool // looks at the requests under way
+	Name string // in the words of a balancer
+	make func(c Config, rng *rand.Rand) picker
 }
 
 // picker chooses for one balancer. busy are the requests that this balancer has under way at each upstream.
@@ -43,8 +42,8 @@ func Methods() []Method {
 		{Name: "round robin, smooth, random start", make: rotation(smooth, true)},
 		{Name: "round robin, earliest first (HAProxy, Traefik)", make: rotation(earliest, false)},
 		{Name: "random", make: random},
-		{Name: "two choices, fewer under way", make: twoChoices, loads: true},
-		{Name: "least connections (nginx)", make: leastConnections, loads: true},
+		{Name: "two choices, fewer under way", make: twoChoices},
+		{Name: "least connections (nginx)", make: leastConnections},
 	}
 }
 
