@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -21,11 +22,10 @@ type property struct {
 }
 
 func properties() []property {
-	text := func(v any) string { return fmt.Sprint(v) }
 	return []property{
 		{"scenario", "scenario", func(r *run.Record) string { return r.Scenario }, true},
-		{"rate", "requested_rate", notOfSearches(func(r *run.Record) string { return text(r.RequestedRate) }), true},
-		{"pace", "pace", pace, true},
+		{"rate", "requested_rate", notOfSearches(func(r *run.Record) string { return fmt.Sprint(r.RequestedRate) }), true},
+		{"pace", "pace", func(r *run.Record) string { return cmp.Or(r.Pace, "constant") }, true}, // which is the default
 		{"duration", "duration_s", notOfSearches(func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }), true},
 		{"SLO", "search.slo", slo, true},
 		{"target's host", "target", host, true},
@@ -44,14 +44,6 @@ func properties() []property {
 		{"database", "env.database", func(r *run.Record) string { return r.Env.Database }, false},
 		{"commit", "env.commit", func(r *run.Record) string { return r.Env.Commit }, false},
 	}
-}
-
-// pace reads a record without one as paced constantly, which is the default.
-func pace(r *run.Record) string {
-	if r.Pace == "" {
-		return "constant"
-	}
-	return r.Pace
 }
 
 // notOfSearches passes over a property that a search ends with, and was not given.
@@ -144,11 +136,7 @@ func unlike(runs []*run.Record, by string, fatal bool) []string {
 		}
 		slices.Sort(values)
 		for i, v := range values {
-			shown := v
-			if shown == "" {
-				shown = "unknown"
-			}
-			values[i] = fmt.Sprintf("%s (%s)", shown, units.Count(int64(counts[v]), "run"))
+			values[i] = fmt.Sprintf("%s (%s)", cmp.Or(v, "unknown"), units.Count(int64(counts[v]), "run"))
 		}
 		differences = append(differences, p.name+" "+strings.Join(values, ", "))
 	}

@@ -86,7 +86,7 @@ func families(pairs [][]pair) bool {
 		}
 		tables = append(tables, t)
 	}
-	decide(tables, opt)
+	decide(tables)
 	return slices.ContainsFunc(tables, func(t *Table) bool {
 		return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Significant })
 	})

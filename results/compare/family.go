@@ -7,12 +7,12 @@ import (
 
 // judge tests the rows of all tables as one family and says what each means. It returns the number of pairs from which
 // a row could be significant.
-func judge(tables []*Table, opt Options) (fewest int) {
-	rows := decide(tables, opt)
-	planned := opt.Alpha / float64(max(1, len(rows)))
+func judge(tables []*Table) (fewest int) {
+	rows := decide(tables)
+	planned := alpha / float64(max(1, len(rows)))
 	for _, row := range rows {
 		if row.Result == Unknown && len(row.Base) > 2 {
-			n := Needed(row.noise(), row.threshold(), planned, opt.Power)
+			n := Needed(row.noise(), row.threshold(), planned, power)
 			row.Needed = &n
 		}
 	}
@@ -20,7 +20,7 @@ func judge(tables []*Table, opt Options) (fewest int) {
 }
 
 // decide is judge without a plan of what would tell more; it returns the rows that were tested, or could be with more pairs.
-func decide(tables []*Table, opt Options) (rows []*Row) {
+func decide(tables []*Table) (rows []*Row) {
 	for _, t := range tables {
 		for i := range t.Rows {
 			if row := &t.Rows[i]; row.Untested == "" && !slices.Equal(row.Base, row.Other) {
@@ -28,8 +28,8 @@ func decide(tables []*Table, opt Options) (rows []*Row) {
 			}
 		}
 	}
-	tests := testable(rows, opt.Alpha)
-	planned := opt.Alpha / float64(max(1, len(rows)))
+	tests := testable(rows)
+	planned := alpha / float64(max(1, len(rows)))
 	for _, t := range tables {
 		t.Tests = tests
 		for i := range t.Rows {
@@ -42,7 +42,7 @@ func decide(tables []*Table, opt Options) (rows []*Row) {
 					row.Result = Same
 				}
 			default:
-				row.judge(tests, opt.Alpha)
+				row.judge(tests)
 			}
 			if row.Significant {
 				row.Better = t.Base.Name
@@ -57,7 +57,7 @@ func decide(tables []*Table, opt Options) (rows []*Row) {
 
 // testable is the number of tests to correct for: the least k for which no more than k rows could reject anything at
 // alpha/k. A row that can't, whatever the signs of its differences, costs the others nothing (Tarone 1990).
-func testable(rows []*Row, alpha float64) int {
+func testable(rows []*Row) int {
 	for k := 1; ; k++ {
 		able := 0
 		for _, row := range rows {
@@ -72,7 +72,7 @@ func testable(rows []*Row, alpha float64) int {
 }
 
 // judge tests one row of a family of tests.
-func (r *Row) judge(tests int, alpha float64) {
+func (r *Row) judge(tests int) {
 	level := alpha / float64(tests) // infinite where no row is able to reject
 	if tests == 0 || r.test.least > level {
 		r.Untested = TooFew

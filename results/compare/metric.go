@@ -68,10 +68,10 @@ func Metrics() []Metric {
 		{Key: "p999", Name: "latency p99.9", Unit: units.Seconds, Of: quantile(0.999, func(l *run.Latency) float64 { return l.P999 }), Above: 0.001, Threshold: tailChange},
 		{Key: "errors", Name: "errors", Unit: units.Ratio, Of: errorRatio, Threshold: errorChange},
 		{Key: "draws", Name: "draws", Unit: units.PerSecond, Better: Higher, Of: draws, ByDesign: true, Threshold: usualChange},
-		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: cpuPerRequest, Threshold: usualChange},
-		{Key: "memory", Name: "memory", Unit: units.Bytes, Of: memory, Threshold: usualChange},
+		{Key: "cpu", Name: "CPU a request", Unit: units.Seconds, Of: used(func(s *run.Servers) float64 { return s.CPUPerRequest }), Threshold: usualChange},
+		{Key: "memory", Name: "memory", Unit: units.Bytes, Of: used(func(s *run.Servers) float64 { return float64(s.RSS) }), Threshold: usualChange},
 		{Key: "balancer_cpu", Name: "balancer's CPU", Unit: units.Seconds, Of: balancerCPU, Threshold: usualChange},
-		{Key: "balancer_memory", Name: "its memory", Unit: units.Bytes, Of: balancerMemory, Threshold: usualChange},
+		{Key: "balancer_memory", Name: "its memory", Unit: units.Bytes, Of: used(func(s *run.Servers) float64 { return float64(s.BalancerRSS) }), Threshold: usualChange},
 		{Key: "evenness", Name: "evenness", Unit: units.Index, Better: Higher, Of: Evenness, Threshold: usualChange},
 		{Key: "capacity", Name: "capacity", Unit: units.PerSecond, Better: Higher, Of: capacity, Search: true, Threshold: usualChange},
 	}
@@ -108,33 +108,21 @@ func draws(r *run.Record) (float64, bool) {
 	return sum, drew
 }
 
-func cpuPerRequest(r *run.Record) (float64, bool) {
-	if r.Servers == nil {
-		return 0, false
+// used takes what the servers or the balancer have used, where that was measured.
+func used(of func(*run.Servers) float64) func(*run.Record) (float64, bool) {
+	return func(r *run.Record) (float64, bool) {
+		if r.Servers == nil {
+			return 0, false
+		}
+		v := of(r.Servers)
+		return v, v > 0
 	}
-	return r.Servers.CPUPerRequest, r.Servers.CPUPerRequest > 0
-}
-
-func memory(r *run.Record) (float64, bool) {
-	if r.Servers == nil {
-		return 0, false
-	}
-	return float64(r.Servers.RSS), r.Servers.RSS > 0
 }
 
 // balancerCPU is the balancer's processor time for each request.
 func balancerCPU(r *run.Record) (float64, bool) {
-	if r.Servers == nil || r.Requests == 0 {
-		return 0, false
-	}
-	return r.Servers.NginxCPU / float64(r.Requests), r.Servers.NginxCPU > 0
-}
-
-func balancerMemory(r *run.Record) (float64, bool) {
-	if r.Servers == nil {
-		return 0, false
-	}
-	return float64(r.Servers.BalancerRSS), r.Servers.BalancerRSS > 0
+	cpu, known := used(func(s *run.Servers) float64 { return s.NginxCPU })(r)
+	return cpu / float64(max(r.Requests, 1)), known && r.Requests > 0
 }
 
 // Evenness is how evenly the workers behind each port share its requests: Jain's fairness index

@@ -16,8 +16,6 @@ type Options struct {
 	By         string             // the key by which the sets were made; empty: they were named one by one
 	Metrics    []string           // keys of those that are tested; default Primary
 	Thresholds map[string]float64 // by the metric's key; default: the metric's own
-	Alpha      float64            // chance of a false alarm in all tables together; default 0.05
-	Power      float64            // of Row.Needed; default 0.9
 	Unlike     bool               // compare runs of other rates, scenarios or machines too, with a note
 }
 
@@ -25,13 +23,12 @@ func (o *Options) defaults() {
 	if o.Metrics == nil {
 		o.Metrics = Primary()
 	}
-	if o.Alpha == 0 {
-		o.Alpha = 0.05
-	}
-	if o.Power == 0 {
-		o.Power = 0.9
-	}
 }
+
+const (
+	alpha = 0.05 // chance of a false alarm in all tables together
+	power = 0.9  // of Row.Needed
+)
 
 // Side is one set in a table.
 type Side struct {
@@ -120,7 +117,7 @@ func Compare(sets []Set, opt Options) ([]*Table, error) {
 		}
 		tables = append(tables, t)
 	}
-	fewest := judge(tables, opt)
+	fewest := judge(tables)
 	for _, t := range tables {
 		t.note(fewest)
 	}
@@ -128,7 +125,7 @@ func Compare(sets []Set, opt Options) ([]*Table, error) {
 }
 
 func newTable(base, other Set, opt Options) (*Table, error) {
-	t := &Table{By: opt.By, Alpha: opt.Alpha, Rows: []Row{}, Notes: []string{}}
+	t := &Table{By: opt.By, Alpha: alpha, Rows: []Row{}, Notes: []string{}}
 	baseRated, baseSearches, baseExcluded := sift(base.Runs)
 	otherRated, otherSearches, otherExcluded := sift(other.Runs)
 	t.Base = Side{base.Name, ids(baseRated), ids(baseSearches), baseExcluded}
