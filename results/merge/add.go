@@ -15,16 +15,22 @@ import (
 // adder adds histograms and keeps the first error.
 type adder struct{ err error }
 
-// hdr adds histograms, nil where there are none. A part that has requests and no histogram is an error: its percentiles
-// can't be added.
-func (a *adder) hdr(what string, texts []string, requests []int64) *hdrhistogram.Histogram {
+// stretch is what one part knows of a distribution.
+type stretch struct {
+	hdr  string
+	some bool // it has requests
+}
+
+// add adds stretches; of none it is zero. A part that has requests and no histogram is an error: its percentiles can't be
+// added.
+func (a *adder) add(what string, stretches []stretch, keep bool) run.Latency {
 	var sum *hdrhistogram.Histogram
-	for i, text := range texts {
-		l := run.Latency{HDR: text}
+	for _, s := range stretches {
+		l := run.Latency{HDR: s.hdr}
 		h, err := l.Histogram()
 		switch {
 		case errors.Is(err, run.ErrNoHistogram):
-			if requests[i] > 0 && a.err == nil {
+			if s.some && a.err == nil {
 				a.err = fmt.Errorf("%s: a part has no histogram, so that its percentiles can't be added", what)
 			}
 		case err != nil:
@@ -35,7 +41,12 @@ func (a *adder) hdr(what string, texts []string, requests []int64) *hdrhistogram
 			sum.Merge(h)
 		}
 	}
-	return sum
+	if sum == nil {
+		return run.Latency{}
+	}
+	l, err := run.Summarize(sum, keep)
+	a.err = cmp.Or(a.err, err)
+	return l
 }
 
 // latency adds one distribution of all parts.
@@ -59,20 +70,11 @@ func (a *adder) optional(parts []*run.Record, what string, of func(*run.Record) 
 }
 
 func (a *adder) latencies(what string, all []run.Latency, keep bool) run.Latency {
-	texts, requests := make([]string, len(all)), make([]int64, len(all))
+	stretches := make([]stretch, len(all))
 	for i, l := range all {
-		texts[i] = l.HDR
-		if l.Max > 0 {
-			requests[i] = 1 // at least
-		}
+		stretches[i] = stretch{l.HDR, l.Max > 0}
 	}
-	h := a.hdr(what, texts, requests)
-	if h == nil {
-		return run.Latency{}
-	}
-	l, err := run.Summarize(h, keep)
-	a.err = cmp.Or(a.err, err)
-	return l
+	return a.add(what, stretches, keep)
 }
 
 func (a *adder) routes(parts []*run.Record) []run.Route {
@@ -111,25 +113,23 @@ func (a *adder) routes(parts []*run.Record) []run.Route {
 // series adds second by second. Parts have points of the same width, for they last equally long.
 func (a *adder) series(parts []*run.Record) []run.Point {
 	var out []run.Point
-	var texts [][]string
-	var sent [][]int64
+	var stretches [][]stretch
 	for _, r := range parts {
 		for i, p := range r.Series {
 			if i == len(out) {
-				out, texts, sent = append(out, run.Point{T: p.T}), append(texts, nil), append(sent, nil)
+				out, stretches = append(out, run.Point{T: p.T}), append(stretches, nil)
 			}
 			if out[i].T != p.T && a.err == nil {
 				a.err = fmt.Errorf("run %q: its points stand for another number of seconds than those of %q", r.ID, parts[0].ID)
 			}
 			out[i].Sent += p.Sent
 			out[i].Errors += p.Errors
-			texts[i], sent[i] = append(texts[i], p.HDR), append(sent[i], p.Sent-p.Errors)
+			stretches[i] = append(stretches[i], stretch{p.HDR, p.Sent > p.Errors})
 		}
 	}
 	for i := range out {
-		if h := a.hdr("a second of the series", texts[i], sent[i]); h != nil {
-			out[i].P50, out[i].P99 = float64(h.ValueAtQuantile(50))/1e6, float64(h.ValueAtQuantile(99))/1e6
-		}
+		l := a.add("a second of the series", stretches[i], false)
+		out[i].P50, out[i].P99 = l.P50, l.P99
 	}
 	return out
 }
@@ -218,23 +218,21 @@ func (a *adder) upstream(all []run.Upstream) run.Upstream {
 
 func (a *adder) seconds(all []run.Upstream) []run.Second {
 	var out []run.Second
-	var texts [][]string
-	var requests [][]int64
+	var stretches [][]stretch
 	for _, u := range all {
 		for i, s := range u.Series {
 			if i == len(out) {
-				out, texts, requests = append(out, run.Second{}), append(texts, nil), append(requests, nil)
+				out, stretches = append(out, run.Second{}), append(stretches, nil)
 			}
 			out[i].Requests += s.Requests
 			out[i].Retries += s.Retries
 			out[i].Errors += s.Errors
-			texts[i], requests[i] = append(texts[i], s.HDR), append(requests[i], s.Requests-s.Errors)
+			stretches[i] = append(stretches[i], stretch{s.HDR, s.Requests > s.Errors})
 		}
 	}
 	for i := range out {
-		if h := a.hdr("a second of upstream "+all[0].Addr, texts[i], requests[i]); h != nil {
-			out[i].P50, out[i].P99 = float64(h.ValueAtQuantile(50))/1e6, float64(h.ValueAtQuantile(99))/1e6
-		}
+		l := a.add("a second of upstream "+all[0].Addr, stretches[i], false)
+		out[i].P50, out[i].P99 = l.P50, l.P99
 	}
 	return out
 }
