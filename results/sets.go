@@ -61,10 +61,7 @@ func (ch *choice) sets(c *command) ([]compare.Set, string, error) {
 		sets, err := ch.named(c, runs)
 		return sets, "", err
 	}
-	by := ch.By
-	if by == "" {
-		by = "layout"
-	}
+	by := cmp.Or(ch.By, "layout")
 	sets, without, err := compare.By(runs, by)
 	if err != nil {
 		return nil, "", cli.Usagef("--by %q: %w", by, err)

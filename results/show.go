@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"balanceo/results/console"
 	"balanceo/results/report"
 	"balanceo/results/run"
@@ -22,15 +24,11 @@ func (s *showCommand) Execute(rest []string) error {
 	if len(rest) > 0 {
 		return cli.Usagef("show %q: one RUN is accepted", rest[0])
 	}
-	ref := s.Args.Run
-	if ref == "" {
-		ref = run.Latest
-	}
 	runs, _, err := s.c.load()
 	if err != nil {
 		return err
 	}
-	r, err := s.c.resolve(runs, ref)
+	r, err := s.c.resolve(runs, cmp.Or(s.Args.Run, run.Latest))
 	if err != nil {
 		return err
 	}

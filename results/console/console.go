@@ -72,7 +72,7 @@ func Wrap(text string, width int) []string {
 	const glue = "\ue000" // holds what belongs together, as a figure and its unit
 	together := strings.NewReplacer(" · ", glue+"· ", " × ", glue+"×"+glue, " %", glue+"%", " ms", glue+"ms", " µs", glue+"µs", " s ", glue+"s ", " unexplained", glue+"unexplained")
 	lines := []string{""}
-	for _, word := range strings.Fields(together.Replace(Clean(text))) {
+	for word := range strings.FieldsSeq(together.Replace(Clean(text))) {
 		last := &lines[len(lines)-1]
 		switch {
 		case *last == "":

@@ -7,7 +7,6 @@
 package model
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -202,7 +201,7 @@ func LeaveOut(points []Point) (*Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(measured, cmp.Compare[float64])
+	slices.Sort(measured)
 	c := &Check{Prediction: f.Predict(largest), Measured: stat.Quantile(0.5, stat.LinInterp, measured, nil)}
 	c.Within = c.Interval.Lo <= c.Measured && c.Measured <= c.Interval.Hi
 	return c, nil

@@ -154,12 +154,7 @@ func sharesOf(group string, sets []compare.Set) groupShares {
 	return out
 }
 
-func upstreamName(u run.Upstream) string {
-	if u.Instance != "" {
-		return u.Instance
-	}
-	return u.Addr
-}
+func upstreamName(u run.Upstream) string { return cmp.Or(u.Instance, u.Addr) }
 
 // slot says how n bars share a row.
 type slot struct{ height, first float64 }

@@ -3,6 +3,7 @@ package plots
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -197,11 +198,7 @@ func overTime(sets []compare.Set, p *plot.Plot, f Figure, lines []timeLine) (Fig
 }
 
 func extent(values []float64) (low, middle, high float64) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for _, v := range values {
-		low, high = min(low, v), max(high, v)
-	}
-	return low, compare.Median(values), high
+	return slices.Min(values), compare.Median(values), slices.Max(values)
 }
 
 // medianSeries takes the median over runs, second by second.

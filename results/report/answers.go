@@ -14,10 +14,7 @@ import (
 // answers writes what failed, how slow the answers were and what was asked.
 func (p *page) answers(r *run.Record) {
 	p.line("")
-	status := counts(r.Status)
-	if status == "" {
-		status = "no answer at all"
-	}
+	status := cmp.Or(counts(r.Status), "no answer at all")
 	switch {
 	case r.Requests == 0:
 		p.fact("failed", console.Dim, status)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -28,11 +29,7 @@ func (p *page) groups(groups []run.Group) {
 // group writes the table of a group's upstreams.
 func (p *page) group(g *run.Group) {
 	word, colour := verdictWord(g.Verdict)
-	method := g.Method
-	if method == "" {
-		method = "method unknown"
-	}
-	what := method + ", " + units.Count(g.Requests, "request")
+	what := cmp.Or(g.Method, "method unknown") + ", " + units.Count(g.Requests, "request")
 	if g.Verdict != run.Info {
 		what += ", " + margin(g)
 	}

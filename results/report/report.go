@@ -89,12 +89,8 @@ func (p *page) table(title string, t *console.Table) {
 
 // header writes what was run, and what came of it.
 func (p *page) header(r *run.Record) {
-	layout := r.Layout
-	if layout == "" {
-		layout = "no layout of ours"
-	}
 	id := console.Cut(console.Clean(r.ID), p.Width/2)
-	title := console.Cut(join(layout, r.Scenario, r.Label, r.Target), p.Width-console.Columns(id)-1)
+	title := console.Cut(join(cmp.Or(r.Layout, "no layout of ours"), r.Scenario, r.Label, r.Target), p.Width-console.Columns(id)-1)
 	gap := p.Width - console.Columns(title) - console.Columns(id)
 	p.line(p.paint.Paint(console.Bold, title) + strings.Repeat(" ", gap) + p.paint.Paint(console.Dim, id))
 	j := overall(r)

@@ -2,6 +2,7 @@
 package runtest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -30,21 +31,14 @@ type Spec struct {
 }
 
 func (s *Spec) defaults() {
-	set(&s.Started, time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
-	set(&s.Layout, "seed")
-	set(&s.Scenario, "mix")
-	set(&s.Rate, 200)
-	set(&s.Duration, 15*time.Second)
-	set(&s.Median, 800*time.Microsecond)
-	set(&s.Slower, 1)
-	set(&s.Noise, 0.04)
-}
-
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+	s.Started = cmp.Or(s.Started, time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
+	s.Layout = cmp.Or(s.Layout, "seed")
+	s.Scenario = cmp.Or(s.Scenario, "mix")
+	s.Rate = cmp.Or(s.Rate, 200)
+	s.Duration = cmp.Or(s.Duration, 15*time.Second)
+	s.Median = cmp.Or(s.Median, 800*time.Microsecond)
+	s.Slower = cmp.Or(s.Slower, 1)
+	s.Noise = cmp.Or(s.Noise, 0.04)
 }
 
 type maker struct {
