@@ -19,7 +19,7 @@ type execLauncher struct{ spec Spec }
 type child struct {
 	spec    *Spec
 	cmd     *exec.Cmd
-	tail    *tail
+	tail    tail
 	outputs []*os.File // the ends of the pipes that are read here
 	alive   *os.File   // the end of the pipe that the child watches; its closing tells of the parent's death
 	ready   *os.File   // the end of the pipe on which the child reports; nil with a Probe
@@ -35,7 +35,7 @@ type child struct {
 	notes      []string // what had to be done to end it
 }
 
-func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(string, []string)) (process, error) {
+func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(string)) (process, error) {
 	cmd, err := l.spec.Command()
 	if err != nil {
 		return nil, err
@@ -47,8 +47,7 @@ func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(s
 		}
 	}
 	c := &child{
-		spec: &l.spec, cmd: cmd, tail: newTail(tailLines),
-		leader: make(chan struct{}),
+		spec: &l.spec, cmd: cmd, leader: make(chan struct{}),
 	}
 	if err := c.start(listeners); err != nil {
 		return nil, err
@@ -60,7 +59,7 @@ func (l *execLauncher) launch(ctx context.Context, onReady func(), onExit func(s
 		stopWatching()
 		<-watched
 		c.close()
-		onExit(c.exitReason(err), c.tail.all())
+		onExit(c.exitReason(err))
 	}()
 	return c, nil
 }
@@ -122,9 +121,9 @@ func (c *child) pump(r *os.File, sink io.Writer) {
 	c.pumps.Add(1)
 	go func() {
 		defer c.pumps.Done()
-		w := io.Writer(c.tail)
+		w := io.Writer(&c.tail)
 		if sink != nil {
-			w = io.MultiWriter(c.tail, swallow{sink})
+			w = io.MultiWriter(&c.tail, swallow{sink})
 		}
 		_, _ = io.Copy(w, r) // ends at the end of file, by the deadline, or by Close
 	}()

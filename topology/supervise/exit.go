@@ -14,14 +14,14 @@ func (c *child) exitReason(err error) string {
 		if len(c.notes) == 0 {
 			return ""
 		}
-		return withLast(joined(c.notes), c.tail)
+		return c.withLast(joined(c.notes))
 	}
-	reason := withLast("exit status 0", c.tail)
+	reason := c.withLast("exit status 0")
 	switch {
 	case killed(c.cmd.ProcessState): // its output knows nothing of that
 		reason = err.Error()
 	case err != nil:
-		reason = withLast(err.Error(), c.tail)
+		reason = c.withLast(err.Error())
 	}
 	return joined(append([]string{reason}, c.notes...))
 }
@@ -35,8 +35,8 @@ func killed(state *os.ProcessState) bool {
 	return ok && status.Signaled() && (status.Signal() == syscall.SIGKILL || status.Signal() == syscall.SIGTERM)
 }
 
-func withLast(reason string, t *tail) string {
-	if last := t.last(); last != "" {
+func (c *child) withLast(reason string) string {
+	if last := c.tail.last(); last != "" {
 		return reason + ": " + last
 	}
 	return reason

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ type process interface {
 // launcher starts generations. It calls onReady at most once and onExit exactly once for each that it
 // started, from other goroutines; nothing of the generation is left when onExit is called.
 type launcher interface {
-	launch(ctx context.Context, onReady func(), onExit func(reason string, output []string)) (process, error)
+	launch(ctx context.Context, onReady func(), onExit func(reason string)) (process, error)
 }
 
 // request is a wish of a method, answered by the loop.
@@ -64,7 +65,6 @@ type loop struct {
 	delay   *time.Timer
 	waiters sync.WaitGroup // of the generations
 	reload  chan<- error   // who waits for the reload that is going on; nil: nobody
-	output  []string       // of the process that ended last with a reason
 }
 
 // generation is one start of the process.
@@ -160,9 +160,6 @@ func (l *loop) take(ctx context.Context, e event) error {
 	}
 	if e.kind == exited {
 		l.buried(e.gen)
-		if e.reason != "" {
-			l.output = e.output
-		}
 	}
 	if g := l.alive[e.gen]; e.kind == ready && g != nil && l.p.spec.Alive != nil {
 		l.waiters.Go(func() { l.p.watchLife(g.ctx, e.gen, l.events) })
@@ -191,7 +188,7 @@ func (l *loop) take(ctx context.Context, e event) error {
 			l.delay.Reset(a.delay)
 		}
 	}
-	l.publish(from, e.at, actions)
+	l.publish(from, actions)
 	for _, a := range actions { // whoever is answered sees the new state
 		if a.kind == reloadDone {
 			l.answerReload(reloadError(l.p.spec.Name, a.reason))
@@ -218,9 +215,9 @@ func (l *loop) launch(ctx context.Context, gen int) error {
 	l.waiters.Add(1)
 	process, err := l.p.launch.launch(ctx,
 		func() { post(event{kind: ready, gen: gen}) },
-		func(reason string, output []string) {
+		func(reason string) {
 			defer l.waiters.Done()
-			post(event{kind: exited, gen: gen, reason: reason, output: output})
+			post(event{kind: exited, gen: gen, reason: reason})
 		})
 	if err != nil {
 		l.waiters.Done()
@@ -250,26 +247,17 @@ func (l *loop) buried(gen int) {
 }
 
 // publish makes the machine's state visible.
-func (l *loop) publish(from State, at time.Time, actions []action) {
+func (l *loop) publish(from State, actions []action) {
 	p, m := l.p, l.m
 	p.mu.Lock()
-	p.status = Status{Name: p.spec.Name, State: m.state, Restarts: m.restarts, Reason: m.reason}
+	p.status = Status{State: m.state, Restarts: m.restarts, Reason: m.reason}
 	p.current = nil
-	if m.last > p.gen {
-		p.gen = m.last
-	}
-	serving := m.cur
-	if serving == 0 {
-		serving = m.next
-	}
-	if m.reason != "" {
-		p.status.Output = l.output
-	}
-	if g := l.alive[serving]; g != nil {
+	p.gen = max(p.gen, m.last)
+	if g := l.alive[cmp.Or(m.cur, m.next)]; g != nil {
 		p.current = g.process
 		p.status.PID, p.status.Started = g.process.pid(), g.started
 	}
-	e := Event{Name: p.spec.Name, From: from, To: m.state, PID: p.status.PID, At: at, Reason: m.reason}
+	e := Event{From: from, To: m.state, PID: p.status.PID, Reason: m.reason}
 	p.announce()
 	p.mu.Unlock()
 	for _, a := range actions {

@@ -39,7 +39,7 @@ func (f *fake) terminate(time.Duration, string) {
 	f.once.Do(func() { close(f.term) })
 }
 
-func (l *fakes) launch(_ context.Context, onReady func(), onExit func(string, []string)) (process, error) {
+func (l *fakes) launch(_ context.Context, onReady func(), onExit func(string)) (process, error) {
 	l.mu.Lock()
 	plan := l.plans[min(len(l.starts), len(l.plans)-1)]
 	l.starts = append(l.starts, time.Since(l.begin))
@@ -52,7 +52,7 @@ func (l *fakes) launch(_ context.Context, onReady func(), onExit func(string, []
 	return f, nil
 }
 
-func (f *fake) live(onReady func(), onExit func(string, []string)) {
+func (f *fake) live(onReady func(), onExit func(string)) {
 	never := make(<-chan time.Time)
 	ready, exit := never, never
 	if f.plan.ready > 0 {
@@ -66,11 +66,11 @@ func (f *fake) live(onReady func(), onExit func(string, []string)) {
 		case <-ready:
 			onReady()
 		case <-exit:
-			onExit("exit status 1", nil)
+			onExit("exit status 1")
 			return
 		case <-f.term:
 			time.Sleep(f.plan.slowEnd)
-			onExit("", nil)
+			onExit("")
 			return
 		}
 	}

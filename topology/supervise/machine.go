@@ -28,8 +28,7 @@ type event struct {
 	kind   eventKind
 	gen    int // the generation that it happened to, for what happens to one
 	at     time.Time
-	reason string   // exited: how; silent, overdue: for how long
-	output []string // exited: the last lines that it wrote; of no interest to the machine
+	reason string // exited: how; silent, overdue: for how long
 }
 
 // actionKind is what is to be done.

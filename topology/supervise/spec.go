@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -60,36 +61,28 @@ type RestartPolicy struct {
 }
 
 func (s Spec) withDefaults() Spec {
-	s.ReadyTimeout = orElse(s.ReadyTimeout, 10*time.Second)
-	s.Grace = orElse(s.Grace, 10*time.Second)
-	s.DeathSignal = orElse(s.DeathSignal, syscall.SIGKILL)
+	s.ReadyTimeout = cmp.Or(s.ReadyTimeout, 10*time.Second)
+	s.Grace = cmp.Or(s.Grace, 10*time.Second)
+	s.DeathSignal = cmp.Or(s.DeathSignal, syscall.SIGKILL)
 	s.Restart = s.Restart.withDefaults()
 	s.Liveness = s.Liveness.withDefaults()
 	return s
 }
 
 func (l Liveness) withDefaults() Liveness {
-	l.Interval = orElse(l.Interval, 500*time.Millisecond)
-	l.Timeout = orElse(l.Timeout, time.Second)
-	l.Misses = orElse(l.Misses, 2)
-	l.ReplaceAfter = orElse(l.ReplaceAfter, 10*time.Second)
+	l.Interval = cmp.Or(l.Interval, 500*time.Millisecond)
+	l.Timeout = cmp.Or(l.Timeout, time.Second)
+	l.Misses = cmp.Or(l.Misses, 2)
+	l.ReplaceAfter = cmp.Or(l.ReplaceAfter, 10*time.Second)
 	return l
 }
 
 func (r RestartPolicy) withDefaults() RestartPolicy {
-	r.MinDelay = orElse(r.MinDelay, 100*time.Millisecond)
-	r.MaxDelay = max(orElse(r.MaxDelay, 10*time.Second), r.MinDelay)
-	r.Jitter = min(max(orElse(r.Jitter, 0.2), 0), 1)
-	r.Limit = orElse(r.Limit, 5)
-	r.Window = orElse(r.Window, 30*time.Second)
-	r.Stable = orElse(r.Stable, time.Second)
+	r.MinDelay = cmp.Or(r.MinDelay, 100*time.Millisecond)
+	r.MaxDelay = max(cmp.Or(r.MaxDelay, 10*time.Second), r.MinDelay)
+	r.Jitter = min(max(cmp.Or(r.Jitter, 0.2), 0), 1)
+	r.Limit = cmp.Or(r.Limit, 5)
+	r.Window = cmp.Or(r.Window, 30*time.Second)
+	r.Stable = cmp.Or(r.Stable, time.Second)
 	return r
-}
-
-func orElse[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }

@@ -36,25 +36,20 @@ const (
 
 // Event is a change of state.
 type Event struct {
-	Name   string
 	From   State
 	To     State
 	PID    int
-	At     time.Time
 	Delay  time.Duration // until the next start, if To is BackOff
 	Reason string        // for people: "exit status 1: listen tcp …"
 }
 
 // Status is what is known of a process now.
 type Status struct {
-	Name     string    `json:"name"`
-	State    State     `json:"state"`
-	PID      int       `json:"pid"` // 0: none runs
-	Restarts int       `json:"restarts"`
-	Started  time.Time `json:"started"` // of the process that runs
-	Reason   string    `json:"reason"`  // why the last one ended, or why the last reload did not succeed
-	// Output is the last that the process which Reason is about has written, 20 lines at most.
-	Output []string `json:"output,omitempty"`
+	State    State
+	PID      int // 0: none runs
+	Restarts int
+	Started  time.Time // of the process that runs
+	Reason   string    // why the last one ended, or why the last reload did not succeed
 }
 
 // ErrNotRunning is returned where a method needs Run to be going on.
@@ -85,7 +80,7 @@ func New(spec Spec) *Process {
 		launch:   &execLauncher{spec: spec},
 		requests: make(chan request),
 		turn:     make(chan struct{}, 1),
-		status:   Status{Name: spec.Name, State: Stopped},
+		status:   Status{State: Stopped},
 		changed:  make(chan struct{}),
 	}
 }

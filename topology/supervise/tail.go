@@ -2,27 +2,21 @@ package supervise
 
 import (
 	"bytes"
-	"slices"
+	"cmp"
 	"strings"
 	"sync"
 )
 
-// Limits of what is remembered of a child's output.
-const (
-	tailLines     = 20
-	tailLineBytes = 400
-)
+// tailLineBytes is how much is remembered of a line.
+const tailLineBytes = 400
 
-// tail keeps the last lines that were written to it.
+// tail keeps of a child's output what may say why it ended.
 type tail struct {
 	mu    sync.Mutex
-	limit int
-	lines []string
+	line  string // the latest that is neither blank nor a hint on what to do about it
 	open  []byte // a line that has not ended yet
 	panic string // the line with which a Go program says why it dies, before it prints its goroutines
 }
-
-func newTail(limit int) *tail { return &tail{limit: limit} }
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
@@ -41,46 +35,20 @@ func (t *tail) Write(b []byte) (int, error) {
 	}
 }
 
-// add moves the open line to the others; blank ones say nothing.
+// add takes in the open line.
 func (t *tail) add() {
-	if line := strings.TrimRight(string(t.open), "\r\t "); line != "" {
-		if len(t.lines) == t.limit {
-			t.lines = append(t.lines[:0], t.lines[1:]...)
-		}
-		t.lines = append(t.lines, line)
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-			t.panic = line
-		}
+	switch line := strings.TrimRight(string(t.open), "\r\t "); {
+	case strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: "):
+		t.panic = line
+	case line != "" && !strings.HasPrefix(line, "hint: "):
+		t.line = line
 	}
 	t.open = t.open[:0]
 }
 
-// all are the lines that are kept, oldest first.
-func (t *tail) all() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	lines := slices.Clone(t.lines)
-	if line := strings.TrimSpace(string(t.open)); line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// last is the line that most likely says why: the one of a panic, else the latest that is not a hint on what
-// to do about it.
+// last is the line that most likely says why: the one of a panic, else the latest.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.panic != "" {
-		return t.panic
-	}
-	if line := strings.TrimSpace(string(t.open)); line != "" {
-		return line
-	}
-	for _, line := range slices.Backward(t.lines) {
-		if !strings.HasPrefix(line, "hint: ") {
-			return line
-		}
-	}
-	return ""
+	return cmp.Or(t.panic, strings.TrimSpace(string(t.open)), t.line)
 }

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -16,10 +15,11 @@ func TestTail(t *testing.T) {
 		{[]string{"o", "ne\nhal", "f"}, "half"},
 		{[]string{"one\n\n  \n"}, "one"},
 		{[]string{"one\r\n"}, "one"},
+		{[]string{"one\nhint: two\n"}, "one"},
 		{[]string{"panic: no cheese\n\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:5 +0x1d\n"}, "panic: no cheese"},
 		{[]string{strings.Repeat("x", 10_000) + "\n"}, strings.Repeat("x", tailLineBytes)},
 	} {
-		l := newTail(3)
+		var l tail
 		for _, w := range tt.writes {
 			if n, err := l.Write([]byte(w)); n != len(w) || err != nil {
 				t.Errorf("Write(%.40q) = %d, %v", w, n, err)
@@ -28,12 +28,5 @@ func TestTail(t *testing.T) {
 		if got := l.last(); got != tt.want {
 			t.Errorf("last after %.60q = %.60q, want %.60q", tt.writes, got, tt.want)
 		}
-	}
-	l := newTail(3)
-	for i := range 10 {
-		fmt.Fprintln(l, i)
-	}
-	if got := strings.Join(l.lines, " "); got != "7 8 9" {
-		t.Errorf("lines = %q, want the last three", got)
 	}
 }
