@@ -19,29 +19,28 @@ func findServer(given string) (string, error) {
 	if given != "" {
 		return executable("--server-bin", given)
 	}
-	if own, err := os.Executable(); err == nil {
-		if path, err := exec.LookPath(filepath.Join(filepath.Dir(own), "server")); err == nil {
-			return path, nil
-		}
-	}
-	if path, err := exec.LookPath("server"); err == nil {
+	if path := sibling("server"); path != "" {
 		return filepath.Abs(path)
 	}
 	return "", cli.Hint(errors.New("the server binary is neither beside topology nor on the PATH"),
 		"make build, or --server-bin FILE")
 }
 
-// findLoadgen returns the loadgen binary beside topology's own, or on the PATH, "" where it is neither.
-func findLoadgen() string {
+// findLoadgen returns the loadgen binary, "" where there is none.
+func findLoadgen() string { return sibling("loadgen") }
+
+// sibling is the binary of that name beside topology's own, or on the PATH, "" where it is neither.
+func sibling(name string) string {
 	if own, err := os.Executable(); err == nil {
-		if path, err := exec.LookPath(filepath.Join(filepath.Dir(own), "loadgen")); err == nil {
+		if path, err := exec.LookPath(filepath.Join(filepath.Dir(own), name)); err == nil {
 			return path
 		}
 	}
-	if path, err := exec.LookPath("loadgen"); err == nil {
-		return path
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return path
 }
 
 // findBalancer returns the balancer that is asked for, else the layout's, and its binary: given, on the PATH, where
