@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,6 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"balanceo/loadgen/environment"
 	"balanceo/loadgen/live"
@@ -65,10 +64,7 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 
 // once measures by that schedule and explains what was measured.
 func (p *plan) once(ctx context.Context, schedule pace.Schedule, promised *promise.Promise, others *watchers, stderr *os.File) (*run.Record, error) {
-	id := os.Getenv(layout.EnvRunID)
-	if id == "" {
-		id = run.NewID(time.Now())
-	}
+	id := cmp.Or(os.Getenv(layout.EnvRunID), run.NewID(time.Now()))
 	l, err := p.load(ctx, id)
 	if err != nil {
 		return nil, err
@@ -108,14 +104,10 @@ func (p *plan) view(promised *promise.Promise, stderr *os.File) *live.View {
 	if p.quiet {
 		return nil
 	}
-	opt := live.Options{
-		Terminal: cli.IsTerminal(stderr), Colour: cli.Colour(stderr), Warmup: p.warmup, Total: p.warmup + p.duration,
+	return live.Start(stderr, live.Options{
+		Terminal: cli.IsTerminal(stderr), Colour: cli.Colour(stderr), Width: console.Width(stderr, 0), Warmup: p.warmup, Total: p.warmup + p.duration,
 		Expected: promised.Share, Name: promised.Instance,
-	}
-	if width, _, err := term.GetSize(int(stderr.Fd())); err == nil {
-		opt.Width = width
-	}
-	return live.Start(stderr, opt)
+	})
 }
 
 // judge checks the assertions.

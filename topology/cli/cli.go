@@ -11,11 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
+
+	"balanceo/results/console"
 )
 
 // Exit codes of every command.
@@ -106,15 +109,7 @@ func Report(w io.Writer, name string, err error) int {
 
 // fitted breaks a line between words where w is a terminal, which would break it anywhere.
 func fitted(w io.Writer, line string) string {
-	f, ok := w.(*os.File)
-	if !ok {
-		return line
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || width <= 0 {
-		return line
-	}
-	return wrap(line, width)
+	return wrap(line, console.Width(w, math.MaxInt))
 }
 
 // wrap breaks a line at its spaces only: a flag or a path stays whole.
