@@ -52,10 +52,7 @@ type exportImage struct {
 }
 
 func (c *exportImage) run(ctx context.Context, s *session, _ []string) error {
-	arch := c.Arch
-	if arch == "" {
-		arch = runtime.GOARCH
-	}
+	arch := cmp.Or(c.Arch, runtime.GOARCH)
 	if arch != "amd64" && arch != "arm64" {
 		return cli.Usagef("--arch %q: amd64 or arm64 is accepted", arch)
 	}

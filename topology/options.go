@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,12 +20,7 @@ type common struct {
 	Version bool   `long:"version" description:"Show the version"`
 }
 
-func (c *common) runDir() string {
-	if c.RunDir != "" {
-		return c.RunDir
-	}
-	return layout.DefaultRunDir()
-}
+func (c *common) runDir() string { return cmp.Or(c.RunDir, layout.DefaultRunDir()) }
 
 // which chooses a running layout.
 type which struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -162,15 +163,10 @@ func (f *Fleet) takeTurn(ctx context.Context) (acting context.Context, release f
 
 // choose returns the parts with these names, or those that an action on everything is for.
 func (f *Fleet) choose(names []string, all func(*part) bool) ([]*part, error) {
-	var out []*part
 	if len(names) == 0 {
-		for _, p := range f.parts() {
-			if all(p) {
-				out = append(out, p)
-			}
-		}
-		return out, nil
+		return slices.DeleteFunc(f.parts(), func(p *part) bool { return !all(p) }), nil
 	}
+	var out []*part
 	for _, name := range names {
 		p, err := f.find(name)
 		if err != nil {

@@ -7,10 +7,12 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,9 +62,7 @@ type Fleet struct {
 // New prepares the folder of the layout and takes the ports of its instances. Close gives them back if Start
 // is not called.
 func New(ctx context.Context, cfg Config) (*Fleet, error) {
-	if cfg.Grace == 0 {
-		cfg.Grace = 10 * time.Second
-	}
+	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
 	f := &Fleet{
 		cfg: cfg, mongoURL: cfg.MongoURL, server: cfg.Server,
 		balance: make(chan struct{}, 1), turn: make(chan struct{}, 1), stopping: make(chan struct{}),
@@ -91,13 +91,12 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	instances := make([]*part, 0, len(f.cfg.Layout.Instances)+1)
-	f.tiers = append(f.tiers, instances)
+	f.tiers = append(f.tiers, nil)
+	tier := &f.tiers[len(f.tiers)-1]
 	for _, in := range f.cfg.Layout.Instances {
 		p, err := f.newInstance(in)
 		if p != nil {
-			instances = append(instances, p)
-			f.tiers[len(f.tiers)-1] = instances
+			*tier = append(*tier, p)
 		}
 		if err != nil {
 			return err
@@ -107,7 +106,7 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f.tiers[len(f.tiers)-1] = append(instances, front)
+	*tier = append(*tier, front)
 	return nil
 }
 
@@ -127,20 +126,14 @@ func (f *Fleet) Close() {
 // parts lists all parts: the instances in their order, the balancer, the database.
 func (f *Fleet) parts() []*part {
 	var out []*part
-	for i := len(f.tiers) - 1; i >= 0; i-- {
-		out = append(out, f.tiers[i]...)
+	for _, tier := range slices.Backward(f.tiers) {
+		out = append(out, tier...)
 	}
 	return out
 }
 
 func (f *Fleet) instances() []*part {
-	var out []*part
-	for _, p := range f.parts() {
-		if p.kind == Instance {
-			out = append(out, p)
-		}
-	}
-	return out
+	return slices.DeleteFunc(f.parts(), func(p *part) bool { return p.kind != Instance })
 }
 
 // State is what the folder's state file is to tell, without the control socket.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -78,11 +79,11 @@ func (f *Fleet) Stop() error {
 	f.turn <- struct{}{} // for good
 	f.tasks.Wait()
 	var errs []error
-	for i := len(f.tiers) - 1; i >= 0; i-- {
-		killed := make([]error, len(f.tiers[i]))
+	for _, tier := range slices.Backward(f.tiers) {
+		killed := make([]error, len(tier))
 		var wg sync.WaitGroup
-		for j, p := range f.tiers[i] {
-			wg.Go(func() { killed[j] = p.stop() })
+		for i, p := range tier {
+			wg.Go(func() { killed[i] = p.stop() })
 		}
 		wg.Wait()
 		errs = append(errs, killed...)

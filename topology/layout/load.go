@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +24,7 @@ var builtin embed.FS
 
 // Names lists the built-in layouts, sorted.
 func Names() []string {
-	entries, err := builtin.ReadDir("builtin")
+	entries, err := builtin.ReadDir("builtin") // sorted
 	if err != nil {
 		return nil // cannot be: the folder is part of the binary
 	}
@@ -33,7 +32,6 @@ func Names() []string {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
-	sort.Strings(names)
 	return names
 }
 
@@ -170,10 +168,7 @@ func (l *Layout) check() *problem {
 	if l.HTTPPort < 0 || l.HTTPPort > 65535 {
 		return problemf("$.http_port", "http_port %d is no port: 1 to 65535", l.HTTPPort)
 	}
-	if l.Balancer == "" {
-		l.Balancer = Balancers()[0]
-	}
-	if !slices.Contains(Balancers(), l.Balancer) {
+	if l.Balancer = cmp.Or(l.Balancer, Balancers()[0]); !slices.Contains(Balancers(), l.Balancer) {
 		return problemf("$.balancer", "balancer %q: %s", l.Balancer, strings.Join(Balancers(), ", "))
 	}
 	l.Probe = l.Probe.withDefaults()
@@ -213,9 +208,7 @@ func (p Probe) withDefaults() Probe {
 }
 
 func (in *Instance) check(at string) *problem {
-	if in.Mode == "" {
-		in.Mode = Fork
-	}
+	in.Mode = cmp.Or(in.Mode, Fork)
 	mode := Mode(strings.ToUpper(string(in.Mode)))
 	switch {
 	case in.Name == "":

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,12 +29,7 @@ const stateFile = "state.json"
 
 // DefaultRunDir is where running layouts are looked for unless a flag says otherwise: $BALANCEO_RUN, else
 // RunDir under the current folder.
-func DefaultRunDir() string {
-	if dir := os.Getenv(EnvRun); dir != "" {
-		return dir
-	}
-	return RunDir
-}
+func DefaultRunDir() string { return cmp.Or(os.Getenv(EnvRun), RunDir) }
 
 // Write puts the state into its folder, whole or not at all.
 func (s *State) Write() error {
@@ -73,7 +69,7 @@ func Running(runDir string) ([]State, error) {
 			states = append(states, s)
 		}
 	}
-	sort.Slice(states, func(i, j int) bool { return states[i].HTTPPort < states[j].HTTPPort })
+	slices.SortFunc(states, func(a, b State) int { return cmp.Compare(a.HTTPPort, b.HTTPPort) })
 	return states, nil
 }
 

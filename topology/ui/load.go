@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,15 +47,9 @@ type Load struct {
 
 // check completes l and says what is wrong with it.
 func (l *Load) check() error {
-	if l.Scenario == "" {
-		l.Scenario = scenarios()[0]
-	}
-	if l.Pace == "" {
-		l.Pace = "constant"
-	}
-	if l.Minutes == 0 {
-		l.Minutes = 10
-	}
+	l.Scenario = cmp.Or(l.Scenario, scenarios()[0])
+	l.Pace = cmp.Or(l.Pace, "constant")
+	l.Minutes = cmp.Or(l.Minutes, 10)
 	switch {
 	case l.Rate < 1 || l.Rate > maxRate:
 		return fmt.Errorf("rate %d: accepted are 1 to %d", l.Rate, maxRate)

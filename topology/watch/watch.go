@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -80,11 +81,7 @@ func loop(ctx context.Context, cfg Config, w *fsnotify.Watcher, src *tree) error
 			pending[name] = true
 			timer.Reset(max(0, min(quiet, longest-time.Since(first))))
 		case <-timer.C:
-			files := make([]string, 0, len(pending))
-			for f := range pending {
-				files = append(files, f)
-			}
-			slices.Sort(files)
+			files := slices.Sorted(maps.Keys(pending))
 			clear(pending)
 			cfg.Changed(ctx, files)
 			// A change may have brought packages and embedded files. Sources that can't be listed now are
@@ -148,11 +145,7 @@ func sources(ctx context.Context, cfg Config) (*tree, error) {
 
 // follow makes w watch the tree's folders besides those that it watches.
 func (t *tree) follow(w *fsnotify.Watcher) error {
-	folders := append([]string{t.root}, t.folders...)
-	for f := range t.assets {
-		folders = append(folders, f)
-	}
-	for _, f := range folders {
+	for _, f := range slices.AppendSeq(append([]string{t.root}, t.folders...), maps.Keys(t.assets)) {
 		if err := w.Add(f); err != nil {
 			return fmt.Errorf("watch %q: %w", f, err)
 		}
