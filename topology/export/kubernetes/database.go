@@ -53,7 +53,7 @@ func (e *exporter) database() error {
 	set := &appsv1.StatefulSet{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "StatefulSet"}, ObjectMeta: meta(databaseName, databaseName, ""),
 		Spec: appsv1.StatefulSetSpec{
-			Replicas: ptr(int32(1)), ServiceName: databaseName, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Replicas: new(int32(1)), ServiceName: databaseName, Selector: &metav1.LabelSelector{MatchLabels: labels},
 		},
 	}
 	if e.StorageClass == "" {

@@ -15,11 +15,8 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"balanceo/topology/balancer"
 	"balanceo/topology/export/image"
@@ -33,8 +30,6 @@ const (
 
 	accessLog = frontDir + "/access.log"
 )
-
-type balancerServer = balancer.Server
 
 // isServer tells whether a server of the source is that instance.
 func isServer(s balancer.Server, p part) bool {
@@ -61,19 +56,9 @@ func (e *exporter) front() error {
 		&corev1.ConfigMap{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(name, name, ""), Data: map[string]string{p.file: text},
 		},
-		&appsv1.Deployment{
-			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(name, name, ""),
-			Spec: appsv1.DeploymentSpec{
-				Replicas: ptr(int32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels}, Strategy: withoutGap(), Template: e.frontPod(p, text),
-			},
-		},
+		deployment(meta(name, name, ""), labels, 1, withoutGap(), e.frontPod(p, text)),
 		service(meta(name, name, ""), labels, frontServicePort, "http"),
-		&policyv1.PodDisruptionBudget{
-			TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: meta(name, name, ""),
-			Spec: policyv1.PodDisruptionBudgetSpec{
-				MaxUnavailable: ptr(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			},
-		},
+		budget(meta(name, name, ""), labels),
 	)
 	return e.shares(conf)
 }
@@ -94,7 +79,7 @@ func (e *exporter) frontPod(p program, conf string) corev1.PodTemplateSpec {
 	t.Annotations = map[string]string{partOf + "/configuration": digest(conf)}
 	ship := corev1.Container{
 		Name: "log", Image: image.Ref("topology"), Args: []string{"ship", "--log", accessLog, "--to", e.ledgerURL()},
-		RestartPolicy: ptr(corev1.ContainerRestartPolicyAlways), // begins before the balancer and ends after it
+		RestartPolicy: new(corev1.ContainerRestartPolicyAlways), // begins before the balancer and ends after it
 		Resources:     needs("20m", "24Mi", "128Mi"), VolumeMounts: []corev1.VolumeMount{run},
 	}
 	secure(&ship)
@@ -184,14 +169,4 @@ func configVolume(volume, config string) corev1.Volume {
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
-}
-
-// sortedKeys are the keys of m, sorted.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,16 +1,17 @@
 package kubernetes
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"balanceo/topology/balancer"
 	"balanceo/topology/export/image"
 	"balanceo/topology/layout"
 	"balanceo/topology/ledger"
@@ -31,22 +32,9 @@ func (e *exporter) instances() error {
 	for _, p := range e.parts {
 		labels := selects(server, p.name)
 		e.add(
-			&appsv1.Deployment{
-				TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-				ObjectMeta: meta(p.name, server, p.name),
-				Spec: appsv1.DeploymentSpec{
-					Replicas: ptr(int32(p.replicas)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-					Strategy: withoutGap(), Template: e.pod(p),
-				},
-			},
+			deployment(meta(p.name, server, p.name), labels, p.replicas, withoutGap(), e.pod(p)),
 			service(meta(p.name, server, p.name), labels, serverPort, "http"),
-			&policyv1.PodDisruptionBudget{
-				TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
-				ObjectMeta: meta(p.name, server, p.name),
-				Spec: policyv1.PodDisruptionBudgetSpec{
-					MaxUnavailable: ptr(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-				},
-			},
+			budget(meta(p.name, server, p.name), labels),
 		)
 	}
 	return nil
@@ -56,7 +44,7 @@ func (e *exporter) instances() error {
 func withoutGap() appsv1.DeploymentStrategy {
 	return appsv1.DeploymentStrategy{
 		Type:          appsv1.RollingUpdateDeploymentStrategyType,
-		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr(intstr.FromInt32(0)), MaxSurge: ptr(intstr.FromInt32(1))},
+		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: new(intstr.FromInt32(0)), MaxSurge: new(intstr.FromInt32(1))},
 	}
 }
 
@@ -67,9 +55,7 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 	workers := 1
 	args := []string{"--host", "0.0.0.0", "--port", strconv.Itoa(serverPort), "--mode", string(p.Mode)}
 	if p.Mode == layout.Cluster {
-		if workers = p.Workers; workers == 0 {
-			workers = workersOfCluster
-		}
+		workers = cmp.Or(p.Workers, workersOfCluster)
 		args = append(args, "--workers", strconv.Itoa(workers))
 		workers++ // the master
 	}
@@ -86,7 +72,7 @@ func (e *exporter) pod(p part) corev1.PodTemplateSpec {
 	t.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{spread(selects(server, p.name))}
 	t.Spec.Affinity = apart(selects(server, ""))
 	for _, g := range e.groups {
-		if slices.ContainsFunc(g.Servers, func(s balancerServer) bool { return isServer(s, p) }) {
+		if slices.ContainsFunc(g.Servers, func(s balancer.Server) bool { return isServer(s, p) }) {
 			t.Labels[groupLabel(g.name)] = "true"
 		}
 	}
@@ -113,7 +99,7 @@ func (e *exporter) env(p part) []corev1.EnvVar {
 	if p.Threads > 0 {
 		env = append(env, corev1.EnvVar{Name: "GOMAXPROCS", Value: strconv.Itoa(p.Threads)})
 	}
-	for _, name := range sortedKeys(p.Env) {
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 		env = append(env, corev1.EnvVar{Name: name, Value: p.Env[name]})
 	}
 	return env

@@ -6,7 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"balanceo/topology/export/image"
 )
@@ -24,13 +23,7 @@ func (e *exporter) ledger() error {
 		Resources:      needs("50m", "32Mi", "256Mi"),
 	})
 	e.add(
-		&appsv1.Deployment{
-			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(ledgerName, ledgerName, ""),
-			Spec: appsv1.DeploymentSpec{
-				Replicas: ptr(int32(1)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-				Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}, Template: t, // there is one truth
-			},
-		},
+		deployment(meta(ledgerName, ledgerName, ""), labels, 1, appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}, t), // there is one truth
 		service(meta(ledgerName, ledgerName, ""), labels, ledgerPort, "http"),
 	)
 	return nil

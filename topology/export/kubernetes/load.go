@@ -67,9 +67,9 @@ func (e *exporter) job(name string, args []string, config []corev1.Volume) {
 	e.add(&batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"}, ObjectMeta: meta(name, loadName, name),
 		Spec: batchv1.JobSpec{
-			CompletionMode: ptr(batchv1.IndexedCompletion), Completions: &n, Parallelism: &n,
+			CompletionMode: new(batchv1.IndexedCompletion), Completions: &n, Parallelism: &n,
 			// A part that is sent again is none of the same load; one that fails ends itself and not the others.
-			BackoffLimitPerIndex: ptr(int32(0)),
+			BackoffLimitPerIndex: new(int32(0)),
 			Template:             t,
 		},
 	})

@@ -3,7 +3,9 @@ package kubernetes
 import (
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -29,11 +31,11 @@ func template(program, instance string, containers ...corev1.Container) corev1.P
 	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: labelled(program, instance)},
 		Spec: corev1.PodSpec{
-			AutomountServiceAccountToken:  ptr(false),
-			EnableServiceLinks:            ptr(false),
-			TerminationGracePeriodSeconds: ptr(seconds(serve.WithdrawTime + serve.InstanceGrace)),
+			AutomountServiceAccountToken:  new(false),
+			EnableServiceLinks:            new(false),
+			TerminationGracePeriodSeconds: new(seconds(serve.WithdrawTime + serve.InstanceGrace)),
 			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: ptr(true), RunAsUser: &user, RunAsGroup: &user, FSGroup: &user,
+				RunAsNonRoot: new(true), RunAsUser: &user, RunAsGroup: &user, FSGroup: &user,
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Tolerations: []corev1.Toleration{away(corev1.TaintNodeUnreachable), away(corev1.TaintNodeNotReady)},
@@ -47,7 +49,7 @@ func template(program, instance string, containers ...corev1.Container) corev1.P
 func secure(c *corev1.Container) {
 	c.ImagePullPolicy = corev1.PullIfNotPresent
 	c.SecurityContext = &corev1.SecurityContext{
-		AllowPrivilegeEscalation: ptr(false), ReadOnlyRootFilesystem: ptr(true), Privileged: ptr(false),
+		AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), Privileged: new(false),
 		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
 	c.VolumeMounts = append([]corev1.VolumeMount{{Name: "tmp", MountPath: temporary}}, c.VolumeMounts...)
@@ -56,7 +58,7 @@ func secure(c *corev1.Container) {
 // away is how long a pod outlasts a taint of its node.
 func away(taint string) corev1.Toleration {
 	return corev1.Toleration{
-		Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: ptr(seconds(awayLimit)),
+		Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(seconds(awayLimit)),
 	}
 }
 
@@ -121,4 +123,22 @@ func service(m metav1.ObjectMeta, selector map[string]string, port int32, name s
 // seconds are whole seconds, at least one: Kubernetes knows no others.
 func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }
 
-func ptr[T any](v T) *T { return &v }
+// deployment keeps as many pods of a template.
+func deployment(m metav1.ObjectMeta, selector map[string]string, replicas int, strategy appsv1.DeploymentStrategy, t corev1.PodTemplateSpec) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: m,
+		Spec: appsv1.DeploymentSpec{
+			Replicas: new(int32(replicas)), Selector: &metav1.LabelSelector{MatchLabels: selector}, Strategy: strategy, Template: t,
+		},
+	}
+}
+
+// budget lets whoever empties nodes take one of the pods at a time.
+func budget(m metav1.ObjectMeta, selector map[string]string) *policyv1.PodDisruptionBudget {
+	return &policyv1.PodDisruptionBudget{
+		TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, ObjectMeta: m,
+		Spec: policyv1.PodDisruptionBudgetSpec{
+			MaxUnavailable: new(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: selector},
+		},
+	}
+}

@@ -31,7 +31,7 @@ func (e *exporter) policies() error {
 func (e *exporter) allow(program string, ports []string, peers ...networkingv1.NetworkPolicyPeer) {
 	rule := networkingv1.NetworkPolicyIngressRule{From: peers}
 	for _, port := range ports {
-		rule.Ports = append(rule.Ports, networkingv1.NetworkPolicyPort{Protocol: ptr(corev1.ProtocolTCP), Port: ptr(intstr.FromString(port))})
+		rule.Ports = append(rule.Ports, networkingv1.NetworkPolicyPort{Protocol: new(corev1.ProtocolTCP), Port: new(intstr.FromString(port))})
 	}
 	e.add(&networkingv1.NetworkPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}, ObjectMeta: meta(program, program, ""),

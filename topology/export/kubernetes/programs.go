@@ -48,9 +48,3 @@ func Balancers() []string {
 	}
 	return append(names, Service)
 }
-
-// PublicImage is the image of a balancer where no other is named.
-func PublicImage(name string) string {
-	p, _ := programOf(name)
-	return p.image
-}
