@@ -1,12 +1,12 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -90,17 +90,10 @@ func (t *Teller) End() error {
 }
 
 func (t *Teller) put(ctx context.Context, n int64, query string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, t.url+query, bytes.NewReader(strconv.AppendInt(nil, n, 10)))
+	resp, err := send(ctx, http.MethodPut, t.url+query, strings.NewReader(strconv.FormatInt(n, 10)))
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return statusError(resp)
-	}
+	_ = resp.Body.Close()
 	return nil
 }

@@ -97,9 +97,14 @@ func (r *Reader) part(ctx context.Context) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// get asks; an answer that is none is an error.
+// get asks.
 func get(ctx context.Context, url string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return send(ctx, http.MethodGet, url, nil)
+}
+
+// send asks or tells; an answer that is none is an error.
+func send(ctx context.Context, method, url string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return nil, err
 	}

@@ -97,18 +97,10 @@ func (s *shipper) rest(ctx context.Context) error {
 
 // post sends lines from s.next on and returns where to go on.
 func (s *shipper) post(ctx context.Context, lines []byte) (next int64, err error) {
-	url := s.url + "?at=" + strconv.FormatInt(s.next, 10)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(lines))
-	if err != nil {
-		return 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := send(ctx, http.MethodPost, s.url+"?at="+strconv.FormatInt(s.next, 10), bytes.NewReader(lines))
 	if err != nil {
 		return 0, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return 0, statusError(resp)
-	}
 	return strconv.ParseInt(resp.Header.Get(headerNext), 10, 64)
 }
