@@ -15,11 +15,7 @@ import (
 // ListenHost returns the host, empty for every address, on which the configuration in file listens on a port. It is
 // not ok where that is not one IPv4 socket for all worker processes.
 func (Nginx) ListenHost(file string, port int) (host string, ok bool) {
-	src, err := load(file)
-	if err != nil {
-		return "", false
-	}
-	directives, err := src.parse()
+	_, directives, err := parseFile(file)
 	if err != nil {
 		return "", false
 	}

@@ -54,6 +54,16 @@ func load(file string) (*sources, error) {
 	return s, nil
 }
 
+// parseFile loads a file and parses it.
+func parseFile(file string) (*sources, crossplane.Directives, error) {
+	src, err := load(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	directives, err := src.parse()
+	return src, directives, err
+}
+
 // open finds a file. One that is not to be had is empty and remembered: what it says may not matter.
 func (s *sources) open(path string) (io.ReadCloser, error) {
 	text, ok := s.texts[path]

@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -23,11 +24,7 @@ const Name = "nginx"
 // is the folder of the file. Only the upstream blocks of http count: a proxy_pass to an address of its own
 // shares nothing. What is missing or unknown is a warning, as it may say nothing about shares.
 func Read(file, prefix string) (*balancer.Config, error) {
-	src, err := load(file)
-	if err != nil {
-		return nil, err
-	}
-	directives, err := src.parse()
+	src, directives, err := parseFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +37,9 @@ func Read(file, prefix string) (*balancer.Config, error) {
 }
 
 func read(src *sources, directives crossplane.Directives, prefix string) (*balancer.Config, error) {
-	if prefix == "" {
-		prefix = filepath.Dir(src.main)
-	}
 	r := &reader{
 		conf:    &balancer.Config{Balancer: Name, File: src.main, Workers: 1},
-		prefix:  prefix,
+		prefix:  cmp.Or(prefix, filepath.Dir(src.main)),
 		formats: map[string]bool{},
 	}
 	for _, d := range directives {

@@ -22,11 +22,7 @@ func Translate(s *balancer.Site) (*balancer.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nginx configuration %q: %w", s.Source, err)
 	}
-	src, err := load(source)
-	if err != nil {
-		return nil, err
-	}
-	directives, err := src.parse()
+	src, directives, err := parseFile(source)
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,7 @@ func (Nginx) Write(s *balancer.Site, file string) (*balancer.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nginx configuration %q: %w", s.Source, err)
 	}
-	src, err := load(source)
-	if err != nil {
-		return nil, err
-	}
-	directives, err := src.parse()
+	src, directives, err := parseFile(source)
 	if err != nil {
 		return nil, err
 	}
