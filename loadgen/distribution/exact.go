@@ -112,7 +112,7 @@ func (in *Input) unsure(conf *balancer.Group) string {
 func lines(conf *balancer.Group) int {
 	most, n := 1, map[string]int{}
 	for _, s := range conf.Servers {
-		if !s.Down && !s.Backup {
+		if s.Active() {
 			n[s.Addr]++
 			most = max(most, n[s.Addr])
 		}

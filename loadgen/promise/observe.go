@@ -201,7 +201,7 @@ func inForce(groups []balancer.Group, state balancer.State) (in []balancer.Group
 		for j := range g.Servers {
 			s := &g.Servers[j]
 			k := slices.IndexFunc(state[g.Name], func(said balancer.ServerState) bool { return said.Addr == s.Addr })
-			if k < 0 || s.Down || s.Backup {
+			if k < 0 || !s.Active() {
 				continue
 			}
 			switch said := state[g.Name][k]; {
@@ -228,7 +228,7 @@ func proportional(servers []balancer.Server, state []balancer.ServerState) bool 
 	for _, s := range servers {
 		k := slices.IndexFunc(state, func(said balancer.ServerState) bool { return said.Addr == s.Addr && said.Up && said.Weight > 0 })
 		switch {
-		case k < 0 || s.Down || s.Backup:
+		case k < 0 || !s.Active():
 		case first == nil:
 			first, weight = &state[k], s.Weight
 		case state[k].Weight*weight != s.Weight*first.Weight:

@@ -80,6 +80,19 @@ type Server struct {
 	Failed      bool    `json:"failed,omitempty"` // down because the balancer itself says so, and not its configuration
 }
 
+// Active tells whether the server gets requests while every server is up.
+func (s Server) Active() bool { return !s.Backup && !s.Down }
+
+// Peers is how many servers get requests while every server is up.
+func (g Group) Peers() (n int) {
+	for _, s := range g.Servers {
+		if s.Active() {
+			n++
+		}
+	}
+	return n
+}
+
 // Group returns the group of that name, nil if there is none. A group without a name is any that no other is.
 func (c *Config) Group(name string) *Group { return named(c.Groups, name) }
 
@@ -102,11 +115,11 @@ func (g Group) Share(addr string) float64 {
 	return g.byWeight(addr)
 }
 
-// byWeight is a server's weight over the sum of weights of all servers that are neither backup nor down.
+// byWeight is a server's weight over the sum of weights of all servers that get requests.
 func (g Group) byWeight(addr string) float64 {
 	var own, sum int
 	for _, s := range g.Servers {
-		if s.Backup || s.Down {
+		if !s.Active() {
 			continue
 		}
 		sum += s.Weight

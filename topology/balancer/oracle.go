@@ -64,7 +64,7 @@ type oracle struct {
 func (o *oracle) serve(g *Group) (source string, err error) {
 	var lines strings.Builder
 	for i, s := range g.Servers {
-		if s.Down || s.Backup {
+		if !s.Active() {
 			continue
 		}
 		ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it waits for nobody

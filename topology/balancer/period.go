@@ -97,7 +97,7 @@ func drift(g *Group, shares map[string]float64) string {
 func Smooth(g *Group) []int {
 	var common, sum int
 	for _, s := range g.Servers {
-		if !s.Down && !s.Backup {
+		if s.Active() {
 			common = gcd(s.Weight, common)
 			sum += s.Weight
 		}
@@ -110,7 +110,7 @@ func Smooth(g *Group) []int {
 	for range sum / common {
 		best := -1
 		for i, s := range g.Servers {
-			if s.Down || s.Backup {
+			if !s.Active() {
 				continue
 			}
 			now[i] += s.Weight

@@ -157,14 +157,8 @@ func (Apache) Promise(_ context.Context, _ *balancer.Site, c *balancer.Config) e
 		g := &c.Groups[i]
 		switch g.Method {
 		case "byrequests":
-			peers := 0
-			for _, s := range g.Servers {
-				if !s.Down && !s.Backup {
-					peers++
-				}
-			}
 			g.Promise = &balancer.Promise{
-				Kind: balancer.Exact, Within: nginx.Within(peers, 1),
+				Kind: balancer.Exact, Within: nginx.Within(g.Peers(), 1),
 				Because: "Apache's byrequests is nginx's smooth weighted round robin, here with one process, so that nobody disturbs its order.",
 			}
 		case "bybusyness":

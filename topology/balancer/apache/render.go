@@ -2,6 +2,7 @@ package apache
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -92,8 +93,7 @@ RedirectMatch {{.Status}} "{{regexp .}}"
 // functions are those that conf calls.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"seconds": func(d time.Duration) int { return max(1, int(d.Round(time.Second)/time.Second)) },
-		"regexp":  pattern,
+		"regexp": pattern,
 		"bind": func(bind string) string {
 			if port, ok := strings.CutPrefix(bind, ":"); ok {
 				return port
@@ -163,10 +163,7 @@ func members(plan *balancer.Plan, g *balancer.Group) ([]string, error) {
 		if r.Group != g.Name {
 			continue
 		}
-		wait := r.Read
-		if wait == 0 {
-			wait = plan.Read
-		}
+		wait := cmp.Or(r.Read, plan.Read)
 		if read >= 0 && wait != read {
 			return nil, plan.Refuse(g.Name, 0, "Apache waits as long for a server whatever the location, and proxy_read_timeout differs between those of upstream "+g.Name)
 		}

@@ -3,6 +3,7 @@
 package envoy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,10 +69,7 @@ func Parse(text []byte) (*balancer.Config, error) {
 }
 
 func group(c cluster) balancer.Group {
-	g := balancer.Group{Name: c.Name, Method: balancer.Method(strings.ToLower(c.Policy))}
-	if g.Method == "" {
-		g.Method = balancer.RoundRobin
-	}
+	g := balancer.Group{Name: c.Name, Method: cmp.Or(balancer.Method(strings.ToLower(c.Policy)), balancer.RoundRobin)}
 	for _, locality := range c.Assignment.Endpoints {
 		for _, e := range locality.Endpoints {
 			at := e.Endpoint.Address.Socket

@@ -67,7 +67,7 @@ const mostTried = 12000
 func (h HAProxy) turns(ctx context.Context, s *balancer.Site, g *balancer.Group) (*balancer.Promise, error) {
 	sum, first, equal := 0, 0, true
 	for _, server := range g.Servers {
-		if server.Down || server.Backup {
+		if !server.Active() {
 			continue
 		}
 		sum += server.Weight

@@ -101,18 +101,13 @@ func promise(c *balancer.Config, g *balancer.Group) *balancer.Promise {
 	nothing := func(why string) *balancer.Promise { return &balancer.Promise{Kind: balancer.Nothing, Because: why} }
 	switch g.Method {
 	case balancer.RoundRobin:
-		peers, sequences := 0, 1
-		for _, s := range g.Servers {
-			if !s.Backup && !s.Down {
-				peers++
-			}
-		}
+		sequences := 1
 		because := "Smooth weighted round robin is exact."
 		if !g.Zone && c.Workers > 1 {
 			sequences = c.Workers
 			because = fmt.Sprintf("Smooth weighted round robin is exact, and without a zone each of the %d worker processes counts for itself.", c.Workers)
 		}
-		return &balancer.Promise{Kind: balancer.Exact, Within: Within(peers, sequences), Because: because}
+		return &balancer.Promise{Kind: balancer.Exact, Within: Within(g.Peers(), sequences), Because: because}
 	case balancer.Random:
 		if len(g.Args) > 0 {
 			return nothing("random two takes the less busy of two servers, so the split depends on how fast they answer.")

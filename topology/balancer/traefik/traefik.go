@@ -3,6 +3,7 @@
 package traefik
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -37,10 +38,7 @@ func Parse(text []byte) (*balancer.Config, error) {
 		if s.LoadBalancer == nil || strings.HasSuffix(s.Name, "@internal") {
 			continue
 		}
-		g := balancer.Group{Name: s.Name, Method: balancer.Method(s.LoadBalancer.Strategy), Zone: true}
-		if g.Method == "" {
-			g.Method = "wrr"
-		}
+		g := balancer.Group{Name: s.Name, Method: balancer.Method(cmp.Or(s.LoadBalancer.Strategy, "wrr")), Zone: true}
 		for _, server := range s.LoadBalancer.Servers {
 			u, err := url.Parse(server.URL)
 			if err != nil || u.Host == "" {
