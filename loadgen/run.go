@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -123,11 +122,8 @@ func (p *plan) judge(r *run.Record) {
 
 func (p *plan) print(stdout, stderr *os.File, r *run.Record, path string) error {
 	if p.json {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(r); err != nil {
-			return fmt.Errorf("print run record %q: %w", r.ID, err)
+		if err := run.WriteJSON(stdout, r); err != nil {
+			return err
 		}
 		if !p.quiet {
 			fmt.Fprintln(stderr, "record", path)

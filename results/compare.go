@@ -8,6 +8,7 @@ import (
 
 	"balanceo/results/compare"
 	"balanceo/results/console"
+	"balanceo/results/run"
 	"balanceo/topology/cli"
 )
 
@@ -36,7 +37,7 @@ func (cc *compareCommand) Execute([]string) error {
 		return err
 	}
 	if cc.JSON {
-		return printJSON(cc.c.stdout, struct {
+		return run.WriteJSON(cc.c.stdout, struct {
 			Tables []*compare.Table `json:"tables"`
 		}{tables})
 	}

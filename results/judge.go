@@ -14,6 +14,7 @@ import (
 
 	"balanceo/results/console"
 	"balanceo/results/judge"
+	"balanceo/results/run"
 	"balanceo/topology/cli"
 )
 
@@ -64,7 +65,7 @@ func (jc *judgeCommand) Execute([]string) error {
 func (jc *judgeCommand) print(r *judge.Result) error {
 	switch {
 	case jc.JSON:
-		return printJSON(jc.c.stdout, r)
+		return run.WriteJSON(jc.c.stdout, r)
 	case jc.Format == "junit":
 		return r.JUnit(jc.c.stdout)
 	case jc.Format == "tap":

@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -81,7 +79,7 @@ func (l *listCommand) Execute([]string) error {
 		for _, d := range damaged {
 			out.Damaged = append(out.Damaged, damagedEntry{d.File, d.Err.Error()})
 		}
-		return printJSON(l.c.stdout, out)
+		return run.WriteJSON(l.c.stdout, out)
 	}
 	switch {
 	case all == 0:
@@ -117,14 +115,4 @@ func mark(r *run.Record, verdict string) string {
 		return ", invalid"
 	}
 	return ""
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write JSON: %w", err)
-	}
-	return nil
 }

@@ -66,7 +66,7 @@ func (m *mergeCommand) Execute([]string) error {
 		return err
 	}
 	if m.JSON {
-		return printJSON(m.c.stdout, sum)
+		return run.WriteJSON(m.c.stdout, sum)
 	}
 	if err := report.Text(m.c.stdout, sum, report.Options{Colour: m.c.colour, Width: console.Width(m.c.stdout, console.DefaultWidth)}); err != nil {
 		return err

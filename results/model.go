@@ -66,7 +66,7 @@ func (m *modelCommand) Execute([]string) error {
 	out.Predicted = out.Law.Predict(m.Predict)
 	out.Check, _ = model.LeaveOut(out.Points) // nil with too few sizes
 	if m.JSON {
-		return printJSON(m.c.stdout, out)
+		return run.WriteJSON(m.c.stdout, out)
 	}
 	return out.write(m.c.stdout, m.Size)
 }

@@ -33,7 +33,7 @@ func (s *showCommand) Execute(rest []string) error {
 		return err
 	}
 	if s.JSON {
-		return printJSON(s.c.stdout, r)
+		return run.WriteJSON(s.c.stdout, r)
 	}
 	return report.Text(s.c.stdout, r, report.Options{Colour: s.c.colour, Width: console.Width(s.c.stdout, console.DefaultWidth), Verbose: s.Verbose})
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"balanceo/results/console"
+	"balanceo/results/run"
 	"balanceo/results/simulate"
 	"balanceo/results/units"
 	"balanceo/topology/cli"
@@ -54,7 +55,7 @@ func (s *simulateCommand) Execute(args []string) error {
 		return err
 	}
 	if s.JSON {
-		return printJSON(s.c.stdout, struct {
+		return run.WriteJSON(s.c.stdout, struct {
 			simulate.Config
 			Methods []row `json:"methods"`
 		}{config, rows})

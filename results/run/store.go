@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"errors"
@@ -45,13 +46,13 @@ func Write(dir string, r *Record) (string, error) {
 		return "", fmt.Errorf("make folder of run records %q: %w", dir, err)
 	}
 	removeStale(dir, time.Now())
-	data, err := r.encode()
-	if err != nil {
-		return "", fmt.Errorf("encode run record %q: %w", r.ID, err)
+	var data bytes.Buffer
+	if err := WriteJSON(&data, r); err != nil {
+		return "", fmt.Errorf("run record %q: %w", r.ID, err)
 	}
 	path := filepath.Join(dir, r.ID+suffix)
 	// The temporary file lies beside the record, under a name with a leading dot that List passes over.
-	if err := renameio.WriteFile(path, data, 0o644, renameio.WithTempDir(dir)); err != nil {
+	if err := renameio.WriteFile(path, data.Bytes(), 0o644, renameio.WithTempDir(dir)); err != nil {
 		return "", fmt.Errorf("write run record %q: %w", path, err)
 	}
 	return path, nil
