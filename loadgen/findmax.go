@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,11 +52,7 @@ func (p *plan) findMax(ctx context.Context, promised *promise.Promise, stderr *o
 		}
 		return r, nil
 	}
-	start := p.rate
-	if start == 0 {
-		start = 200
-	}
-	found, r, err := p.search.Search(ctx, start, probe)
+	found, r, err := p.search.Search(ctx, cmp.Or(p.rate, 200), probe)
 	if r == nil {
 		return nil, err
 	}

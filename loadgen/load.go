@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -136,5 +135,5 @@ func (l load) uris() []string {
 	for i, r := range l.Requests {
 		out[i] = r.URI()
 	}
-	return slices.Clip(out)
+	return out
 }

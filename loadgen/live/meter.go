@@ -3,7 +3,6 @@
 package live
 
 import (
-	"maps"
 	"math/bits"
 	"strings"
 	"sync"
@@ -101,10 +100,10 @@ func (m *Meter) sum(s *second, from, to int64) (total int64) {
 		for b, n := range one.latency {
 			s.latency[b] += n
 		}
-		for p, n := range maps.All(one.upstream) {
+		for p, n := range one.upstream {
 			s.upstream[p] += n
 		}
-		for p, n := range maps.All(one.retried) {
+		for p, n := range one.retried {
 			s.retried[p] += n
 		}
 	}

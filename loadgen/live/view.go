@@ -154,17 +154,17 @@ func (v *View) line(now time.Duration, s *second, total int64, span time.Duratio
 func (v *View) lines(now time.Duration, s *second, span time.Duration) []string {
 	failures := "no failures"
 	if s.failed > 0 {
-		failures = v.paint("31", fmt.Sprintf("failed %.1f%%", float64(s.failed)/float64(s.hits)*100))
+		failures = v.paint(console.Red, fmt.Sprintf("failed %.1f%%", float64(s.failed)/float64(s.hits)*100))
 	}
 	parts := []string{
 		v.progress(now), fmt.Sprintf("%3.0f of %.0f s", now.Seconds(), v.opt.Total.Seconds()), perSecond(s.hits, span) + "/s",
 		"p50 " + show(s.latency.quantile(0.5)), "p99 " + show(s.latency.quantile(0.99)), failures,
 	}
 	if n := sum(s.retried); n > 0 {
-		parts = append(parts, v.paint("33", perSecond(n, span)+" retries/s"))
+		parts = append(parts, v.paint(console.Yellow, perSecond(n, span)+" retries/s"))
 	}
 	if phase := v.phase(now); phase != "" {
-		parts = append(parts, v.paint("2", phase))
+		parts = append(parts, v.paint(console.Dim, phase))
 	}
 	head := strings.Join(parts, "  ")
 	for _, dropped := range []string{parts[0], parts[3], parts[4]} { // the bar, then p50, then p99
@@ -190,7 +190,7 @@ func sum(of map[place]int64) (n int64) {
 func (v *View) progress(now time.Duration) string {
 	const width = 16
 	full := int(min(1, now.Seconds()/v.opt.Total.Seconds()) * width)
-	return strings.Repeat("█", full) + v.paint("2", strings.Repeat("░", width-full))
+	return strings.Repeat("█", full) + v.paint(console.Dim, strings.Repeat("░", width-full))
 }
 
 // shares has a bar for each upstream that was ever seen, with a mark where it should end.
@@ -251,13 +251,13 @@ func (v *View) share(p place, s *second, share float64) string {
 	bar := min(max(v.width()-1-around-len([]rune(who)), leastBar), mostBar)
 	text := fmt.Sprintf("    %s %s %5.1f%%", who, drawBar(share, expected, bar), share*100)
 	if expected > 0 {
-		text += v.paint("2", fmt.Sprintf(" of %.1f%%", expected*100))
+		text += v.paint(console.Dim, fmt.Sprintf(" of %.1f%%", expected*100))
 	}
 	switch n := s.retried[p]; {
 	case n > 0:
-		text += v.paint("33", fmt.Sprintf("  %d retries", n))
+		text += v.paint(console.Yellow, fmt.Sprintf("  %d retries", n))
 	case s.upstream[p] == 0:
-		text += v.paint("31", "  no answer")
+		text += v.paint(console.Red, "  no answer")
 	}
 	return text
 }
@@ -272,11 +272,8 @@ func drawBar(share, expected float64, width int) string {
 	return string(cells)
 }
 
-func (v *View) paint(code, text string) string {
-	if !v.opt.Colour {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+func (v *View) paint(style console.Style, text string) string {
+	return console.Painter(v.opt.Colour).Paint(style, text)
 }
 
 func perSecond(n int64, span time.Duration) string {

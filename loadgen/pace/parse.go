@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -40,10 +41,7 @@ func Parse(text string, rate float64, duration time.Duration, seed uint64) (Pace
 		if rates[1] >= rates[0] {
 			return nil, errors.New("the amplitude of a sine must be smaller than its mean")
 		}
-		if period == 0 {
-			period = duration
-		}
-		return Sine{Mean: rates[0], Amp: rates[1], Period: period}, nil
+		return Sine{Mean: rates[0], Amp: rates[1], Period: cmp.Or(period, duration)}, nil
 	}
 	return nil, fmt.Errorf("want %s", Accepted)
 }

@@ -1,6 +1,9 @@
 package reconcile
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // span is the time that a question took: what was answered in it may be in the answer, or not yet.
 type span struct{ from, to time.Time }
@@ -51,10 +54,7 @@ func (c *logCount) addOthers(l *line, attempts []attempt) {
 // untilAsked is how many requests of others each server had counted when it was asked, beyond those that had ended before,
 // and how many more it may have counted.
 func (c *logCount) untilAsked(asked span) (sure, perhaps map[string]int64) {
-	sure, perhaps = map[string]int64{}, map[string]int64{}
-	for addr, n := range c.perhaps {
-		perhaps[addr] = n
-	}
+	sure, perhaps = map[string]int64{}, maps.Clone(c.perhaps)
 	for _, a := range c.latest {
 		switch {
 		case a.latest < asked.from.UnixMilli():

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -99,10 +100,7 @@ func (e *keyError) Error() string { return e.key + ": " + e.err.Error() }
 
 func (r fileRequest) request() (attack.Request, error) {
 	out := attack.Get(r.Path)
-	out.Method, out.Body = strings.ToUpper(r.Method), []byte(r.Body)
-	if out.Method == "" {
-		out.Method = "GET"
-	}
+	out.Method, out.Body = cmp.Or(strings.ToUpper(r.Method), "GET"), []byte(r.Body)
 	if strings.ContainsFunc(out.Method, func(c rune) bool { return c < 'A' || c > 'Z' }) {
 		return out, &keyError{"method", fmt.Errorf("%q is none", r.Method)}
 	}

@@ -84,7 +84,7 @@ func metrics() map[string]metric {
 		"send_ratio":  plain(ratio, func(r *run.Record) float64 { return r.Generator.SendRatio }),
 		"deviation":   {unit: points, value: deviation},
 		"rate":        plain(amount, func(r *run.Record) float64 { return r.ActualRate }),
-		"throughput":  plain(amount, throughput),
+		"throughput":  plain(amount, func(r *run.Record) float64 { return r.Throughput }),
 		"requests":    plain(amount, func(r *run.Record) float64 { return float64(r.Requests) }),
 		"unexplained": {unit: amount, value: unexplained},
 		"breaks": {unit: amount, value: func(r *run.Record) (float64, error) {
@@ -112,8 +112,6 @@ func ErrorRatio(r *run.Record) float64 {
 	}
 	return 1 - r.SuccessRatio
 }
-
-func throughput(r *run.Record) float64 { return r.Throughput }
 
 // unexplained is what the counts of client, nginx and servers differ by.
 func unexplained(r *run.Record) (float64, error) {

@@ -14,15 +14,6 @@ import (
 
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
-	"balanceo/topology/layout"
-)
-
-// The headers by which a client tells who accepted its websocket.
-const (
-	headerGroup    = layout.HeaderUpstreamGroup
-	headerUpstream = layout.HeaderUpstream
-	headerWorker   = layout.HeaderWorker
-	headerInstance = layout.HeaderInstance
 )
 
 // title tells a product of a run from all others.

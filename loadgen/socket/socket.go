@@ -24,6 +24,7 @@ import (
 	"balanceo/loadgen/pace"
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
+	"balanceo/topology/layout"
 )
 
 // Config is one run.
@@ -159,8 +160,8 @@ func (f *fan) dial(ctx context.Context, dialer *websocket.Dialer, number uint64)
 	if resp != nil {
 		defer resp.Body.Close() // only of an answer that refuses is there any
 		hit.Status = resp.StatusCode
-		hit.Group, hit.Tried = resp.Header.Get(headerGroup), resp.Header.Get(headerUpstream)
-		hit.Worker, hit.Name = resp.Header.Get(headerWorker), resp.Header.Get(headerInstance)
+		hit.Group, hit.Tried = resp.Header.Get(layout.HeaderUpstreamGroup), resp.Header.Get(layout.HeaderUpstream)
+		hit.Worker, hit.Name = resp.Header.Get(layout.HeaderWorker), resp.Header.Get(layout.HeaderInstance)
 	}
 	if err != nil {
 		hit.Err = tally.WebSocket

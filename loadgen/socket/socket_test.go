@@ -14,6 +14,7 @@ import (
 
 	"balanceo/loadgen/pace"
 	"balanceo/loadgen/tally"
+	"balanceo/topology/layout"
 )
 
 // hall is a server that passes each product on to everybody, with the faults that a test asks for.
@@ -30,7 +31,7 @@ func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	addr := []string{"a:1", "b:2"}
 	h.mu.Lock()
 	guest := len(h.guests)
-	header := http.Header{headerUpstream: {addr[guest%2]}, headerGroup: {"g"}}
+	header := http.Header{layout.HeaderUpstream: {addr[guest%2]}, layout.HeaderUpstreamGroup: {"g"}}
 	conn, err := upgrader.Upgrade(w, r, header)
 	if err != nil {
 		h.mu.Unlock()
