@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"balanceo/loadgen/tally"
+	"balanceo/results/judge"
 	"balanceo/results/run"
 	"balanceo/results/units"
 	"balanceo/topology/balancer"
@@ -102,7 +103,7 @@ func exactByConnection(g *run.Group, conf *balancer.Group, e tally.Evidence) boo
 func skewed(counts []int64, shares []float64) float64 {
 	const times = 20000
 	rng := rand.New(rand.NewPCG(1, 2))
-	seen := G(counts, shares)
+	seen := judge.G(counts, shares)
 	var total int64
 	for _, n := range counts {
 		total += n
@@ -119,7 +120,7 @@ func skewed(counts []int64, shares []float64) float64 {
 			}
 			drawn[i]++
 		}
-		if G(drawn, shares) >= seen-tolerance {
+		if judge.G(drawn, shares) >= seen-tolerance {
 			atLeast++
 		}
 	}

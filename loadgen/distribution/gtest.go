@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"balanceo/loadgen/tally"
+	"balanceo/results/judge"
 	"balanceo/results/run"
 	"balanceo/results/units"
 	"balanceo/topology/balancer"
@@ -24,23 +25,6 @@ const (
 	// ngx_http_upstream_init_chash().
 	ringPoints = 160
 )
-
-// G is the G statistic of counts against shares that add up to 1: twice the log-likelihood ratio, 0 where
-// the counts are just as expected. A count where none is due makes it infinite.
-func G(counts []int64, shares []float64) float64 {
-	var total int64
-	for _, n := range counts {
-		total += n
-	}
-	var g float64
-	for i, n := range counts {
-		if n == 0 {
-			continue
-		}
-		g += float64(n) * math.Log(float64(n)/(shares[i]*float64(total)))
-	}
-	return max(2*g, 0)
-}
 
 func random(g *run.Group) {
 	counts := make([]int64, len(g.Upstreams))
@@ -76,7 +60,7 @@ func gTest(g *run.Group, counts []int64, inflation float64, what string) {
 		return
 	}
 	chi := distuv.ChiSquared{K: float64(due - 1)}
-	g.WorstDeviation = G(counts, shares) / inflation
+	g.WorstDeviation = judge.G(counts, shares) / inflation
 	g.Bound = chi.Quantile(1 - alpha)
 	g.Verdict = run.Pass
 	p := 0.0

@@ -340,3 +340,21 @@ func TestReports(t *testing.T) {
 		}
 	}
 }
+
+func TestG(t *testing.T) {
+	for _, c := range []struct {
+		counts []int64
+		shares []float64
+		want   float64
+	}{
+		{[]int64{50, 50}, []float64{0.5, 0.5}, 0},
+		{[]int64{60, 40}, []float64{0.5, 0.5}, 2 * (60*math.Log(1.2) + 40*math.Log(0.8))},
+		{[]int64{100, 0}, []float64{0.5, 0.5}, 200 * math.Ln2},
+		{[]int64{1, 1}, []float64{1, 0}, math.Inf(1)},
+		{nil, nil, 0},
+	} {
+		if got := G(c.counts, c.shares); math.Abs(got-c.want) > 1e-9 && got != c.want {
+			t.Errorf("G(%v, %v) = %v, want %v", c.counts, c.shares, got, c.want)
+		}
+	}
+}

@@ -34,23 +34,33 @@ func multinomial(counts []int64, expected []float64) (p float64, test string) {
 	if combin.GeneralizedBinomial(float64(n)+float64(k)-1, float64(k)-1) <= mostOutcomes {
 		return countOut(counts, n, expected), "exact multinomial"
 	}
-	g := 0.0
-	for i, x := range counts {
-		g += part(x, n, expected[i])
-	}
 	if float64(n)*least >= fewestExpected {
 		inverse := -1.0
 		for _, e := range expected {
 			inverse += 1 / e
 		}
 		williams := 1 + inverse/(6*float64(n)*float64(k-1))
-		return distuv.ChiSquared{K: float64(k - 1)}.Survival(2 * g / williams), "G-test"
+		return distuv.ChiSquared{K: float64(k - 1)}.Survival(G(counts, expected) / williams), "G-test"
 	}
 	p = 1
 	for i, x := range counts {
 		p = min(p, float64(k)*binomial(x, n, expected[i]))
 	}
 	return p, "exact binomials, Bonferroni"
+}
+
+// G is twice the logarithm of the likelihood ratio of counts and of shares that add up to 1: 0 where the counts are just as
+// expected, infinite where one is counted that is promised none.
+func G(counts []int64, shares []float64) float64 {
+	var n int64
+	for _, x := range counts {
+		n += x
+	}
+	g := 0.0
+	for i, x := range counts {
+		g += part(x, n, shares[i])
+	}
+	return max(2*g, 0)
 }
 
 // part is x ln(x / n p), what one count adds to half of G.
