@@ -42,7 +42,7 @@ func Expected(text, method, group string) (*Promise, error) {
 		g.Promise = &balancer.Promise{Kind: balancer.Chance, Because: "Each request is drawn by the shares on its own (-method random)."}
 	case "roundrobin":
 		g.Method = balancer.RoundRobin
-		g.Promise = &balancer.Promise{Kind: balancer.Exact, Within: rotation(g.Servers), Because: "A fixed rotation in which each server occurs as often as its share says (-method roundrobin)."}
+		g.Promise = &balancer.Promise{Kind: balancer.Exact, Within: rotation(g), Because: "A fixed rotation in which each server occurs as often as its share says (-method roundrobin)."}
 	case "hash":
 		g.Method = balancer.Hash
 		g.Promise = &balancer.Promise{Kind: balancer.ByKey, Because: "Requests with the same key get the same server (-method hash)."}
@@ -65,23 +65,11 @@ func units(text string) float64 {
 
 // rotation is how far a server's count may be off its share in a rotation of any order: the smooth one of nginx's bound, or
 // with all turns of a server in a row.
-func rotation(servers []balancer.Server) float64 {
-	total, by := 0, 0
-	for _, s := range servers {
-		total += s.Weight
-		by = gcd(by, s.Weight)
-	}
-	within := nginx.Within(len(servers), 1)
-	for _, s := range servers {
-		w := float64(s.Weight) / float64(by)
-		within = max(within, w*(1-float64(s.Weight)/float64(total)))
+func rotation(g balancer.Group) float64 {
+	within := nginx.Within(len(g.Servers), 1)
+	for _, s := range g.Servers {
+		turns := float64(s.Weight) / float64(g.WeightUnit())
+		within = max(within, turns*(1-g.Share(s.Addr)))
 	}
 	return within
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
 }

@@ -95,10 +95,9 @@ func drift(g *Group, shares map[string]float64) string {
 // Smooth is the order in which smooth weighted round robin gives turns to the servers of a group over one period,
 // as indices: as often as their weights say, spread as evenly as can be. Servers that are down or backup have none.
 func Smooth(g *Group) []int {
-	var common, sum int
+	common, sum := g.WeightUnit(), 0
 	for _, s := range g.Servers {
 		if s.Active() {
-			common = gcd(s.Weight, common)
 			sum += s.Weight
 		}
 	}
@@ -124,9 +123,14 @@ func Smooth(g *Group) []int {
 	return order
 }
 
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
+// WeightUnit is the greatest number of which the weights of all servers that get requests are multiples; 0: none does.
+func (g Group) WeightUnit() (unit int) {
+	for _, s := range g.Servers {
+		if s.Active() {
+			for rest := s.Weight; rest != 0; { // Euclid
+				unit, rest = rest, unit%rest
+			}
+		}
 	}
-	return a
+	return unit
 }

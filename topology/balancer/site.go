@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"balanceo/topology/layout"
 )
@@ -83,6 +85,29 @@ func (s *Site) Socket() string {
 	}
 	sum := sha256.Sum256([]byte(s.Dir))
 	return filepath.Join("/tmp", fmt.Sprintf("balancer-%d-%s.sock", os.Getuid(), hex.EncodeToString(sum[:8])))
+}
+
+// reloadLimit is how long a balancer may take to read its configuration anew.
+const reloadLimit = 10 * time.Second
+
+// SignalReload tells the process with that pid by a signal to read its configuration anew, and returns once done says that
+// it has. Late is the error where it has not in time.
+func SignalReload(ctx context.Context, name string, pid int, sig syscall.Signal, late error, done func() (bool, error)) error {
+	if err := syscall.Kill(pid, sig); err != nil {
+		return fmt.Errorf("%s, pid %d: %w", name, pid, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, reloadLimit, late)
+	defer cancel()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond): // there is no event
+		}
+	}
 }
 
 // Move says which ports are others than the source's.

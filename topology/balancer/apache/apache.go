@@ -126,29 +126,19 @@ func (Apache) Reload(ctx context.Context, _ *balancer.Site, pid int) error {
 		return err
 	}
 	old := table.Children(pid)
-	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
-		return fmt.Errorf("apache, pid %d: %w", pid, err)
-	}
+	isOld := func(pid int) bool { return slices.Contains(old, pid) }
 	begun := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("apache, pid %d, has no new process within 10s of the reload", pid))
-	defer cancel()
-	for {
-		if table, err = procs.Read(); err != nil {
-			return err
+	late := fmt.Errorf("apache, pid %d, has no new process within 10s of the reload", pid)
+	return balancer.SignalReload(ctx, "apache", pid, syscall.SIGUSR1, late, func() (bool, error) {
+		table, err := procs.Read()
+		if err != nil {
+			return false, err
 		}
 		now := table.Children(pid)
-		isOld := func(pid int) bool { return slices.Contains(old, pid) }
 		remain := slices.ContainsFunc(now, isOld)
 		fresh := slices.ContainsFunc(now, func(pid int) bool { return !isOld(pid) })
-		if fresh && (!remain || time.Since(begun) > 3*time.Second) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+		return fresh && (!remain || time.Since(begun) > 3*time.Second), nil
+	})
 }
 
 // Promise implements balancer.Balancer.

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"balanceo/topology/balancer"
 	"balanceo/topology/balancer/nginx"
@@ -142,21 +141,11 @@ func (h HAProxy) Reload(ctx context.Context, s *balancer.Site, pid int) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
-		return fmt.Errorf("haproxy, pid %d: %w", pid, err)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("haproxy, pid %d: no new worker within 10s of the reload", pid))
-	defer cancel()
-	for {
-		if now, err := worker(ctx, s); err == nil && now != before {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	late := fmt.Errorf("haproxy, pid %d: no new worker within 10s of the reload", pid)
+	return balancer.SignalReload(ctx, Name, pid, syscall.SIGUSR2, late, func() (bool, error) {
+		now, err := worker(ctx, s)
+		return err == nil && now != before, nil //nolint:nilerr // it does not answer while it is replaced
+	})
 }
 
 // LogLine implements balancer.Balancer.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"balanceo/topology/balancer"
 	"balanceo/topology/procs"
@@ -57,21 +56,10 @@ func (Nginx) Reload(ctx context.Context, _ *balancer.Site, pid int) error {
 		return err
 	}
 	old := table.Children(pid)
-	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
-		return fmt.Errorf("nginx, pid %d: %w", pid, err)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("nginx, pid %d, has not read its configuration within 10s; its error.log tells", pid))
-	defer cancel()
-	for {
-		if len(old) == 0 || !slices.ContainsFunc(old, serves) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	late := fmt.Errorf("nginx, pid %d, has not read its configuration within 10s; its error.log tells", pid)
+	return balancer.SignalReload(ctx, Name, pid, syscall.SIGHUP, late, func() (bool, error) {
+		return !slices.ContainsFunc(old, serves), nil
+	})
 }
 
 // serves tells whether a worker process still takes connections.
