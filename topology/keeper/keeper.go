@@ -97,10 +97,7 @@ func (k *Keeper) Run(ctx context.Context, ready func(ctx context.Context, broken
 		return err
 	}
 	defer endControl()
-	looking, endLooking := context.WithCancel(context.WithoutCancel(ctx))
-	var looks sync.WaitGroup
-	looks.Go(func() { k.disk.watch(looking, k.fleet.Note) })
-	defer looks.Wait()
+	endLooking := beside(context.WithoutCancel(ctx), func(ctx context.Context) { k.disk.watch(ctx, k.fleet.Note) })
 	defer endLooking()
 
 	broken, err := k.fleet.Start(ctx)
@@ -141,18 +138,22 @@ func (k *Keeper) control(ctx context.Context) (end func(), err error) {
 		_ = ln.Close()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the layout
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	return beside(context.WithoutCancel(ctx), func(ctx context.Context) { // to the end of the layout
 		if err := control.Serve(ctx, ln, k); err != nil {
 			k.fleet.Note("%v", err)
 		}
-	}()
+	}), nil
+}
+
+// beside runs a task until end is called, which returns when the task has.
+func beside(ctx context.Context, task func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { task(ctx) })
 	return func() {
 		cancel()
-		<-done
-	}, nil
+		running.Wait()
+	}
 }
 
 // freshFolder removes what an earlier layout counted and wrote, so that this one begins at zero. Logs and

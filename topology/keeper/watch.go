@@ -36,20 +36,13 @@ func (k *Keeper) startWatch(ctx context.Context) (end func()) {
 	if k.watch == nil {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	return beside(ctx, func(ctx context.Context) {
 		w := k.watch
 		w.note("waits for changes of %s in %s", serverPackage, w.root)
 		if err := watch.Run(ctx, watch.Config{Root: w.root, Package: serverPackage, Changed: w.changed}); err != nil {
 			w.note("ended: %v", err)
 		}
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
+	})
 }
 
 // changed is called with the files that have changed.
