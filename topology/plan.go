@@ -148,21 +148,15 @@ func mongoURL() (string, error) {
 // freePorts moves what can't be had, as long as nobody asked for just that.
 func (p *plan) freePorts(f *upFlags) error {
 	if f.BasePort == 0 {
-		var base int
 		var inTheWay error
+		var offsets []int
 		for _, in := range p.Layout.Instances {
-			if base == 0 || in.Port < base {
-				base = in.Port
-			}
+			offsets = append(offsets, in.Port-p.Layout.LowestPort())
 			if err := ports.Check(fleet.Loopback, in.Port); err != nil && inTheWay == nil {
 				inTheWay = err
 			}
 		}
 		if inTheWay != nil {
-			var offsets []int
-			for _, in := range p.Layout.Instances {
-				offsets = append(offsets, in.Port-base)
-			}
 			free, err := ports.FreeBlock(fleet.Loopback, offsets)
 			if err != nil {
 				return err

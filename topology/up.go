@@ -96,13 +96,9 @@ func (c *upCommand) keepHere(ctx context.Context, s *session, p *plan) error {
 
 // resolved are the arguments that start just what p says.
 func (c *upCommand) resolved(p *plan) []string {
-	base := p.Layout.Instances[0].Port
-	for _, in := range p.Layout.Instances {
-		base = min(base, in.Port)
-	}
 	args := []string{
 		"up", "--run-dir", p.runDir, "--layout", string(c.Layout), "--server-bin", p.Server, "--balancer", p.Balancer.Name(), "--balancer-bin", p.Program,
-		"--http-port", strconv.Itoa(p.Layout.HTTPPort), "--base-port", strconv.Itoa(base), "--grace", c.Grace.String(),
+		"--http-port", strconv.Itoa(p.Layout.HTTPPort), "--base-port", strconv.Itoa(p.Layout.LowestPort()), "--grace", c.Grace.String(),
 	}
 	if c.Watch {
 		args = append(args, "--watch")

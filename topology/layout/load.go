@@ -238,14 +238,10 @@ func (in *Instance) check(at string) *problem {
 // distance from it, and the balancer listens on httpPort. Zero leaves a port where it is.
 func (l *Layout) Move(basePort, httpPort int) error {
 	moved := *l
-	moved.Instances = append([]Instance(nil), l.Instances...)
+	moved.Instances = slices.Clone(l.Instances)
 	if basePort != 0 {
-		lowest := moved.Instances[0].Port
-		for _, in := range moved.Instances {
-			lowest = min(lowest, in.Port)
-		}
 		for i := range moved.Instances {
-			moved.Instances[i].Port += basePort - lowest
+			moved.Instances[i].Port += basePort - l.LowestPort()
 		}
 	}
 	if httpPort != 0 {
@@ -256,6 +252,11 @@ func (l *Layout) Move(basePort, httpPort int) error {
 	}
 	*l = moved
 	return nil
+}
+
+// LowestPort is that of the instances.
+func (l *Layout) LowestPort() int {
+	return slices.MinFunc(l.Instances, func(a, b Instance) int { return cmp.Compare(a.Port, b.Port) }).Port
 }
 
 // Find returns the instance with that name or that port.

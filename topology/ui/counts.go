@@ -67,13 +67,12 @@ func newCells(at int64) *cells {
 	return &cells{At: at, servers: map[string]*cell{}, groups: map[string]*cell{}}
 }
 
-func named(m map[string]*cell, name string) *cell {
-	c := m[name]
-	if c == nil {
-		c = &cell{}
-		m[name] = c
+// named is what m has under a name, made where there is none yet.
+func named[T any](m map[string]*T, name string) *T {
+	if m[name] == nil {
+		m[name] = new(T)
 	}
-	return c
+	return m[name]
 }
 
 func (s *cells) add(r *request) {

@@ -134,14 +134,7 @@ func (f *feed) read(l logs.Line) {
 	}
 }
 
-func (f *feed) compare(addr string) *comparison {
-	c := f.compared[addr]
-	if c == nil {
-		c = &comparison{}
-		f.compared[addr] = c
-	}
-	return c
-}
+func (f *feed) compare(addr string) *comparison { return named(f.compared, addr) }
 
 // event remembers what happened and begins new stretches for the groups that it concerns.
 func (f *feed) event(e fleet.Event) {
