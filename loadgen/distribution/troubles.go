@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"balanceo/loadgen/tally"
 	"balanceo/results/run"
 	"balanceo/results/units"
@@ -90,11 +88,6 @@ func (in *Input) leaves(s *balancer.Server) string {
 // absent is a sentence about a server that was left out.
 func (in *Input) absent(a absence, s *balancer.Server) string {
 	var b strings.Builder
-	fewer := "requests"
-	if n := int64(a.due + 0.5); n == 1 {
-		fewer = "request"
-	}
-	lack := fmt.Sprintf("%s %s fewer", humanize.Comma(int64(a.due+0.5)), fewer)
 	b.WriteString(a.addr)
 	switch {
 	case a.failed > 0 && s != nil && s.MaxFails == 0: // it is tried each time that it is its turn
@@ -114,7 +107,7 @@ func (in *Input) absent(a absence, s *balancer.Server) string {
 	default:
 		b.WriteString(" until " + in.at(a.to))
 	}
-	b.WriteString(", " + lack)
+	b.WriteString(", " + units.Count(int64(a.due+0.5), "request") + " fewer")
 	if a.failed == 0 {
 		b.WriteString(in.leaves(s))
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -52,12 +53,7 @@ func (f *Fleet) awaitAnswers(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(errs...)
 }
 
 func get(ctx context.Context, client *http.Client, url string) (int, error) {

@@ -177,13 +177,7 @@ func isSource(base string) bool {
 // temporary tells whether an editor has made the file for itself: Vim's swap files and its probe 4913, Emacs's
 // locks and autosaves, JetBrains's safe writes, backups.
 func temporary(base string) bool {
-	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || base == "4913" {
-		return true
-	}
-	for _, end := range []string{"~", ".swp", ".swx", ".tmp", ".bak", ".orig", "___jb_tmp___", "___jb_old___"} {
-		if strings.HasSuffix(base, end) {
-			return true
-		}
-	}
-	return false
+	ends := []string{"~", ".swp", ".swx", ".tmp", ".bak", ".orig", "___jb_tmp___", "___jb_old___"}
+	return strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || base == "4913" ||
+		slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(base, end) })
 }
