@@ -45,7 +45,7 @@ func (f *Fleet) rotateAccessLog(b reopener, most int64) error {
 	f.mu.Lock()
 	path := f.conf.AccessLog
 	f.mu.Unlock()
-	s := f.balancerPart().process.Status()
+	s := f.front.process.Status()
 	info, err := os.Stat(path)
 	if err != nil || info.Size() < most || s.State != supervise.Ready {
 		return nil //nolint:nilerr // there is none, or none that is read

@@ -20,7 +20,7 @@ func (r *reopened) Reopen(pid int) error {
 func TestRotateAccessLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	front := &part{kind: Balancer, process: supervise.New(supervise.Spec{Name: "front"})}
-	f := &Fleet{conf: &balancer.Config{AccessLog: path}, tiers: [][]*part{{front}}}
+	f := &Fleet{conf: &balancer.Config{AccessLog: path}, front: front}
 	var told reopened
 	if err := f.rotateAccessLog(&told, 10); err != nil || len(told) > 0 {
 		t.Fatalf("without a log: got %v, %v", told, err)

@@ -59,12 +59,12 @@ func (f *Fleet) moves() (balancer.Move, error) {
 	return balancer.Moves(source, f.cfg.From, f.cfg.Layout)
 }
 
-// newBalancer makes the part.
-func (f *Fleet) newBalancer() (*part, error) {
+// addBalancer makes the part.
+func (f *Fleet) addBalancer() error {
 	b := f.cfg.Balancer
 	log, err := logs.Open(f.logPath(b.Name()))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p := &part{
 		name: b.Name(), kind: Balancer, port: f.cfg.Layout.HTTPPort, log: log, logPath: f.logPath(b.Name()),
@@ -105,7 +105,8 @@ func (f *Fleet) newBalancer() (*part, error) {
 		DeathSignal: syscall.SIGTERM, // its master takes the workers along; killed, it would leave them
 		OnEvent:     func(e supervise.Event) { f.changed(p, e) },
 	})
-	return p, nil
+	f.front = p
+	return nil
 }
 
 // heir is a balancer that can take over a listening socket, as instances do: connections wait while one process of it
@@ -185,7 +186,7 @@ func (f *Fleet) inForce() error {
 func (f *Fleet) rebalance(ctx context.Context, always bool, change func(*balancer.Site)) (changed bool, err error) {
 	f.balancing.Lock()
 	defer f.balancing.Unlock()
-	p, site := f.balancerPart(), f.siteNow()
+	p, site := f.front, f.siteNow()
 	if change != nil {
 		change(&site)
 	}
@@ -229,15 +230,6 @@ func (f *Fleet) siteNow() balancer.Site {
 	site := f.site
 	site.Changes, site.Down = maps.Clone(site.Changes), maps.Clone(site.Down)
 	return site
-}
-
-func (f *Fleet) balancerPart() *part {
-	for _, p := range f.parts() {
-		if p.kind == Balancer {
-			return p
-		}
-	}
-	return nil // cannot be: prepare makes one
 }
 
 // accepts tells whether something accepts connections on the port.

@@ -43,6 +43,7 @@ type Fleet struct {
 	cfg      Config
 	mongoURL string
 	tiers    [][]*part  // in the order of starting; those of one tier start together
+	front    *part      // the balancer, which is among them
 	record   *logs.File // topology's own log
 
 	// turn holds one token: what acts on parts takes turns, and nothing does once Stop has it.
@@ -102,11 +103,10 @@ func (f *Fleet) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	front, err := f.newBalancer()
-	if err != nil {
+	if err := f.addBalancer(); err != nil {
 		return err
 	}
-	*tier = append(*tier, front)
+	*tier = append(*tier, f.front)
 	return nil
 }
 
