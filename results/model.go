@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -60,10 +61,7 @@ func (m *modelCommand) Execute([]string) error {
 		out.Peak = &peak
 	}
 	sizes := model.Sizes(out.Points)
-	if m.Predict == 0 {
-		m.Predict = 2 * sizes[len(sizes)-1]
-	}
-	out.Predicted = out.Law.Predict(m.Predict)
+	out.Predicted = out.Law.Predict(cmp.Or(m.Predict, 2*sizes[len(sizes)-1]))
 	out.Check, _ = model.LeaveOut(out.Points) // nil with too few sizes
 	if m.JSON {
 		return run.WriteJSON(m.c.stdout, out)

@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -63,10 +64,7 @@ func (s *side) count(g *run.Group, e tally.Evidence) bool {
 	s.group = run.Group{Name: g.Name}
 	s.border = map[string]int64{}
 	for _, u := range g.Upstreams {
-		t := e.Timelines[u.Addr]
-		if t == nil {
-			t = &tally.Timeline{}
-		}
+		t := cmp.Or(e.Timelines[u.Addr], &tally.Timeline{})
 		begun := t.Sent.Until(s.from)
 		n := t.Done.Until(s.to) - begun
 		s.border[u.Addr] = begun - t.Done.Until(s.from)

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,9 +30,7 @@ func Put(file, heading, text string) error {
 }
 
 func put(page, heading, text string) string {
-	if page == "" {
-		page = title
-	}
+	page = cmp.Or(page, title)
 	section := "## " + heading + "\n\n" + strings.TrimSpace(text) + "\n"
 	before, rest, found := strings.Cut(page, "## "+heading+"\n")
 	if !found {

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -46,21 +47,11 @@ type Options struct {
 const MostCounts = 1e12
 
 func (o *Options) defaults() error {
-	if o.Method == "" {
-		o.Method = Random
-	}
-	if o.False == 0 {
-		o.False = 0.001
-	}
-	if o.Precision == 0 {
-		o.Precision = 0.1
-	}
-	if o.Cycles == 0 {
-		o.Cycles = 1
-	}
-	if o.Unit == "" {
-		o.Unit = "request"
-	}
+	o.Method = cmp.Or(o.Method, Random)
+	o.False = cmp.Or(o.False, 0.001)
+	o.Precision = cmp.Or(o.Precision, 0.1)
+	o.Cycles = cmp.Or(o.Cycles, 1)
+	o.Unit = cmp.Or(o.Unit, "request")
 	switch {
 	case o.Method != Random && o.Method != RoundRobin && o.Method != None:
 		return fmt.Errorf("method %q: accepted are %s, %s, %s", o.Method, Random, RoundRobin, None)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,13 +79,8 @@ func findings(t *compare.Table) string {
 		if row.Relative {
 			amount = units.Percent(max(row.Change, -row.Change)) + " "
 		}
-		name := map[string]string{
-			"p50": "median latency", "p99": "p99 latency", "cpu": "CPU a request", "draws": "draws a second",
-		}[key]
-		if name == "" {
-			name = row.Metric.Name
-		}
-		found = append(found, amount+way+" "+name)
+		names := map[string]string{"p50": "median latency", "p99": "p99 latency", "cpu": "CPU a request", "draws": "draws a second"}
+		found = append(found, amount+way+" "+cmp.Or(names[key], row.Metric.Name))
 	}
 	return units.List(found)
 }

@@ -3,7 +3,6 @@ package procs
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -100,7 +99,7 @@ func sockets() ([]socket, error) {
 	//lint:ignore SA1019 netlink, which is to be used instead, would be one more library for the same lines
 	for _, read := range []func() (procfs.NetTCP, error){fs.NetTCP, fs.NetTCP6} { //nolint:staticcheck // the same
 		lines, err := read()
-		if err != nil && !isMissing(err) { // without IPv6 its file is
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // without IPv6 its file is missing
 			return nil, fmt.Errorf("sockets: %w", err)
 		}
 		for _, l := range lines {
@@ -109,8 +108,6 @@ func sockets() ([]socket, error) {
 	}
 	return out, nil
 }
-
-func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // Connections counts the established TCP connections to each local port.
 func Connections() (map[int]int, error) {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -169,9 +170,7 @@ func (c *counts) close(now time.Time) []row {
 		c.lags = append(c.lags, 0)
 	}
 	until := c.complete(now) / 1000
-	if c.closed == 0 {
-		c.closed = until - 1
-	}
+	c.closed = cmp.Or(c.closed, until-1)
 	var out []row
 	for ; c.closed < until; c.closed++ {
 		out = append(out, c.second(c.closed).row())

@@ -18,6 +18,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,9 +71,7 @@ func Listen(addr string) (*Page, error) {
 	if err != nil {
 		host, port = "", addr
 	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
+	host = cmp.Or(host, "127.0.0.1")
 	n, err := strconv.Atoi(port)
 	if err != nil || n < 0 || n > 65535 {
 		return nil, fmt.Errorf("%q is no address; accepted is HOST:PORT, for example %s", addr, DefaultAddr)
