@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,32 +56,18 @@ func (c *Commands) Run(ctx context.Context, step Step, rate float64, label strin
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = grace
-	out := new(tail)
-	cmd.Stdout, cmd.Stderr = out, out
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() == cli.Verdict {
 		return nil // a failed verdict is a measurement too
 	}
-	return fmt.Errorf("run of %q: %q: %w; it said: %s", step.Side.Name, c.Topology, err, out)
+	return fmt.Errorf("run of %q: %q: %w; it said: %s", step.Side.Name, c.Topology, err, tail(out.String()))
 }
 
-// tail keeps the last lines of what is written to it.
-type tail struct{ lines []string }
-
-func (t *tail) Write(p []byte) (int, error) {
-	parts := strings.Split(string(p), "\n")
-	if len(t.lines) == 0 {
-		t.lines = []string{""}
-	}
-	t.lines[len(t.lines)-1] += parts[0]
-	t.lines = append(t.lines, parts[1:]...)
-	if extra := len(t.lines) - tailLines - 1; extra > 0 {
-		t.lines = append([]string{}, t.lines[extra:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	return strings.TrimSpace(strings.Join(t.lines, "\n"))
+// tail is the last lines of a text.
+func tail(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
 }
