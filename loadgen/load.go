@@ -14,6 +14,7 @@ import (
 
 	"balanceo/loadgen/attack"
 	"balanceo/loadgen/scenario"
+	"balanceo/loadgen/tally"
 	"balanceo/topology/cli"
 )
 
@@ -111,7 +112,7 @@ func (p *plan) signUp(ctx context.Context, id string) (l load, err error) {
 		users = p.users
 	}
 	accounts := scenario.Accounts{
-		URL: p.target.URL(), UserAgent: agent(id) + attack.WarmupSuffix, TLS: p.client.TLS, Prefix: id,
+		URL: p.target.URL(), UserAgent: agent(id) + tally.WarmupSuffix, TLS: p.client.TLS, Prefix: id,
 	}
 	cookies, err := accounts.SignUp(ctx, users)
 	switch {

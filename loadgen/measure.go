@@ -171,7 +171,7 @@ func (p *plan) requestedRate(s pace.Schedule) float64 {
 }
 
 // agent is the User-Agent by which nginx's log tells the requests of a run from others.
-func agent(id string) string { return "loadgen/" + id }
+func agent(id string) string { return tally.Agent + id }
 
 // newRecord has what is known before the attack.
 func (p *plan) newRecord(id string, l load, started time.Time) *run.Record {

@@ -42,7 +42,7 @@ type Config struct {
 	InTurn      bool          // all Workers connections are opened and used in turn, and not as few as are needed
 	NoKeepAlive bool          // a connection for each request
 	Timeout     time.Duration // of one request, connecting included
-	UserAgent   string        // warm-up requests add WarmupSuffix
+	UserAgent   string        // warm-up requests add tally.WarmupSuffix
 	RequestID   string        // each hit has the header X-Request-Id with this, a dash and its number; empty: none
 	Expect      Expect
 	By          By // how answers tell who gave them

@@ -53,9 +53,6 @@ func (r Request) At(t Target) vegeta.Target {
 // HeaderRequestID names a hit to the servers and their logs, as RUN-NUMBER.
 const HeaderRequestID = "X-Request-Id"
 
-// WarmupSuffix is what the User-Agent of warm-up requests ends with.
-const WarmupSuffix = "-warmup"
-
 // wire is a Request in the form in which it goes over a connection: the text before and after a hit's number.
 type wire struct {
 	measured, warmup [2][]byte // they differ in the User-Agent; without a request id the second half is empty
@@ -84,7 +81,7 @@ func (c *Config) encode(r Request) (wire, error) {
 	if w.measured, err = c.text(r, c.UserAgent); err != nil {
 		return w, err
 	}
-	w.warmup, err = c.text(r, c.UserAgent+WarmupSuffix)
+	w.warmup, err = c.text(r, c.UserAgent+tally.WarmupSuffix)
 	return w, err
 }
 

@@ -165,7 +165,7 @@ func (v *attacker) target(t *vegeta.Target) error {
 	if header.Get("User-Agent") == "" {
 		agent := v.cfg.UserAgent
 		if f.due < s.Warmup {
-			agent += WarmupSuffix
+			agent += tally.WarmupSuffix
 		}
 		header.Set("User-Agent", agent)
 	}

@@ -9,9 +9,6 @@ import (
 	"balanceo/loadgen/tally"
 )
 
-// WarmupSuffix is what the user agent of a run's warm-up requests ends with.
-const WarmupSuffix = "-warmup"
-
 // logCount is what the access log says.
 type logCount struct {
 	agent string
@@ -90,7 +87,7 @@ func (c *logCount) add(text []byte) {
 		c.run.add(attempts)
 		c.identify(&l)
 		c.widen(&l)
-	case c.agent + WarmupSuffix:
+	case c.agent + tally.WarmupSuffix:
 		if !late {
 			c.warmup.add(attempts)
 		}

@@ -8,7 +8,7 @@
 // which is after the client has it; so Finish waits, within bounds, until both have caught up.
 //
 // Lines of the log are told apart by their user agent: those of the run, those of its warm-up (with
-// WarmupSuffix), and foreign ones. Each line lists the attempts that nginx made for the request, so it tells
+// tally.WarmupSuffix), and foreign ones. Each line lists the attempts that nginx made for the request, so it tells
 // which servers have answered it. With
 //
 //	C  answers the client saw                       N  lines of the run

@@ -4,6 +4,12 @@ package tally
 
 import "time"
 
+// The User-Agent of a run's requests begins with Agent, before the run's id, and that of its warm-up ends with WarmupSuffix.
+const (
+	Agent        = "loadgen/"
+	WarmupSuffix = "-warmup"
+)
+
 // Hit is one finished request as the client saw it. Times are from the start of the attack.
 type Hit struct {
 	Number    uint64        // of the hit in the schedule, warm-up included; the server got it in X-Request-Id

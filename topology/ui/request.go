@@ -5,12 +5,8 @@ import (
 	"math"
 	"strconv"
 
-	"balanceo/loadgen/reconcile"
 	"balanceo/loadgen/tally"
 )
-
-// agentOf is what the user agent of a loadgen begins with, before the id of its run.
-const agentOf = "loadgen/"
 
 // request is one line of the access log.
 type request struct {
@@ -74,8 +70,8 @@ func (r *reader) request(line []byte) (request, bool) {
 	}
 	q := request{ended: int64(math.Round(msec * 1e3)), took: millis(f.took), group: r.name(f.group)}
 	q.status, _ = strconv.Atoi(string(f.status))
-	if id, ours := bytes.CutPrefix(f.agent, []byte(agentOf)); ours {
-		id, q.warmup = bytes.CutSuffix(id, []byte(reconcile.WarmupSuffix))
+	if id, ours := bytes.CutPrefix(f.agent, []byte(tally.Agent)); ours {
+		id, q.warmup = bytes.CutSuffix(id, []byte(tally.WarmupSuffix))
 		q.run = r.name(id)
 	}
 	r.attempts = r.attempts[:0]

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"balanceo/loadgen/tally"
 	"balanceo/topology/fleet"
 )
 
@@ -87,5 +88,5 @@ func (r *runs) elsewhere() []string {
 }
 
 func markOf(id, text string, at int64) *fleet.Event {
-	return &fleet.Event{At: time.UnixMilli(at), Kind: fleet.EventAction, By: agentOf + id, Text: text}
+	return &fleet.Event{At: time.UnixMilli(at), Kind: fleet.EventAction, By: tally.Agent + id, Text: text}
 }
