@@ -50,8 +50,8 @@ func (a *App) socket(ctx *fasthttp.RequestCtx) {
 // hijack makes a websocket of the connection. The upgrader answers, not fasthttp, so that nothing of the request stays in
 // memory for as long as the websocket is open.
 func (a *App) hijack(ctx *fasthttp.RequestCtx, c *client) {
-	request := &http.Request{Method: http.MethodGet, Header: http.Header{}}
-	for _, name := range []string{"Connection", "Upgrade", secVersion, secKey} {
+	request := &http.Request{Method: http.MethodGet, Header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}} // as was found
+	for _, name := range []string{secVersion, secKey} {
 		request.Header.Set(name, string(ctx.Request.Header.Peek(name)))
 	}
 	ctx.SetStatusCode(fasthttp.StatusSwitchingProtocols)

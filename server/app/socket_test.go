@@ -272,6 +272,20 @@ func TestEarlyFrame(t *testing.T) {
 	}
 }
 
+// A list in a header may have empty elements (RFC 9110, 5.6.1.2), and whatever a handshake looks like, it is answered.
+func TestHandshakeWithOddLists(t *testing.T) {
+	p := start(t, storetest.Run(t), Config{})
+	b := newBrowser(t)
+	b.signup(p, "ana@example.com", "Ana")
+	for _, connection := range []string{"Upgrade", ",,Upgrade,", "(, Upgrade"} {
+		raw := fmt.Sprintf("GET /ws HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nConnection: %s\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n", b.cookie(p), connection)
+		if got := ask(t, strings.TrimPrefix(p.url, "http://"), []byte(raw)); got != http.StatusSwitchingProtocols {
+			t.Errorf("Connection: %s: got %d, want 101", connection, got)
+		}
+	}
+}
+
 // One that does not read is dropped; nobody waits for it.
 func TestSlowReaderIsDropped(t *testing.T) {
 	p := start(t, storetest.Run(t), Config{})
