@@ -121,9 +121,12 @@ func whyFailed(r *run.Record) string {
 	return strings.Join(parts, " ")
 }
 
-// broken are the promises of the scenarios session and ws that were not kept.
+// broken are the promises of a search and of the scenarios session and ws that were not kept.
 func broken(r *run.Record) []string {
 	var out []string
+	if s := r.Search; s != nil && !s.Confirmed {
+		out = append(out, "No rate that holds "+s.SLO+" was confirmed.")
+	}
 	if s := r.Session; s != nil && s.Breaks > 0 {
 		out = append(out, units.Count(s.Breaks, "signed-in request")+" landed on the login page.")
 	}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
+	"strings"
+	"time"
 )
 
 // Check reports what makes r impossible as a run, all of it at once, or nil. It does not judge the run: one
@@ -17,19 +20,23 @@ func (r *Record) Check() error {
 	c.require(r.Schema == Schema, "schema is %d, want %d", r.Schema, Schema)
 	for name, v := range map[string]float64{
 		"requested_rate": r.RequestedRate, "actual_rate": r.ActualRate, "duration_s": r.Duration, "warmup_s": r.Warmup,
-		"requests": float64(r.Requests), "responses": float64(r.Responses),
-		"generator.send_ratio": r.Generator.SendRatio,
+		"throughput_rps": r.Throughput, "answer_time_s": r.AnswerTime, "unexplained": float64(r.Reconciliation.Unexplained),
 	} {
 		c.amount(name, v)
 	}
+	counted := *r
+	counted.Reconciliation = Reconciliation{} // its differences may have either sign
+	c.counts("", reflect.ValueOf(counted))
 	c.require(r.Responses <= r.Requests, "%d responses to %d requests", r.Responses, r.Requests)
 	c.ratio("success_ratio", r.SuccessRatio)
+	c.ratio("generator.send_ratio", r.Generator.SendRatio)
+	c.addUp(r)
 	if p := r.Part; p != nil {
 		c.require(1 <= p.Number && p.Number <= p.Of, "part %d of %d", p.Number, p.Of)
 	}
 	c.latency("latency_s", r.Latency)
-	for _, e := range r.Errors {
-		c.amount("errors of class "+e.Class, float64(e.Count))
+	if s := r.Search; s != nil {
+		c.amount("search.max_rate", s.MaxRate)
 	}
 	for _, g := range r.Groups {
 		c.group(g)
@@ -66,16 +73,54 @@ func (c *checks) ratio(name string, v float64) {
 
 func (c *checks) group(g Group) {
 	name := "group " + g.Name
-	c.amount(name+" requests", float64(g.Requests))
 	c.require(slices.Contains([]Verdict{Pass, Fail, Info}, g.Verdict), "%s: verdict %q, want pass, fail or info", name, g.Verdict)
 	for _, u := range g.Upstreams {
 		at := name + ", upstream " + u.Addr
-		c.amount(at+" requests", float64(u.Requests))
 		c.ratio(at+" share", u.Share)
 		c.ratio(at+" expected_share", u.ExpectedShare)
 		c.ratio(at+" success_ratio", u.SuccessRatio)
 		c.latency(at, u.Latency)
 	}
+}
+
+// counts requires that nothing was counted to be less than nothing.
+func (c *checks) counts(path string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Int, reflect.Int64:
+		c.require(v.Int() >= 0, "%s is %d, want a number from 0 on", strings.TrimPrefix(path, "."), v.Int())
+	case reflect.Pointer:
+		if !v.IsNil() {
+			c.counts(path, v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			c.counts(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			c.counts(path+"."+key.String(), v.MapIndex(key))
+		}
+	case reflect.Struct:
+		if _, isTime := v.Interface().(time.Time); isTime {
+			return
+		}
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			c.counts(path+"."+name, v.Field(i))
+		}
+	}
+}
+
+// addUp holds the counts of answers against each other.
+func (c *checks) addUp(r *Record) {
+	sum := int64(0)
+	for _, n := range r.Status {
+		sum += n
+	}
+	c.require(sum == r.Responses || len(r.Status) == 0, "the answers by status are %d, of %d responses", sum, r.Responses)
+	succeeded := r.SuccessRatio * (float64(r.Requests) + float64(r.Unsent))
+	c.require(succeeded <= float64(r.Responses)*(1+1e-9)+0.5, "success_ratio %v of %d requests are more than the %d responses",
+		r.SuccessRatio, r.Requests, r.Responses)
 }
 
 func (c *checks) latency(name string, l Latency) {
@@ -84,4 +129,14 @@ func (c *checks) latency(name string, l Latency) {
 	} {
 		c.amount(name+" "+quantile, v)
 	}
+	last := 0.0
+	for _, v := range []float64{l.Min, l.P50, l.P90, l.P95, l.P99, l.P999, l.Max} {
+		if v > 0 { // else it is absent
+			c.require(v >= last*(1-precision), "%s: its percentiles go down, from %v to %v", name, last, v)
+			last = v
+		}
+	}
 }
+
+// precision of histograms, about: neighbouring percentiles may be those of one bucket.
+const precision = 0.01
