@@ -33,7 +33,7 @@ func (p *plan) load(ctx context.Context, id string) (l load, err error) {
 	case p.signsUp():
 		l, err = p.signUp(ctx, id)
 	case p.scenarioName == scenario.URL:
-		get := attack.Get(p.target.Query)
+		get := attack.Get(p.target.Slash + p.target.Query)
 		l.Scenario, err = scenario.New(scenario.URL, []attack.Request{get})
 	case strings.ContainsAny(p.scenarioName, "./\\"):
 		l.Scenario, err = scenario.Load(p.scenarioName)
@@ -45,6 +45,9 @@ func (p *plan) load(ctx context.Context, id string) (l load, err error) {
 	}
 	for i := range l.Requests {
 		r := &l.Requests[i]
+		if _, whole := r.Whole(); !whole {
+			r.URL = p.target.Prefix + r.URL
+		}
 		if p.method != "" {
 			r.Method = p.method
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -45,7 +44,9 @@ func (p *plan) attack(id string, l load, s pace.Schedule) (attack.Config, error)
 		NoKeepAlive: p.noKeepAlive, Timeout: p.timeout, UserAgent: agent(id), RequestID: id, Expect: p.expect, By: p.by, Client: p.client,
 		StartAt: p.begin(), Drain: drain,
 	}
-	if u, err := url.Parse(l.Requests[0].URL); err == nil && u.Host != "" && p.targetsFile != "" { // whole URLs
+	cfg.Target.Prefix = "" // the requests have it
+	if u, whole := l.Requests[0].Whole(); whole && p.targetsFile != "" {
+		var err error
 		if cfg.Target, err = attack.ParseTarget(u.Scheme + "://" + u.Host); err != nil {
 			return cfg, fmt.Errorf("-targets %q: URL %q: %w", p.targetsFile, u, err)
 		}

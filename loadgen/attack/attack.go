@@ -73,7 +73,7 @@ func (c *Config) Fast() error {
 		return errors.New("it does without HTTP/2, redirects and proxies")
 	}
 	for _, r := range c.Requests {
-		if u, err := url.Parse(r.URL); err == nil && u.Host != "" && (u.Host != c.Target.Host || u.Scheme != "http") {
+		if u, whole := r.Whole(); whole && (u.Host != c.Target.Host || u.Scheme != "http") {
 			return fmt.Errorf("it has one target, and %q is another", u.Scheme+"://"+u.Host)
 		}
 	}

@@ -27,9 +27,15 @@ func Get(path string) Request {
 	return Request{Target: vegeta.Target{Method: fasthttp.MethodGet, URL: path}, Weight: 1}
 }
 
+// Whole is the request's URL where it is one and no path of the target, as "//x" is.
+func (r Request) Whole() (u *url.URL, whole bool) {
+	u, err := url.Parse(r.URL)
+	return u, err == nil && u.Scheme != "" && u.Host != ""
+}
+
 // URI is the path with the query.
 func (r Request) URI() string {
-	if u, err := url.Parse(r.URL); err == nil && u.Host != "" {
+	if u, whole := r.Whole(); whole {
 		return u.RequestURI()
 	}
 	return r.URL
@@ -44,7 +50,7 @@ func (r Request) Label() tally.Route {
 // At is the request with its whole URL.
 func (r Request) At(t Target) vegeta.Target {
 	out := r.Target
-	if u, err := url.Parse(r.URL); err != nil || u.Host == "" {
+	if _, whole := r.Whole(); !whole {
 		out.URL = t.URL() + out.URL
 	}
 	return out

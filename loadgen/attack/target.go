@@ -16,6 +16,7 @@ type Target struct {
 	Host   string // the Host header
 	TLS    bool
 	Query  string // with its question mark; part of the scenario "url" only
+	Slash  string // the one that the path ends with, if it does; part of the scenario "url" only
 	Prefix string // put before each path; empty or begins with a slash and does not end with one
 }
 
@@ -51,6 +52,9 @@ func ParseTarget(text string) (Target, error) {
 		Host:   u.Host,
 		TLS:    u.Scheme == "https",
 		Prefix: strings.TrimSuffix(u.EscapedPath(), "/"),
+	}
+	if strings.HasSuffix(u.EscapedPath(), "/") {
+		t.Slash = "/"
 	}
 	if u.RawQuery != "" {
 		t.Query = "?" + u.RawQuery

@@ -29,6 +29,9 @@ func properties() []property {
 		{"duration", "duration_s", notOfSearches(func(r *run.Record) string { return fmt.Sprintf("%.0f s", r.Duration) }), true},
 		{"SLO", "search.slo", slo, true},
 		{"target's host", "target", host, true},
+		{"target's scheme", "target", func(r *run.Record) string { return targetURL(r).Scheme }, true},
+		{"target's path", "target", func(r *run.Record) string { return targetURL(r).RequestURI() }, true},
+		{"methods", "routes", methods, true},
 		{"engine", "load.engine", func(r *run.Record) string { return r.Load.Engine }, true},
 		{"connections", "load.connections", connections, true},
 		{"time-out", "load.timeout_s", func(r *run.Record) string { return positive(r.Load.Timeout, "%g s") }, true},
@@ -58,18 +61,32 @@ func notOfSearches(of func(*run.Record) string) func(*run.Record) string {
 
 // host leaves out the port: one machine's layouts have different ones. A target is an URL, HOST:PORT or :PORT.
 func host(r *run.Record) string {
-	target := r.Target
-	if !strings.Contains(target, "://") {
-		target = "http://" + target
-	}
-	u, err := url.Parse(target)
-	if err != nil {
-		return r.Target
-	}
+	u := targetURL(r)
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "" || ip != nil && ip.IsLoopback() {
 		return "localhost"
 	}
 	return u.Hostname()
+}
+
+// targetURL is the target as a URL; one that is none is all host.
+func targetURL(r *run.Record) *url.URL {
+	target := r.Target
+	if !strings.Contains(target, "://") {
+		target = "http://" + target
+	}
+	if u, err := url.Parse(target); err == nil {
+		return u
+	}
+	return &url.URL{Scheme: "http", Host: r.Target}
+}
+
+// methods are those of the requests.
+func methods(r *run.Record) string {
+	set := map[string]bool{}
+	for _, t := range r.Routes {
+		set[t.Method] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(set)), ", ")
 }
 
 // connections is how requests found one: as many as were needed at most are no property of the load.

@@ -496,6 +496,11 @@ func TestWhatMakesRunsUnlike(t *testing.T) {
 		"another loopback":             {func(r *run.Record) { r.Target = "http://[::1]:80" }, ""},
 		"another port of this machine": {func(r *run.Record) { r.Target = ":9000" }, ""},
 		"a target without a scheme":    {func(r *run.Record) { r.Target = "127.0.0.1:9000" }, ""},
+		"a path":                       {func(r *run.Record) { r.Target = "http://127.0.0.1:80/info" }, "target's path / (2 runs), /info (2 runs)"},
+		"a query":                      {func(r *run.Record) { r.Target = ":80/?cant=9" }, "target's path / (2 runs), /?cant=9 (2 runs)"},
+		"a path of nothing":            {func(r *run.Record) { r.Target = "http://127.0.0.1:80/" }, ""},
+		"TLS":                          {func(r *run.Record) { r.Target = "https://127.0.0.1" }, "target's scheme http (2 runs), https (2 runs)"},
+		"another method":               {func(r *run.Record) { r.Routes[0].Method = "POST" }, "methods GET (2 runs), GET, POST (2 runs)"},
 		"another machine without one":  {func(r *run.Record) { r.Target = "10.0.0.1:80" }, "target's host 10.0.0.1 (2 runs), localhost (2 runs)"},
 	} {
 		base, other := interleave(2, 1, runtest.Spec{Duration: time.Second}, runtest.Spec{Duration: time.Second})
