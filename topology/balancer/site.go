@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -72,30 +74,40 @@ type Site struct {
 	Down    map[int]bool      // ports of servers on this machine that are to get nothing for now
 }
 
+// plain are paths that no configuration reads as anything else.
+var plain = regexp.MustCompile(`^[\w./+-]+$`)
+
 // longestSocket is how long the path of a unix socket may be everywhere: sun_path has 104 bytes on macOS. A program
 // may append something to it for a moment.
 const longestSocket = 80
 
-// Socket is where the balancer can be asked: in Dir, unless that path is too long for a socket. Then it is a name
-// in the system's folder for temporary files that is the same for every start in Dir.
+// Socket is where the balancer can be asked: in Dir, unless that path is too long for a socket, or a configuration may
+// read it otherwise. Then it is a name in the system's folder for temporary files that is the same for every start in Dir.
 func (s *Site) Socket() string {
 	path := filepath.Join(s.Dir, "admin.sock")
-	if len(path) <= longestSocket {
+	if len(path) <= longestSocket && plain.MatchString(path) {
 		return path
 	}
 	sum := sha256.Sum256([]byte(s.Dir))
 	return filepath.Join("/tmp", fmt.Sprintf("balancer-%d-%s.sock", os.Getuid(), hex.EncodeToString(sum[:8])))
 }
 
+// Clean removes the sockets that a balancer which has ended left outside Dir.
+func (s *Site) Clean() {
+	if strings.HasPrefix(s.Socket(), s.Dir+string(filepath.Separator)) {
+		return
+	}
+	left, _ := filepath.Glob(s.Socket() + "*") // its name has no pattern
+	for _, file := range left {
+		_ = os.Remove(file)
+	}
+}
+
 // reloadLimit is how long a balancer may take to read its configuration anew.
 const reloadLimit = 10 * time.Second
 
-// SignalReload tells the process with that pid by a signal to read its configuration anew, and returns once done says that
-// it has. Late is the error where it has not in time.
-func SignalReload(ctx context.Context, name string, pid int, sig syscall.Signal, late error, done func() (bool, error)) error {
-	if err := syscall.Kill(pid, sig); err != nil {
-		return fmt.Errorf("%s, pid %d: %w", name, pid, err)
-	}
+// Await returns once done says that a balancer has read its configuration anew. Late is the error where it has not in time.
+func Await(ctx context.Context, late error, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, reloadLimit, late)
 	defer cancel()
 	for {
@@ -108,6 +120,14 @@ func SignalReload(ctx context.Context, name string, pid int, sig syscall.Signal,
 		case <-time.After(10 * time.Millisecond): // there is no event
 		}
 	}
+}
+
+// SignalReload tells the process with that pid by a signal to read its configuration anew, and awaits that.
+func SignalReload(ctx context.Context, name string, pid int, sig syscall.Signal, late error, done func() (bool, error)) error {
+	if err := syscall.Kill(pid, sig); err != nil {
+		return fmt.Errorf("%s, pid %d: %w", name, pid, err)
+	}
+	return Await(ctx, late, done)
 }
 
 // Move says which ports are others than the source's.

@@ -88,6 +88,8 @@ func (f *Fleet) Stop() error {
 		wg.Wait()
 		errs = append(errs, killed...)
 	}
+	site := f.siteNow()
+	site.Clean()
 	f.Close()
 	return errors.Join(errs...)
 }

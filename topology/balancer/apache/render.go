@@ -19,11 +19,10 @@ import (
 // counts; ServerLimit leaves room for an old process that finishes while a reload lasts. LB_GROUP is the group of a
 // request: of several routes that fit the first in the plan counts, so they are tried from the last one on.
 const conf = `# Written from {{.Source}}; changes here are lost with the next reload.
-ServerRoot {{.Dir}}
 ServerName localhost
-DefaultRuntimeDir {{.Dir}}
-PidFile {{.Dir}}/apache.pid
-ErrorLog {{.Dir}}/error.log
+DefaultRuntimeDir .
+PidFile apache.pid
+ErrorLog error.log
 LogLevel warn
 {{- range .Modules}}
 <IfModule !{{.}}_module>
@@ -62,7 +61,7 @@ Header always set X-Upstream-Group "%{LB_GROUP}e" env=LB_GROUP
 Header always set {{index . 0}} "{{index . 1}}"
 {{- end}}
 LogFormat "{\"msec\":%{end:msec}te-3,\"remote_addr\":\"%a\",\"method\":\"%m\",\"uri\":\"%{LB_URI}e\",\"status\":%>s,\"bytes\":%B,\"request_time\":%De-6,\"upstream_group\":\"%{LB_GROUP}e\",\"upstream_addr\":\"%{BALANCER_WORKER_ROUTE}e\",\"upstream_status\":\"%>s\",\"error_id\":\"%L\",\"user_agent\":\"%{User-Agent}i\",\"request_id\":\"%{X-Request-Id}i\"}" json
-CustomLog {{.Dir}}/access.log json
+CustomLog access.log json
 RewriteEngine On
 RewriteCond %{THE_REQUEST} "^\S+ (\S+)"
 RewriteRule ^ - [E=LB_URI:%1]
@@ -148,11 +147,11 @@ func render(s *balancer.Site, plan *balancer.Plan) ([]byte, error) {
 	var b bytes.Buffer
 	err = template.Must(template.New("httpd.conf").Funcs(functions()).Parse(conf)).Execute(&b, struct {
 		*balancer.Plan
-		Source, Dir, Folder, User string
-		Modules                   []string
-		Backwards                 []balancer.Route
-		Balancers                 []group
-	}{plan, s.Source, s.Dir, folder, serves, needed(), backwards, groups})
+		Source, Folder, User string
+		Modules              []string
+		Backwards            []balancer.Route
+		Balancers            []group
+	}{plan, s.Source, folder, serves, needed(), backwards, groups})
 	return b.Bytes(), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,9 +81,13 @@ func checkLeft(t *testing.T, r *Rig, left map[string]int) {
 	}
 }
 
-// log: a line for each request says who answered it.
+// log: a line for each request says who answered it. Here everything is in a folder whose name is odd.
 func log(t *testing.T, b balancer.Balancer) {
-	r := rig(t, b, []int{2, 1}, 1)
+	dir := filepath.Join(t.TempDir(), `it's "a", $of %t; #1`)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := StartIn(t, dir, b, Source([]int{2, 1}, 1), NewServer(t), NewServer(t), NewServer(t))
 	before := time.Now()
 	counts := r.Split(t, 60, 4, "/x?y=z")
 	if _, err := r.Get(r.Client(t, 1), `/b`, "X-Request-Id", "ab12-7", "User-Agent", `odd "agent" \ é`); err != nil {

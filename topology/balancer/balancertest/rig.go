@@ -120,6 +120,7 @@ func (r *Rig) stop(t *testing.T) {
 			return
 		}
 	}
+	r.Site.Clean()
 	if t.Failed() {
 		log, _ := os.ReadFile(filepath.Join(r.Site.Dir, "error.log")) // where it has one
 		t.Logf("%s said:\n%s%s", r.Name(), r.out, log)

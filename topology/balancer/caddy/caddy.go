@@ -6,13 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"balanceo/topology/balancer"
 	"balanceo/topology/balancer/nginx"
@@ -151,17 +151,10 @@ func (Caddy) Reload(ctx context.Context, s *balancer.Site, _ int) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for {
+	return balancer.Await(ctx, errLate, func() (bool, error) {
 		got, err := accepting(ctx, s)
-		if err != nil || got <= want {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("caddy: %d listeners of the configuration before still accept connections: %w", got-want, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+		return got <= want, err
+	})
 }
+
+var errLate = errors.New("caddy: what listened for the configuration before still accepts connections, 10s after the reload")

@@ -16,8 +16,16 @@ import (
 
 // command asks the worker that serves now, over the site's socket.
 func command(ctx context.Context, s *balancer.Site, text string) (string, error) {
+	return ask(ctx, s.Socket(), text)
+}
+
+// master is where the master process can be asked.
+func master(s *balancer.Site) string { return s.Socket() + ".master" }
+
+// ask sends a command to a socket, and returns the answer.
+func ask(ctx context.Context, socket, text string) (string, error) {
 	d := net.Dialer{Timeout: time.Second}
-	c, err := d.DialContext(ctx, "unix", s.Socket())
+	c, err := d.DialContext(ctx, "unix", socket)
 	if err != nil {
 		return "", fmt.Errorf("haproxy's socket: %w", err)
 	}
@@ -26,6 +34,7 @@ func command(ctx context.Context, s *balancer.Site, text string) (string, error)
 	if _, err := fmt.Fprintln(c, text); err != nil {
 		return "", fmt.Errorf("haproxy's socket: %q: %w", text, err)
 	}
+	_ = c.(*net.UnixConn).CloseWrite() //nolint:forcetypeassert // of a unix socket
 	answer, err := io.ReadAll(c)
 	if err != nil {
 		return "", fmt.Errorf("haproxy's socket: %q: %w", text, err)

@@ -112,7 +112,7 @@ func hashed(variable string) (balancer.Method, error) {
 
 // Check implements balancer.Balancer.
 func (HAProxy) Check(ctx context.Context, s *balancer.Site, file string) error {
-	out, err := exec.CommandContext(ctx, s.Program, "-c", "-q", "-f", file).CombinedOutput()
+	out, err := exec.CommandContext(ctx, s.Program, "-c", "-f", file).CombinedOutput()
 	if err == nil {
 		return nil
 	}
@@ -129,23 +129,35 @@ func (HAProxy) Check(ctx context.Context, s *balancer.Site, file string) error {
 // HAProxy drops lines that do not fit in at once.
 func (HAProxy) Command(s *balancer.Site) *exec.Cmd {
 	const script = `exec "$0" "$@" >>access.log`
-	cmd := exec.Command("/bin/sh", "-c", script, s.Program, "-W", "-db", "-p", filepath.Join(s.Dir, "haproxy.pid"), "-f", s.File) //nolint:noctx // who starts it ends it
+	cmd := exec.Command("/bin/sh", "-c", script, s.Program, "-W", "-db", "-S", master(s)+",mode,600", "-p", filepath.Join(s.Dir, "haproxy.pid"), "-f", s.File) //nolint:noctx // who starts it ends it
 	cmd.Dir = s.Dir
 	return cmd
 }
 
 // Reload implements balancer.Balancer: the master starts a new worker, which takes the listening sockets over from
-// the old one; that one finishes what it has begun. It is done when a new worker answers for itself.
+// the old one; that one finishes what it has begun. It is done when a new worker answers for itself, and the master can be
+// told something again: while it starts, signals are lost on it.
 func (h HAProxy) Reload(ctx context.Context, s *balancer.Site, pid int) error {
+	late := fmt.Errorf("haproxy, pid %d: no new worker within 10s of the reload", pid)
+	listens := func() (bool, error) {
+		_, err := ask(ctx, master(s), "show proc")
+		return err == nil, nil //nolint:nilerr // it does not answer while it starts
+	}
+	if err := balancer.Await(ctx, late, listens); err != nil {
+		return err
+	}
 	before, err := worker(ctx, s)
 	if err != nil {
 		return err
 	}
-	late := fmt.Errorf("haproxy, pid %d: no new worker within 10s of the reload", pid)
-	return balancer.SignalReload(ctx, Name, pid, syscall.SIGUSR2, late, func() (bool, error) {
+	err = balancer.SignalReload(ctx, Name, pid, syscall.SIGUSR2, late, func() (bool, error) {
 		now, err := worker(ctx, s)
 		return err == nil && now != before, nil //nolint:nilerr // it does not answer while it is replaced
 	})
+	if err != nil {
+		return err
+	}
+	return balancer.Await(ctx, late, listens)
 }
 
 // LogLine implements balancer.Balancer.
