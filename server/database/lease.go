@@ -49,14 +49,11 @@ const pollPeriod = 10 * time.Millisecond
 // Share finds the database process that serves the folder, or starts it, and waits until it answers. Any
 // number of processes may call it at once: one of them starts the database.
 func Share(ctx context.Context, cfg ShareConfig) (*Lease, error) {
-	dir, err := filepath.Abs(cfg.Dir)
+	dir, err := folder(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("shared database: %w", err)
 	}
 	cfg.Dir = dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("shared database: %w", err)
-	}
 	users, err := lock.Open(filepath.Join(dir, usersFile))
 	if err != nil {
 		return nil, fmt.Errorf("shared database: %w", err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -209,6 +210,19 @@ func TestSharedDatabaseThatFailsLate(t *testing.T) {
 	_, err := database.Share(within(t), cfg)
 	if err == nil || !strings.Contains(err.Error(), "no such disk") {
 		t.Errorf("Share: got %v, want the reason", err)
+	}
+}
+
+// SQLite would read another path than the one that is given.
+func TestFolderThatSQLiteReadsOtherwise(t *testing.T) {
+	for _, name := range []string{"a#b", "a?b", "a%41b"} {
+		dir := filepath.Join(t.TempDir(), name)
+		_, shared := database.Share(within(t), database.ShareConfig{Dir: dir})
+		for _, err := range []error{shared, database.Serve(within(t), database.Config{Dir: dir, Listen: "127.0.0.1:0"})} {
+			if err == nil || !strings.Contains(err.Error(), strconv.Quote(dir)+": its path must have no %, ? or #") {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,17 +56,27 @@ type Config struct {
 	Ready func(url string)
 }
 
+// folder makes the folder of a database, and returns its absolute path. FerretDB hands it to SQLite in an address, without
+// quotes for what means something there: the data would lie elsewhere.
+func folder(name string) (string, error) {
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	if strings.ContainsAny(dir, "%?#") {
+		return "", fmt.Errorf("folder %q: its path must have no %%, ? or #, which SQLite reads otherwise", dir)
+	}
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
 // Serve runs the embedded database (FerretDB on SQLite) until ctx ends or nobody has used it for
 // cfg.IdleExit. What it acknowledged is in SQLite's write-ahead log, so that ending it uncleanly loses nothing.
 func Serve(ctx context.Context, cfg Config) error {
 	if cfg.Postgres != "" {
 		return servePostgres(ctx, cfg)
 	}
-	dir, err := filepath.Abs(cfg.Dir)
+	dir, err := folder(cfg.Dir)
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	owner, err := lock.Open(filepath.Join(dir, ownerFile))
