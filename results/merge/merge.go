@@ -164,6 +164,8 @@ func usage(parts []*run.Record, requests int64) (run.Generator, run.Lag, *run.Se
 		g.MaxRSS += r.Generator.MaxRSS
 		if r.Generator.SendRatio > 0 {
 			due += float64(r.Requests) / r.Generator.SendRatio
+		} else {
+			due += float64(r.Requests + r.Unsent)
 		}
 		lag = later(lag, r.ScheduleLag)
 		g.Lag = later(g.Lag, r.Generator.Lag)

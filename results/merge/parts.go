@@ -62,10 +62,31 @@ func together(parts []*run.Record) ([]*run.Record, error) {
 			}
 		}
 	}
+	if err := atOnce(parts); err != nil {
+		return nil, err
+	}
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("of %d parts some are missing: %s", first.Part.Of, strings.Join(missing, ", "))
 	}
 	return slices.SortedFunc(slices.Values(parts), func(a, b *run.Record) int { return cmp.Compare(a.Part.Number, b.Part.Number) }), nil
+}
+
+// atOnce tells why parts were no load together: some were over before others began. Where they were told when to begin,
+// and a clock is not known, it is more likely that one is wrong.
+func atOnce(parts []*run.Record) error {
+	var began []run.Part
+	longest := 0.0
+	for _, r := range parts {
+		part := *r.Part
+		part.Started = r.Started
+		began, longest = append(began, part), max(longest, r.Warmup+r.Duration)
+	}
+	c := run.ClocksOf(began)
+	if apart := (c.Began - c.Slack).Seconds(); apart >= longest && (c.Known || parts[0].Part.StartAt.IsZero()) {
+		return fmt.Errorf("the parts don't belong together: they began %v apart and lasted %.3g s, so they never ran at once (see loadgen -start-at)",
+			c.Began.Round(time.Millisecond), longest)
+	}
+	return nil
 }
 
 // whole is the rate of all parts together, as a part was told it.
@@ -120,6 +141,9 @@ func clocks(parts []run.Part) string {
 	c := run.ClocksOf(parts)
 	began := c.Began.Round(time.Millisecond)
 	switch {
+	case !c.Known && c.Began >= far:
+		return fmt.Sprintf("The parts began %v apart by their own clocks, and how far these are apart is not known: so much of the load's beginning "+
+			"and end may have had fewer generators, and the sums of a second may mix neighbouring ones. Counts are right.", began)
 	case !c.Known:
 		return fmt.Sprintf("The parts began within %v of each other by their own clocks; how far these are apart is not known. "+
 			"Counts and latencies are right nevertheless; the sums of a second may mix neighbouring ones.", began)

@@ -8,6 +8,45 @@ import (
 	"balanceo/results/run"
 )
 
+// TestNotAtOnce: parts of a load that was never there are no whole.
+func TestNotAtOnce(t *testing.T) {
+	zero := 0.0
+	for _, c := range []struct {
+		name  string
+		late  time.Duration
+		known bool
+		told  bool
+		want  bool
+	}{
+		{"a week later", 7 * 24 * time.Hour, false, false, false},
+		{"a week later by one clock", 7 * 24 * time.Hour, true, true, false},
+		{"a clock that is not known is off", 7 * 24 * time.Hour, false, true, true},
+		{"by hand", 300 * time.Millisecond, false, false, true},
+	} {
+		parts := split(t, hits(400), 2)
+		for i, r := range parts {
+			r.Started = start.Add(time.Duration(i) * c.late)
+			if r.Part.ClockOffset = nil; c.known {
+				r.Part.ClockOffset = &zero
+			}
+			if r.Part.StartAt = start; !c.told {
+				r.Part.StartAt = time.Time{}
+			}
+		}
+		if _, err := Records(parts); (err == nil) != c.want || err != nil && !strings.Contains(err.Error(), "never ran at once") {
+			t.Errorf("%s: Records = %v, want an error: %v", c.name, err, !c.want)
+		}
+	}
+}
+
+// TestPartThatSentNothing: what it had to send was not sent.
+func TestPartThatSentNothing(t *testing.T) {
+	parts := []*run.Record{{Requests: 100, Generator: run.Generator{SendRatio: 1}}, {Unsent: 100}}
+	if g, _, _ := usage(parts, 100); g.SendRatio != 0.5 {
+		t.Errorf("sent over due is %v, want 0.5", g.SendRatio)
+	}
+}
+
 // A clock that is off is named, and what the clocks do to the sum is said; clocks that are alike are not spoken of.
 func TestClocks(t *testing.T) {
 	known := func(offset, bound float64) func(p *run.Part) {
@@ -21,10 +60,10 @@ func TestClocks(t *testing.T) {
 		want    string // warning
 		notWant string
 	}{
-		{"not known", 3 * time.Second, [2]func(*run.Part){known(0, 0.001), unknown}, "began within 3s of each other by their own clocks; how far these are apart is not known", "part 2's"},
+		{"not known", 1500 * time.Millisecond, [2]func(*run.Part){known(0, 0.001), unknown}, "began 1.5s apart by their own clocks, and how far these are apart is not known: so much of", "part 2's"},
 		{"equal", 0, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "", ""},
 		{"equal, a long way off", 0, [2]func(*run.Part){known(0, 0.3), known(0.25, 0.3)}, "The parts began within 850ms of each other, as far as the round trips", "part 2's"},
-		{"equal and late", 3 * time.Second, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "The parts began 3s apart: so much of", "part 2's"},
+		{"equal and late", 1500 * time.Millisecond, [2]func(*run.Part){known(0, 0.001), known(0.0004, 0.001)}, "The parts began 1.5s apart: so much of", "part 2's"},
 		{
 			"shifted, begun together", 2 * time.Second,
 			[2]func(*run.Part){known(0, 0.001), known(2, 0.001)},
