@@ -66,11 +66,22 @@ func (m *mergeCommand) Execute([]string) error {
 		return err
 	}
 	if m.JSON {
-		return run.WriteJSON(m.c.stdout, sum)
+		if err := run.WriteJSON(m.c.stdout, sum); err != nil {
+			return err
+		}
+		return verdict(sum)
 	}
 	if err := report.Text(m.c.stdout, sum, report.Options{Colour: m.c.colour, Width: console.Width(m.c.stdout, console.DefaultWidth)}); err != nil {
 		return err
 	}
 	fmt.Fprintln(m.c.stdout, "record     ", path)
+	return verdict(sum)
+}
+
+// verdict is an error where the whole load broke a promise: no part is judged for its shares.
+func verdict(sum *run.Record) error {
+	if word, why := report.Outcome(sum); word == "FAIL" {
+		return &cli.VerdictError{Reason: "merge: " + why}
+	}
 	return nil
 }

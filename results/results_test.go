@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"balanceo/results/run"
 	"balanceo/results/run/runtest"
+	"balanceo/topology/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -110,5 +112,18 @@ func makeRuns(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	default:
 		ts.Fatalf("runs %q: accepted are few, slower, same, sizes, parts", args[0])
+	}
+}
+
+// TestMergedVerdict: what no part was judged for, the exit code of merge tells.
+func TestMergedVerdict(t *testing.T) {
+	r := runtest.Record(runtest.Spec{})
+	if err := verdict(r); err != nil {
+		t.Errorf("a load that was shared as promised: %v", err)
+	}
+	r.Groups[0].Verdict = run.Fail
+	var broken *cli.VerdictError
+	if err := verdict(r); !errors.As(err, &broken) {
+		t.Errorf("a load that was not: %v, want a VerdictError", err)
 	}
 }

@@ -29,8 +29,12 @@ func Expected(text, method, group string) (*Promise, error) {
 		if slices.ContainsFunc(g.Servers, func(s balancer.Server) bool { return s.Addr == name }) {
 			return nil, fmt.Errorf("%q has two shares", name)
 		}
+		weight := math.Round(share * units(text))
+		if share > 0 && (weight < 1 || weight > mostWeight) {
+			return nil, fmt.Errorf("%q: want a share of up to three decimals from 0.001 to %d, or 0", part, mostWeight)
+		}
 		if share > 0 {
-			g.Servers = append(g.Servers, balancer.Server{Addr: name, Weight: int(math.Round(share * units(text)))})
+			g.Servers = append(g.Servers, balancer.Server{Addr: name, Weight: int(weight)})
 		}
 	}
 	if len(g.Servers) == 0 {
@@ -54,6 +58,9 @@ func Expected(text, method, group string) (*Promise, error) {
 	}
 	return &Promise{Config: &balancer.Config{File: "-expect", Groups: []balancer.Group{g}, Workers: 1}, From: "-expect " + text, given: true}, nil
 }
+
+// mostWeight is the greatest of a server: sums of a few thousand such are exact.
+const mostWeight = 1_000_000_000
 
 // units makes whole weights of shares with decimals.
 func units(text string) float64 {

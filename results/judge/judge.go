@@ -131,7 +131,7 @@ func check(shares []Share) (total int64, err error) {
 	if len(shares) < 2 {
 		return 0, fmt.Errorf("%d names: two or more can be judged", len(shares))
 	}
-	seen := map[string]bool{}
+	seen, weights := map[string]bool{}, 0.0
 	for _, s := range shares {
 		switch {
 		case seen[s.Name]:
@@ -145,6 +145,10 @@ func check(shares []Share) (total int64, err error) {
 		}
 		seen[s.Name] = true
 		total += s.Count
+		weights += s.Weight
+	}
+	if math.IsInf(weights, 0) {
+		return 0, errors.New("the weights are too large to be added")
 	}
 	if total == 0 {
 		return 0, errors.New("all counts are 0: there is nothing to judge")

@@ -281,19 +281,20 @@ func TestNonsense(t *testing.T) {
 		opt    Options
 		want   string
 	}{
-		"one name":        {ok[:1], Options{}, "two or more"},
-		"none":            {nil, Options{}, "two or more"},
-		"twice":           {[]Share{{"a", 1, 1}, {"a", 1, 1}}, Options{}, `"a": given twice`},
-		"weight 0":        {shares([]float64{1, 0}, 1, 1), Options{}, `weight 0 of "b"`},
-		"weight NaN":      {shares([]float64{1, math.NaN()}, 1, 1), Options{}, `weight NaN of "b"`},
-		"weight infinite": {shares([]float64{1, math.Inf(1)}, 1, 1), Options{}, `weight +Inf of "b"`},
-		"below 0":         {shares([]float64{1, 1}, 1, -1), Options{}, `count -1 of "b"`},
-		"nothing counted": {shares([]float64{1, 1}, 0, 0), Options{}, "nothing to judge"},
-		"too many":        {shares([]float64{1, 1}, math.MaxInt64, math.MaxInt64), Options{}, "can be judged"},
-		"method":          {ok, Options{Method: "magic"}, `method "magic"`},
-		"false":           {ok, Options{False: 2}, "false alarms 2"},
-		"precision":       {ok, Options{Precision: -1}, "precision -1"},
-		"cycles":          {ok, Options{Cycles: -1}, "-1 cycles"},
+		"one name":              {ok[:1], Options{}, "two or more"},
+		"none":                  {nil, Options{}, "two or more"},
+		"weights that overflow": {shares([]float64{1e308, 1e308}, 5, 5), Options{}, "too large"},
+		"twice":                 {[]Share{{"a", 1, 1}, {"a", 1, 1}}, Options{}, `"a": given twice`},
+		"weight 0":              {shares([]float64{1, 0}, 1, 1), Options{}, `weight 0 of "b"`},
+		"weight NaN":            {shares([]float64{1, math.NaN()}, 1, 1), Options{}, `weight NaN of "b"`},
+		"weight infinite":       {shares([]float64{1, math.Inf(1)}, 1, 1), Options{}, `weight +Inf of "b"`},
+		"below 0":               {shares([]float64{1, 1}, 1, -1), Options{}, `count -1 of "b"`},
+		"nothing counted":       {shares([]float64{1, 1}, 0, 0), Options{}, "nothing to judge"},
+		"too many":              {shares([]float64{1, 1}, math.MaxInt64, math.MaxInt64), Options{}, "can be judged"},
+		"method":                {ok, Options{Method: "magic"}, `method "magic"`},
+		"false":                 {ok, Options{False: 2}, "false alarms 2"},
+		"precision":             {ok, Options{Precision: -1}, "precision -1"},
+		"cycles":                {ok, Options{Cycles: -1}, "-1 cycles"},
 	} {
 		if r, err := Judge(c.shares, c.opt); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %+v, %v; want an error with %q", name, r, err, c.want)

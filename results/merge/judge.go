@@ -22,9 +22,14 @@ func judge(sum *run.Group, parts []run.Group) {
 	for _, u := range sum.Upstreams {
 		known = known && u.Weight > 0
 	}
+	least := parts[0].Bound
+	for _, g := range parts {
+		least = min(least, g.Bound)
+	}
+	sum.Bound = least
 	for _, g := range parts {
 		known = known && g.Bound > 0 && g.Method == sum.Method
-		sum.Bound = max(sum.Bound, g.Bound)
+		sum.Bound += g.Bound - least // what a part lost is beside what the others did
 		if sum.Reasons == nil && !known {
 			sum.Reasons = g.Reasons
 		}

@@ -47,6 +47,23 @@ func TestPartThatSentNothing(t *testing.T) {
 	}
 }
 
+// TestBoundOfTheSum: what each part lost may have moved the shares of the sum, and what none of them lost has not.
+func TestBoundOfTheSum(t *testing.T) {
+	for _, c := range []struct {
+		off  int64
+		want run.Verdict
+	}{{6, run.Pass}, {7, run.Fail}} {
+		sum := run.Group{Method: "round_robin", Requests: 200, Verdict: run.Info, Upstreams: []run.Upstream{
+			{Addr: "a:1", Weight: 1, ExpectedShare: 0.5, Requests: 100 + c.off}, {Addr: "b:1", Weight: 1, ExpectedShare: 0.5, Requests: 100 - c.off},
+		}}
+		part := func(bound float64) run.Group { return run.Group{Method: "round_robin", Bound: bound} }
+		judge(&sum, []run.Group{part(1), part(4), part(3)}) // of rotation 1; the second lost 3, the third 2
+		if sum.Verdict != c.want || sum.Bound != 6 {
+			t.Errorf("%d off: %s within %v, want %s within 6", c.off, sum.Verdict, sum.Bound, c.want)
+		}
+	}
+}
+
 // A clock that is off is named, and what the clocks do to the sum is said; clocks that are alike are not spoken of.
 func TestClocks(t *testing.T) {
 	known := func(offset, bound float64) func(p *run.Part) {
