@@ -210,8 +210,8 @@ func (r *Rig) Reloads(t *testing.T, n int) (lost map[string]int) {
 	})
 }
 
-// meanwhile sends requests to group b while do runs, and returns how they were lost. They are sent over that many connections,
-// or each over a new one, and at least one before and one after.
+// meanwhile sends requests to group b while do runs, four at a time, over that many connections that are kept or each over a new
+// one, and returns how they were lost. At least one is sent before and one after.
 func (r *Rig) meanwhile(t *testing.T, connections int, do func()) (lost map[string]int) {
 	t.Helper()
 	client := r.Client(t, connections)
@@ -221,7 +221,7 @@ func (r *Rig) meanwhile(t *testing.T, connections int, do func()) (lost map[stri
 	go func() {
 		defer close(done)
 		for round := 0; !over.Load() || round == 0; round++ {
-			for addr, n := range r.SplitBy(client, 20, max(connections, 1), "/b") {
+			for addr, n := range r.SplitBy(client, 20, 4, "/b") {
 				if r.server(addr) == nil {
 					lost[addr] += n
 				}
