@@ -92,14 +92,14 @@ func notRead(p *promise.Promise) (out []string) {
 	return out
 }
 
-// atReload tells that a reload of the balancer may be why connections were reset.
+// atReload tells that a reload of the balancer may be why connections were reset or closed.
 func atReload(conf *balancer.Config, failed []run.ErrorCount, began time.Time) []string {
 	if conf == nil || conf.AtReload == "" {
 		return nil
 	}
 	var reset int64
 	for _, e := range failed {
-		if e.Class == tally.Reset.String() || e.Class == tally.ConnectFailed.String() {
+		if slices.Contains([]string{tally.Reset.String(), tally.EOF.String(), tally.ConnectFailed.String()}, e.Class) {
 			reset += e.Count
 		}
 	}
@@ -107,7 +107,7 @@ func atReload(conf *balancer.Config, failed []run.ErrorCount, began time.Time) [
 	if reset == 0 || !reloaded {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d requests over connections that were reset, and %s was reloaded during the run: %s.", reset, conf.Balancer, conf.AtReload)}
+	return []string{fmt.Sprintf("%d requests over connections that were reset or closed, and %s was reloaded during the run: %s.", reset, conf.Balancer, conf.AtReload)}
 }
 
 // remote tells whether the balancer is on another machine.

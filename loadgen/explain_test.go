@@ -38,7 +38,7 @@ func TestAtReload(t *testing.T) {
 		errors []run.ErrorCount
 		want   []string
 	}{
-		{"reset", conf, reset, []string{"2 requests over connections that were reset, and caddy was reloaded during the run: it listens anew."}},
+		{"reset", conf, reset, []string{"2 requests over connections that were reset or closed, and caddy was reloaded during the run: it listens anew."}},
 		{"refused", conf, refused, nil},
 		{"not reloaded", &before, reset, nil},
 		{"one that loses none", &lossless, reset, nil},

@@ -9,14 +9,20 @@ import (
 	"balanceo/topology/balancer/balancertest"
 )
 
-// newer skips the test where the Caddy of this machine has no weights; PATH finds another one first.
-func newer(t *testing.T) {
+// modules are those of this machine's Caddy; PATH finds another one first.
+func modules(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), balancertest.Program(t, Caddy{}), "list-modules").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(out), "selection_policies."+weighted) {
+	return string(out)
+}
+
+// newer skips the test where the Caddy of this machine has no weights.
+func newer(t *testing.T) {
+	t.Helper()
+	if !strings.Contains(modules(t), "selection_policies."+weighted) {
 		t.Skip("this Caddy has no " + weighted)
 	}
 }

@@ -2,12 +2,12 @@ package caddy
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -84,7 +84,7 @@ func TestReloadListensAnew(t *testing.T) {
 		cmd.Env = append(os.Environ(), apart+"="+moved)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s=%s: %v\n%s", migrate, moved, err, out)
+			t.Errorf("tcp_migrate_req %s: %v\n%s", moved, err, out)
 		}
 	}
 }
@@ -100,18 +100,20 @@ func TestReloadApart(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if err := os.WriteFile(migrate, []byte(moved), 0); err != nil {
+	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_migrate_req", []byte(moved), 0); err != nil {
 		t.Fatal(err)
 	}
 	r := balancertest.Start(t, Caddy{}, balancertest.Source([]int{1}, 1), balancertest.NewServer(t), balancertest.NewServer(t))
-	lost := map[string]int{}
-	for range 12 { // until some is lost
-		maps.Copy(lost, r.Reloads(t, 10))
-		if len(lost) > 0 {
-			break
+	total, reloads := 0, 0
+	for ; reloads < 120 && (moved == "1" || total == 0); reloads += 10 {
+		for _, n := range r.Reloads(t, 10) {
+			total += n
 		}
 	}
-	if told := r.Conf.AtReload != ""; told != (len(lost) > 0) || told != (moved == "0") {
-		t.Errorf("tcp_migrate_req %s: lost %v, told %q", moved, lost, r.Conf.AtReload)
+	if moved == "0" && total == 0 || moved == "1" && total > reloads {
+		t.Errorf("tcp_migrate_req %s: %d lost at %d reloads", moved, total, reloads)
+	}
+	if newer := strings.Contains(modules(t), weighted); moved == "1" && total > 0 && !newer {
+		t.Errorf("2.6.2: %d lost at %d reloads though what waits is moved", total, reloads)
 	}
 }
