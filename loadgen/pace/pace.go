@@ -12,7 +12,6 @@ package pace
 
 import (
 	"math"
-	"strings"
 	"time"
 )
 
@@ -23,8 +22,6 @@ type Pace interface {
 	Due(n uint64) time.Duration
 	// Rate is the rate at that time, in hits per second.
 	Rate(at time.Duration) float64
-	// String writes the pace as Parse reads it.
-	String() string
 }
 
 // Never is when a hit is due that the pace does not contain. It is 146 years away, so that adding the
@@ -67,8 +64,6 @@ func (c Constant) Due(n uint64) time.Duration { return seconds(float64(n) / floa
 // Rate implements Pace.
 func (c Constant) Rate(time.Duration) float64 { return float64(c) }
 
-func (c Constant) String() string { return "constant" }
-
 // Ramp goes from one rate to another in a straight line and then stays there.
 type Ramp struct {
 	From, To float64       // hits per second, not negative, not both 0
@@ -98,8 +93,6 @@ func (r Ramp) Rate(at time.Duration) float64 {
 	return r.From + (r.To-r.From)*part
 }
 
-func (r Ramp) String() string { return "ramp:" + number(r.From) + ":" + number(r.To) }
-
 // Step holds each of its rates for a time and stays at the last.
 type Step struct {
 	Rates []float64     // hits per second, not negative, the last above 0
@@ -122,14 +115,6 @@ func (s Step) Due(n uint64) time.Duration {
 // Rate implements Pace.
 func (s Step) Rate(at time.Duration) float64 {
 	return s.Rates[min(len(s.Rates)-1, max(0, int(at/s.Each)))]
-}
-
-func (s Step) String() string {
-	words := []string{"step"}
-	for _, rate := range s.Rates {
-		words = append(words, number(rate))
-	}
-	return strings.Join(words, ":")
 }
 
 // Sine swings around a mean rate: r(t) = Mean + Amp·sin(2πt/Period).
@@ -169,8 +154,4 @@ func (s Sine) Due(n uint64) time.Duration {
 // Rate implements Pace.
 func (s Sine) Rate(at time.Duration) float64 {
 	return s.Mean + s.Amp*math.Sin(2*math.Pi*at.Seconds()/s.Period.Seconds())
-}
-
-func (s Sine) String() string {
-	return "sine:" + number(s.Mean) + ":" + number(s.Amp) + ":" + s.Period.String()
 }

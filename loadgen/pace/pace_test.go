@@ -3,6 +3,7 @@ package pace
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -179,11 +180,8 @@ func TestParse(t *testing.T) {
 		{"saw:1:2", nil},
 	} {
 		got, err := Parse(test.text, 50, d, 3)
-		if (err == nil) != (test.want != nil) || fmt.Sprint(got) != fmt.Sprint(test.want) {
+		if (err == nil) != (test.want != nil) || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("Parse(%q) = %#v, %v, want %#v", test.text, got, err, test.want)
-		}
-		if err == nil && got.String() != test.text && test.text != "sine:100:50" {
-			t.Errorf("Parse(%q).String() = %q", test.text, got.String())
 		}
 	}
 }
@@ -264,7 +262,7 @@ func BenchmarkDue(b *testing.B) {
 	for _, p := range []Pace{
 		Constant(200), Ramp{10, 300, time.Minute}, Step{[]float64{1, 2, 3, 4}, time.Minute}, Sine{100, 50, 10 * time.Second}, Poisson{200, 1},
 	} {
-		b.Run(p.String(), func(b *testing.B) {
+		b.Run(fmt.Sprintf("%T", p), func(b *testing.B) {
 			b.ReportAllocs()
 			for n := range b.N {
 				p.Due(uint64(n))

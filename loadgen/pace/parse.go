@@ -70,5 +70,3 @@ func numbers(kind, text string) (rates []float64, period time.Duration, err erro
 	}
 	return rates, period, nil
 }
-
-func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

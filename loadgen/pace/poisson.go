@@ -59,5 +59,3 @@ func split(source rand.Source, m float64) float64 {
 
 // Rate implements Pace.
 func (p Poisson) Rate(time.Duration) float64 { return p.PerSecond }
-
-func (p Poisson) String() string { return "poisson" }
