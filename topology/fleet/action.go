@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -144,21 +145,28 @@ func (f *Fleet) takeTurn(ctx context.Context) (acting context.Context, release f
 	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("another action goes on: %w", context.Cause(ctx))
 	}
-	acting, cancel := context.WithCancelCause(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case <-f.stopping:
-			cancel(errStopping)
-		case <-acting.Done():
-		}
-	}()
+	acting, end := endsWith(ctx, f.stopping, errStopping)
 	return acting, func() {
-		cancel(nil)
-		<-ended
+		end()
 		<-f.turn
 	}, nil
+}
+
+// endsWith is a context that ends with that cause once over is closed. Whoever asks for it calls end.
+func endsWith(ctx context.Context, over <-chan struct{}, cause error) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-over:
+			cancel(cause)
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		watching.Wait()
+	}
 }
 
 // choose returns the parts with these names, or those that an action on everything is for.

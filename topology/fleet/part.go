@@ -124,23 +124,13 @@ func (p *part) setWanted(n int) {
 // awaitReady returns when the part is ready, or with the reason why it will not be. An instance has as many
 // tries as it gets from supervise; the balancer and the database have one, for a layout is nothing without them.
 func (p *part) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	if p.kind != Instance {
 		p.mu.Lock()
 		exited := p.exited
 		p.mu.Unlock()
-		stopped := make(chan struct{})
-		defer func() { <-stopped }()
-		defer cancel(nil)
-		go func() {
-			defer close(stopped)
-			select {
-			case <-exited:
-				cancel(errExited)
-			case <-ctx.Done():
-			}
-		}()
+		waiting, end := endsWith(ctx, exited, errExited)
+		defer end()
+		ctx = waiting
 	}
 	err := p.process.WaitReady(ctx)
 	switch {
