@@ -228,8 +228,7 @@ func (ch *choice) tables(sets []compare.Set, by string) ([]*compare.Table, error
 		return nil, err
 	}
 	tables, err := compare.Compare(sets, opt)
-	var unlike *compare.UnlikeError
-	if errors.As(err, &unlike) {
+	if _, unlike := errors.AsType[*compare.UnlikeError](err); unlike {
 		return nil, cli.Hint(err, "choose with --rate, --scenario, --label or --since, or compare anyway with --unlike")
 	}
 	return tables, err

@@ -71,10 +71,8 @@ func (c *upCommand) keepDetached(ctx context.Context, p *plan, pipe *os.File) er
 }
 
 func newsOf(err error) news {
-	n := news{Error: err.Error(), Hint: cli.HintOf(err)}
-	var usage *cli.UsageError
-	n.Usage = errors.As(err, &usage)
-	return n
+	_, usage := errors.AsType[*cli.UsageError](err)
+	return news{Error: err.Error(), Hint: cli.HintOf(err), Usage: usage}
 }
 
 func (n news) err() error {

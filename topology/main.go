@@ -61,8 +61,7 @@ func run(ctx context.Context, args []string, stdin, stdout, stderr *os.File) int
 	}
 	s := &session{args: args, stdin: stdin, stdout: stdout, stderr: stderr, common: common}
 	err = active.run(ctx, s, rest)
-	var ended *commandError
-	if errors.As(err, &ended) {
+	if ended, ok := errors.AsType[*commandError](err); ok {
 		return ended.code() // it has said itself what it had to say
 	}
 	return cli.Report(stderr, "topology", err)

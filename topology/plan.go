@@ -217,12 +217,11 @@ func (p *plan) otherRuns(running layout.State) error {
 
 // inTheWay adds to an error about a port what can be done about it.
 func (p *plan) inTheWay(err error) error {
-	var denied *ports.DeniedError
-	if errors.As(err, &denied) && denied.Port != p.Layout.HTTPPort {
+	if denied, ok := errors.AsType[*ports.DeniedError](err); ok {
+		if denied.Port == p.Layout.HTTPPort {
+			return cli.Hint(err, "HTTP_PORT=8000 make topology, or topology up --http-port 8000")
+		}
 		return cli.Hint(err, "--base-port moves the instances to ports from 1024 on")
-	}
-	if errors.As(err, &denied) {
-		return cli.Hint(err, "HTTP_PORT=8000 make topology, or topology up --http-port 8000")
 	}
 	var taken *ports.TakenError
 	if !errors.As(err, &taken) {

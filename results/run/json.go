@@ -69,11 +69,10 @@ func Decode(data []byte) (*Record, error) {
 
 // describe says where in the file the syntax breaks.
 func describe(data []byte, err error) error {
-	var syntax *json.SyntaxError
 	if len(bytes.TrimSpace(data)) == 0 {
 		return errors.New("the file is empty")
 	}
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at := min(int(syntax.Offset), len(data))
 		return fmt.Errorf("not JSON in line %d: %w", 1+bytes.Count(data[:at], []byte("\n")), err)
 	}

@@ -65,8 +65,7 @@ func Hint(err error, format string, args ...any) error {
 
 // HintOf returns the hint that err carries, "" for none.
 func HintOf(err error) string {
-	var h *hinted
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
 	}
 	return ""

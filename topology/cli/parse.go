@@ -66,8 +66,7 @@ func Parse(parser *flags.Parser, args []string) (rest []string, err error) {
 	case errors.As(err, &usage):
 		return nil, err
 	}
-	var number *strconv.NumError // an argument that is no flag
-	if errors.As(err, &number) {
+	if number, ok := errors.AsType[*strconv.NumError](err); ok { // an argument that is no flag
 		return nil, Usagef("%q is given; a whole number is accepted", number.Num)
 	}
 	return nil, err // of a command that go-flags has called

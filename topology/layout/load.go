@@ -93,8 +93,7 @@ func located(name string, err error) error {
 		msg = "unknown key " + key + "; known are name, balancer, nginx_conf, http_port, probe and instances, " +
 			"and in an instance name, port, mode, workers, threads, env and args"
 	}
-	var mismatch *yaml.TypeError
-	if errors.As(err, &mismatch) {
+	if mismatch, ok := errors.AsType[*yaml.TypeError](err); ok {
 		msg = fmt.Sprintf("%s is expected, not %s", kind(mismatch.DstType), kind(mismatch.SrcType))
 	}
 	return fmt.Errorf("%s:%d:%d: %s", name, pos.Line, pos.Column, msg)

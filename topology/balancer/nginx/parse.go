@@ -111,8 +111,7 @@ func (s *sources) parse() (directives crossplane.Directives, err error) {
 		LexOptions:                crossplane.LexOptions{Lexers: []crossplane.RegisterLexer{new(crossplane.Lua).RegisterLexer()}}, // takes a block of Lua as one word
 	})
 	if err != nil {
-		var at *crossplane.ParseError
-		if errors.As(err, &at) && at.File != nil && at.Line != nil {
+		if at, ok := errors.AsType[*crossplane.ParseError](err); ok && at.File != nil && at.Line != nil {
 			return nil, fmt.Errorf("%s:%d: %s", *at.File, *at.Line, at.What)
 		}
 		return nil, fmt.Errorf("%s: %w", s.main, err)
