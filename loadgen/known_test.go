@@ -61,6 +61,11 @@ func TestOwnPause(t *testing.T) {
 			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 				t.Error(err)
 			}
+			// The signal is for one thread of it, and the others go on until that one has a processor.
+			var status syscall.WaitStatus
+			if _, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+				t.Errorf("the generator does not stand still: %v, %v", status, err)
+			}
 			time.Sleep(time.Second)
 			if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 				t.Error(err)
