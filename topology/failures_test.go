@@ -26,7 +26,7 @@ func TestKilledTopology(t *testing.T) {
 	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	l.gone(s, 2*time.Second)
+	l.gone(s, 20*time.Second)
 	if out, code := l.topology("status"); code != 1 || !strings.Contains(out, "no layout is running") {
 		t.Errorf("status after kill -9: code %d, %s", code, out)
 	}
