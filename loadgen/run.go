@@ -24,6 +24,9 @@ import (
 // run carries the plan out: attack, explain, judge, store, print. Its error says how the run ended for the
 // caller of the command.
 func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *os.File) error {
+	if err := run.Writable(p.out); err != nil {
+		return cli.Hint(err, "-out names another folder")
+	}
 	promised := p.expected
 	if promised == nil {
 		var err error
@@ -44,8 +47,9 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	} else {
 		r, err = p.once(ctx, schedule, promised, w, stderr)
 	}
-	if err = errors.Join(err, w.close()); err != nil {
-		return err
+	incomplete := w.close() // what others were to get; the record does not need it
+	if err != nil {
+		return errors.Join(err, incomplete)
 	}
 	r.Env = environment.Read(context.WithoutCancel(ctx), environment.Place{
 		Here: !p.remote(), Ours: promised.Layout != nil, Database: promised.Database(), Balancer: promised.Balancer(),
@@ -55,7 +59,7 @@ func (p *plan) run(ctx context.Context, schedule pace.Schedule, stdout, stderr *
 	if err != nil {
 		return cli.Hint(err, "-out names another folder")
 	}
-	if err := p.print(stdout, stderr, r, path); err != nil {
+	if err := errors.Join(p.print(stdout, stderr, r, path), incomplete); err != nil {
 		return err
 	}
 	return p.verdict(r)

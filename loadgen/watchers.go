@@ -112,7 +112,9 @@ func (r *raw) Add(h *tally.Hit) {
 		BytesOut: uint64(h.BytesOut), BytesIn: uint64(h.BytesIn), Error: h.Err.String(), Method: t.Method, URL: t.URL,
 	})
 	r.seq++
-	r.err = errors.Join(r.err, err)
+	if r.err == nil {
+		r.err = err
+	}
 }
 
 func (r *raw) close() error {

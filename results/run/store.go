@@ -42,8 +42,8 @@ func Write(dir string, r *Record) (string, error) {
 	if err := r.Check(); err != nil {
 		return "", fmt.Errorf("write run record %q: %w", r.ID, oneLine(err))
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make folder of run records %q: %w", dir, err)
+	if err := makeDir(dir); err != nil {
+		return "", err
 	}
 	removeStale(dir, time.Now())
 	var data bytes.Buffer
@@ -56,6 +56,25 @@ func Write(dir string, r *Record) (string, error) {
 		return "", fmt.Errorf("write run record %q: %w", path, err)
 	}
 	return path, nil
+}
+
+// Writable makes the folder of records where there is none, and tells why nothing can be written there.
+func Writable(dir string) error {
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".try*"+suffix)
+	if err != nil {
+		return fmt.Errorf("folder of run records %q: %w", dir, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func makeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make folder of run records %q: %w", dir, err)
+	}
+	return nil
 }
 
 // removeStale removes what writers that were killed have left behind. It is no matter if that fails.
