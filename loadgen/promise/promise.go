@@ -81,7 +81,17 @@ func (p *Promise) Now() (*balancer.Config, error) {
 	if p.Layout == nil || p.given {
 		return p.Config, nil
 	}
-	return balancer.Load(p.Layout.Shares)
+	now, err := balancer.Load(p.Layout.Shares)
+	if err != nil {
+		return nil, err
+	}
+	if p.Config != nil && len(p.Config.Epochs) > 0 { // of a layout that was taken down and up again it knows only the latter
+		last := p.Config.Epochs[len(p.Config.Epochs)-1]
+		if !slices.ContainsFunc(now.Epochs, func(e balancer.Epoch) bool { return e.Began.Equal(last.Began) }) {
+			now.Epochs = slices.Concat(p.Config.Epochs, now.Epochs)
+		}
+	}
+	return now, nil
 }
 
 // Share is the promised share of the server at addr within the group; 0: none.
