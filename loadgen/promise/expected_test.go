@@ -31,7 +31,15 @@ func TestExpected(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ text, method string }{
-		{"", "random"}, {"a", "random"}, {"a=x", "random"}, {"a=-1", "random"}, {"a=0", "random"}, {"a=1,a=2", "random"}, {"a=Inf", "random"}, {"a=1e30,b=1", "random"}, {"a=1e-5,b=1", "random"},
+		{"", "random"},
+		{"a", "random"},
+		{"a=x", "random"},
+		{"a=-1", "random"},
+		{"a=0", "random"},
+		{"a=1,a=2", "random"},
+		{"a=Inf", "random"},
+		{"a=1e30,b=1", "random"},
+		{"a=1e-5,b=1", "random"},
 		{"a=1", "best"},
 	} {
 		if p, err := Expected(c.text, c.method, "g"); err == nil {
