@@ -42,7 +42,6 @@ type client struct {
 
 	seen       []uint64 // bit set of the products received
 	last       []int    // by sender: number of the newest product plus 1
-	delivered  int64
 	doubled    int64
 	outOfOrder int64
 	latency    tally.Histogram
@@ -110,7 +109,6 @@ func (c *client) count(f *fan, t title, at time.Duration) {
 	c.seen[word] |= bit
 	f.got.Add(1)
 	if measured {
-		c.delivered++
 		c.latency.Add(at - f.cfg.Schedule.Due(uint64(t.number)))
 		if f.clients[t.sender] == c {
 			f.returned(t.number, at)
@@ -120,6 +118,12 @@ func (c *client) count(f *fan, t title, at time.Duration) {
 		}
 	}
 	c.last[t.sender] = max(c.last[t.sender], t.number+1)
+}
+
+// has tells whether a product has come.
+func (c *client) has(number int) bool {
+	word := number / 64
+	return word < len(c.seen) && c.seen[word]&(1<<(number%64)) != 0
 }
 
 // returned passes on that a product has come back to its sender.
@@ -135,6 +139,11 @@ func (f *fan) sum(out *Outcome, n int) error {
 	for i := range n {
 		if f.cfg.Schedule.Due(uint64(i)) >= f.cfg.Schedule.Warmup {
 			out.WS.Sent++
+			for _, c := range f.clients { // by number, so that what was never sent makes up for nothing
+				if !c.has(i) {
+					out.WS.Lost++
+				}
+			}
 		}
 	}
 	out.WS.Clients = len(f.clients)
@@ -142,7 +151,6 @@ func (f *fan) sum(out *Outcome, n int) error {
 	clients := map[string]int{}
 	var all tally.Histogram
 	for _, c := range f.clients {
-		out.WS.Delivered += c.delivered
 		out.WS.Doubled += c.doubled
 		out.WS.OutOfOrder += c.outOfOrder
 		out.Refused += c.refused
@@ -160,7 +168,7 @@ func (f *fan) sum(out *Outcome, n int) error {
 		latency[c.upstream].Merge(&c.latency)
 		all.Merge(&c.latency)
 	}
-	out.WS.Lost = out.WS.Sent*int64(len(f.clients)) - out.WS.Delivered
+	out.WS.Delivered = out.WS.Sent*int64(len(f.clients)) - out.WS.Lost
 	var err error
 	out.Latency, err = all.LatencyHDR()
 	out.Lag = f.lag.Lag()

@@ -191,3 +191,19 @@ func TestTitle(t *testing.T) {
 		}
 	}
 }
+
+// TestLostByNumber: a server that delivers what nobody has sent makes up for nothing that it loses.
+func TestLostByNumber(t *testing.T) {
+	const all = 1<<10 - 1 // the first ten
+	f := &fan{
+		cfg:     Config{Schedule: pace.NewSchedule(pace.Constant(100), 0, time.Second)},
+		clients: []*client{{seen: []uint64{all &^ (1 << 3) | 1<<20}}, {seen: []uint64{all}}},
+	}
+	var out Outcome
+	if err := f.sum(&out, 10); err != nil {
+		t.Fatal(err)
+	}
+	if ws := out.WS; ws.Sent != 10 || ws.Lost != 1 || ws.Delivered != 19 {
+		t.Errorf("%+v; want 10 sent to two, 1 lost, 19 delivered", ws)
+	}
+}

@@ -61,7 +61,9 @@ func (s slowest) record(routes []Route) []run.Outlier {
 		if hit.class != NoError {
 			o.Class = hit.class.String()
 		}
-		o.PID, _ = strconv.Atoi(hit.pid) // 0: not told
+		if pid, err := strconv.Atoi(hit.pid); err == nil && pid > 0 { // else it is not told
+			o.PID = pid
+		}
 		out = append(out, o)
 	}
 	return out
