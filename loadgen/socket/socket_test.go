@@ -197,7 +197,7 @@ func TestLostByNumber(t *testing.T) {
 	const all = 1<<10 - 1 // the first ten
 	f := &fan{
 		cfg:     Config{Schedule: pace.NewSchedule(pace.Constant(100), 0, time.Second)},
-		clients: []*client{{seen: []uint64{all &^ (1 << 3) | 1<<20}}, {seen: []uint64{all}}},
+		clients: []*client{{seen: []uint64{all&^(1<<3) | 1<<20}}, {seen: []uint64{all}}},
 	}
 	var out Outcome
 	if err := f.sum(&out, 10); err != nil {

@@ -120,6 +120,9 @@ func slo(r *run.Record) string {
 }
 
 func machine(r *run.Record) string {
+	if r.Env.CPU == "" && r.Env.Cores == 0 {
+		return ""
+	}
 	return fmt.Sprintf("%s, %d cores", r.Env.CPU, r.Env.Cores)
 }
 

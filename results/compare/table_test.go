@@ -501,6 +501,7 @@ func TestWhatMakesRunsUnlike(t *testing.T) {
 		"a path of nothing":            {func(r *run.Record) { r.Target = "http://127.0.0.1:80/" }, ""},
 		"TLS":                          {func(r *run.Record) { r.Target = "https://127.0.0.1" }, "target's scheme http (2 runs), https (2 runs)"},
 		"another method":               {func(r *run.Record) { r.Routes[0].Method = "POST" }, "methods GET (2 runs), GET, POST (2 runs)"},
+		"a machine that is not known":  {func(r *run.Record) { r.Env = run.Env{} }, "machine unknown (2 runs), Example CPU"},
 		"another machine without one":  {func(r *run.Record) { r.Target = "10.0.0.1:80" }, "target's host 10.0.0.1 (2 runs), localhost (2 runs)"},
 	} {
 		base, other := interleave(2, 1, runtest.Spec{Duration: time.Second}, runtest.Spec{Duration: time.Second})
