@@ -41,7 +41,7 @@ type requestOptions struct {
 	Method       string   `short:"m" long:"http-method" value-name:"METHOD" description:"of each request"`
 	Body         string   `long:"body" value-name:"TEXT" description:"of each request; @FILE: from a file"`
 	ExpectStatus []int    `long:"expect-status" value-name:"CODE" description:"statuses that are no failure (default: all below 400); may be repeated"`
-	ExpectBody   string   `long:"expect-body" value-name:"TEXT" description:"text that each answer has to contain"`
+	ExpectBody   string   `long:"expect-body" value-name:"TEXT" description:"text that each answer has to contain, in its first MiB"`
 }
 
 type clientOptions struct {

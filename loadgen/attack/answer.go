@@ -75,8 +75,8 @@ func (a *answer) step(b []byte, isHead, want bool) (used int, err error) {
 			a.left -= n
 		}
 		a.bytes += n
-		if want && len(a.text) < maxText {
-			a.text = append(a.text, b[:n]...)
+		if want {
+			a.text = append(a.text, b[:min(n, maxText-int64(len(a.text)))]...)
 		}
 		if a.part == inBody && a.left == 0 {
 			a.part = complete

@@ -80,6 +80,9 @@ func (c *Config) Fast() error {
 	return nil
 }
 
+// wantsText tells whether bodies are looked into.
+func (c *Config) wantsText() bool { return c.Expect.Body != "" || c.By.text() }
+
 // resolved is where to connect to.
 func (c *Config) resolved() (host string, port int, err error) {
 	addr := c.Target.Addr

@@ -214,7 +214,7 @@ func (l *loop) arrived(c *conn, b []byte) {
 		c.in = append(c.in, b...)
 		b = c.in
 	}
-	used, err := c.answer.read(b, c.wire.head, l.cfg.Expect.Body != "" || l.cfg.By.text())
+	used, err := c.answer.read(b, c.wire.head, l.cfg.wantsText())
 	rest := b[used:]
 	c.in = append(c.in[:0], rest...)
 	switch {

@@ -53,9 +53,13 @@ func (a *attack) runVegeta() error {
 	if a.cfg.Schedule.Paced() { // vegeta adds one whenever all are busy
 		first = min(workers, firstWorkers)
 	}
+	kept := int64(0) // of each body, which vegeta else holds in memory as a whole
+	if a.cfg.wantsText() {
+		kept = maxText
+	}
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{Transport: v, CheckRedirect: a.cfg.Client.redirects}),
-		vegeta.Workers(first), vegeta.MaxWorkers(workers),
+		vegeta.Workers(first), vegeta.MaxWorkers(workers), vegeta.MaxBody(kept),
 	)
 	a.start()
 	for r := range attacker.Attack(v.target, v, 0, "") {
