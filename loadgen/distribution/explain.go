@@ -110,6 +110,11 @@ func (in *Input) name(g *run.Group, conf *balancer.Group) {
 		u := &g.Upstreams[i]
 		if instance, ok := in.instance(u.Addr); ok {
 			u.Instance, u.Mode = instance.Name, string(instance.Mode)
+			for _, name := range in.Evidence[g.Name].Names[u.Addr] {
+				if name != instance.Name && name != strconv.Itoa(instance.Port) {
+					g.Notes = append(g.Notes, fmt.Sprintf("%s is %s of the running layout, and there are answers from there that say they are %s's.", u.Addr, instance.Name, name))
+				}
+			}
 		}
 	}
 }

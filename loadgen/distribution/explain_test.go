@@ -155,7 +155,13 @@ func TestNames(t *testing.T) {
 	n := conf(balancer.RoundRobin, 2, 1)
 	n.Groups[0].Servers[0].Addr, n.Groups[0].Servers[1].Addr = "127.0.0.1:8081", "127.0.0.1:8080"
 	groups := []run.Group{{Name: "g", Requests: 3, Upstreams: []run.Upstream{{Addr: "127.0.0.1:8081", Instance: "from the header", Requests: 3}}}}
-	Explain(groups, Input{Balancer: n, Instances: []layout.Instance{{Name: "site1", Port: 8081, Mode: layout.Cluster}}})
+	Explain(groups, Input{
+		Balancer: n, Instances: []layout.Instance{{Name: "site1", Port: 8081, Mode: layout.Cluster}},
+		Evidence: map[string]tally.Evidence{"g": {Names: map[string][]string{"127.0.0.1:8081": {"site1", "8081", "site2"}}}},
+	})
+	if notes := strings.Join(groups[0].Notes, " "); strings.Count(notes, "say they are") != 1 || !strings.Contains(notes, "127.0.0.1:8081 is site1 of the running layout, and there are answers from there that say they are site2's.") {
+		t.Errorf("notes %q, want that site2 answers for site1", notes)
+	}
 	u := groups[0].Upstreams
 	if len(u) != 2 || u[0].Addr != "127.0.0.1:8080" || u[0].Weight != 1 || u[0].Requests != 0 || u[0].Instance != "" {
 		t.Errorf("upstreams %+v; want 127.0.0.1:8080 added in front, without a request", u)

@@ -59,6 +59,7 @@ func (r *route) merge(other *route) {
 func (u *upstream) merge(other *upstream) {
 	if other.instance != "" {
 		u.instance = other.instance
+		u.named(other.names...)
 	}
 	u.requests += other.requests
 	u.successes += other.successes

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,11 +47,20 @@ func (t *Tally) newAnswer(key origin) *answer {
 	a.upstream = t.upstream(g, last)
 	if key.name != "" {
 		a.upstream.instance = key.name
+		a.upstream.named(key.name)
 	}
 	if pid, err := strconv.Atoi(key.worker); err == nil && pid > 0 {
 		a.worker = a.upstream.worker(pid)
 	}
 	return a
+}
+
+func (u *upstream) named(names ...string) {
+	for _, name := range names {
+		if len(u.names) < maxNames && !slices.Contains(u.names, name) {
+			u.names = append(u.names, name)
+		}
+	}
 }
 
 // NoneLive tells whether an entry of $upstream_addr says that no server of the group was live: nginx then puts

@@ -31,6 +31,8 @@ type Evidence struct {
 	// Chains counts requests that went through several servers, by X-Upstream.
 	Chains map[string]int64
 
+	Names map[string][]string // by address: what its answers said in X-Instance, the first few
+
 	FailedBefore map[string]int64   // by address: attempts that failed there during the warm-up
 	ByRoute      map[string][]int64 // by address: requests of each route, by the route's index
 }
@@ -232,7 +234,7 @@ func (t *Tally) Evidence() map[string]Evidence {
 		e := Evidence{
 			NoLive: g.noLive, Lost: lost[name] + unknown, Unsigned: unsigned[name] + nobody,
 			Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{},
-			Timelines: map[string]*Timeline{}, Chains: maps.Clone(g.chains),
+			Timelines: map[string]*Timeline{}, Names: map[string][]string{}, Chains: maps.Clone(g.chains),
 		}
 		for addr, u := range g.upstreams {
 			if u.stragglers > 0 {
@@ -243,6 +245,9 @@ func (t *Tally) Evidence() map[string]Evidence {
 			}
 			e.ByRoute[addr] = slices.Clone(u.byRoute)
 			e.Timelines[addr] = &u.time
+			if len(u.names) > 0 {
+				e.Names[addr] = u.names
+			}
 		}
 		e.Connections, e.Wandered = g.connections()
 		out[name] = e

@@ -9,6 +9,7 @@ import (
 const (
 	maxAnswers = 4096 // combinations of group, upstream, instance and worker
 	maxWorkers = 512  // processes behind one upstream
+	maxNames   = 4    // of one upstream
 )
 
 // Rest is the name under which everything beyond a bound is counted.
@@ -71,6 +72,7 @@ type group struct {
 type upstream struct {
 	addr        string
 	instance    string
+	names       []string // that its answers had as X-Instance, the first few
 	requests    int64
 	successes   int64
 	retriedAway int64

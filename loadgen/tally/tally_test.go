@@ -142,10 +142,10 @@ func TestFill(t *testing.T) {
 
 	wantEvidence := map[string]Evidence{
 		"app": {
-			Connections: map[string]Connections{}, Unsigned: 1, NoLive: 1, Stragglers: map[string]int64{"a:1": 1}, FailedBefore: map[string]int64{"b:1": 1}, ByRoute: map[string][]int64{"a:1": {2, 0, 1}, "b:1": {1, 0, 0}},
+			Connections: map[string]Connections{}, Unsigned: 1, NoLive: 1, Stragglers: map[string]int64{"a:1": 1}, Names: map[string][]string{"a:1": {"one"}}, FailedBefore: map[string]int64{"b:1": 1}, ByRoute: map[string][]int64{"a:1": {2, 0, 1}, "b:1": {1, 0, 0}},
 		},
 		"api": {
-			Connections: map[string]Connections{}, Lost: 1, Stragglers: map[string]int64{}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{"c:1": {0, 2, 0}},
+			Connections: map[string]Connections{}, Lost: 1, Stragglers: map[string]int64{}, Names: map[string][]string{"c:1": {"three"}}, FailedBefore: map[string]int64{}, ByRoute: map[string][]int64{"c:1": {0, 2, 0}},
 		},
 	}
 	if diff := cmp.Diff(wantEvidence, tally.Evidence(), cmpopts.IgnoreFields(Evidence{}, "Timelines", "Chains")); diff != "" {
