@@ -64,7 +64,11 @@ func writeOut(stdout io.Writer, path string, data []byte) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return cli.Usagef("-o %q: is a folder, a file is accepted", path)
 	}
-	if err := renameio.WriteFile(path, data, 0o644); err != nil {
+	write := func() error { return renameio.WriteFile(path, data, 0o644) }
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // as /dev/stdout, which is not to be replaced by a file
+		write = func() error { return os.WriteFile(path, data, 0o644) }
+	}
+	if err := write(); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
 	return nil

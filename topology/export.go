@@ -56,6 +56,9 @@ func (c *exportImage) run(ctx context.Context, s *session, _ []string) error {
 	if arch != "amd64" && arch != "arm64" {
 		return cli.Usagef("--arch %q: amd64 or arm64 is accepted", arch)
 	}
+	if info, err := os.Lstat(c.Output); err == nil && !info.Mode().IsRegular() { // else it would be replaced, as /dev/stdout
+		return cli.Usagef("--output %q: is no regular file, which is accepted", c.Output)
+	}
 	images, cleanUp, err := c.programs(ctx, arch)
 	if err != nil {
 		return err
