@@ -89,6 +89,9 @@ func removeStale(dir string, now time.Time) {
 
 // Read reads one record.
 func Read(path string) (*Record, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for, a device has no end
+		return nil, fmt.Errorf("read run record %q: is no regular file", path)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read run record: %w", err)

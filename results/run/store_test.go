@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,6 +110,13 @@ func TestListNamesDamagedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(os.DevNull, filepath.Join(dir, "device.json")); err != nil {
+		t.Fatal(err)
+	}
+
 	runs, damaged, err := run.List(dir)
 	if err != nil {
 		t.Fatalf("List: %v", err)
@@ -117,7 +125,7 @@ func TestListNamesDamagedFiles(t *testing.T) {
 		t.Errorf("List found %d runs, want %s and %s in this order", len(runs), first.ID, second.ID)
 	}
 	want := map[string]string{
-		"copy.json": "once more", "cut.json": "not JSON in line", "empty.json": "empty", "list.json": "array",
+		"pipe.json": "no regular file", "device.json": "no regular file", "copy.json": "once more", "cut.json": "not JSON in line", "empty.json": "empty", "list.json": "array",
 		"negative.json": "requests is -1", "newer.json": "schema 99", "other.json": "id \"\"",
 	}
 	for _, d := range damaged {
