@@ -200,7 +200,7 @@ func about(rows []row) string {
 	return "Written by `make compare-balancers`, " + where + `. The layout fork behind each, configured by its package in
 topology/balancer: connections to the servers are kept, one process (nginx: one per core), one state for all threads. As fast as it
 goes: the site's routes over 64 connections. Off by: the largest difference of a server from its share, and what is promised, for
-the groups node_app (2:1) and node_app_api (four alike). Lost: requests without a good answer while the balancer was reloaded, and
+the groups node_app (2:1) and node_app_api (four alike). Lost: requests over kept connections without a good answer while the balancer was reloaded, and
 while a server was killed (-9) and came back 3 s later. 9:1 told as 2:1: the verdict where the configuration that loadgen is given is
 not the one that runs; it has to be fail.
 `
