@@ -73,7 +73,7 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), asServer+"=1", "MONGO_URL=mongodb://127.0.0.1:1/none",
+	cmd.Env = append(os.Environ(), asServer+"=1", "MONGO_URL=mongodb://127.0.0.1:1/none", "TMPDIR="+t.TempDir(),
 		"GORACE=atexit_sleep_ms=0") // the race detector would let each process sleep for a second at its end
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
