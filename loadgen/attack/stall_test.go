@@ -57,7 +57,7 @@ func TestStall(t *testing.T) {
 		latencies[i] = h.Done - h.Due
 	}
 	got := percentile99(latencies)
-	if len(hits) != 1600 || got < truth-truth/20 || got > truth+truth/6 {
+	if len(hits) != 1600 || got < truth-truth/20 || got > 2*truth {
 		t.Errorf("p99 of %d hits = %v, want %v of 1600, at most 5%% less (more is what else the machine does)", len(hits), got, truth)
 	}
 
@@ -68,11 +68,23 @@ func TestStall(t *testing.T) {
 	for r := range attacker.Attack(target, vegeta.Rate{Freq: rate, Per: time.Second}, duration, "") {
 		plainLatencies = append(plainLatencies, r.Latency)
 	}
-	plain := percentile99(plainLatencies)
-	t.Logf("p99: true %v, loadgen %v, vegeta with the same %d workers %v", truth, got, workers, plain)
-	if plain > truth/2 {
-		t.Errorf("vegeta alone says p99 = %v: this test does not show what it is to show", plain)
+	// A pause, of the server or of a busy machine, delays no more of vegeta's hits than it has workers.
+	waited, plain := longer(latencies, truth/2), longer(plainLatencies, truth/2)
+	t.Logf("p99: true %v, loadgen %v, vegeta with the same %d workers %v; for longer than %v waited %d and %d",
+		truth, got, workers, percentile99(plainLatencies), truth/2, waited, plain)
+	if plain > waited/2 {
+		t.Errorf("vegeta alone had %d of %d wait: this test does not show what it is to show", plain, waited)
 	}
+}
+
+// longer counts what took longer than limit.
+func longer(took []time.Duration, limit time.Duration) (n int) {
+	for _, d := range took {
+		if d > limit {
+			n++
+		}
+	}
+	return n
 }
 
 func percentile99(d []time.Duration) time.Duration {
